@@ -1,0 +1,70 @@
+/**
+ * One peer's traversal: candidates, authenticated probes, and the choice of path. Pure: every input is an event in one
+ * queue. It knows how to reach a member; the room core knows who it is.
+ */
+import type { PathKind, PeerPath, RelayReason } from '../../../protocol/app.ts';
+import type { NatReport } from '../../../protocol/nat.ts';
+import type { Candidate, PeerMessage } from '../../../protocol/peer.ts';
+
+export interface Endpoint {
+  ip: string;
+  port: number;
+}
+export type Via = { socket: number; remote: Endpoint } | 'external';
+export type CorePath = { kind: 'udp'; socket: number; to: Endpoint } | { kind: 'external' };
+
+export interface PeerOptions {
+  /** Lower public key: breaks ties, so that both sides choose alike. */
+  lower: boolean;
+  relayOnly: boolean;
+  random: (length: number) => Uint8Array;
+  /** Main sockets of the device: 0 is IPv4, 1 is IPv6 when present. */
+  families: (4 | 6)[];
+}
+
+export type PeerEvent =
+  | { type: 'relay'; up: boolean; host: string }
+  /** Own candidates and report, at the start and at each change. */
+  | { type: 'local'; candidates: Candidate[]; nat: NatReport }
+  /** `candidates` and `candidates-ack` (and, later, punch messages) from the peer. */
+  | { type: 'message'; message: PeerMessage }
+  | { type: 'ping'; via: Via; seq: number; at: number }
+  | { type: 'pong'; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
+  | { type: 'handshake'; at: number }
+  /** Counters since the last event, given every 250 ms while they move. */
+  | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
+  /** New probe keys were installed (reconnect): seq starts again at 1. */
+  | { type: 'rekeyed' }
+  /** Interface, address or sleep: every path must prove itself again, candidates are gathered anew. */
+  | { type: 'network-changed' }
+  | { type: 'tick' };
+
+export type PeerAction =
+  | { type: 'ping'; seq: number; via: Via; ttl?: number; size?: number }
+  | { type: 'path'; path: CorePath | null; duplicate: CorePath | null }
+  | { type: 'send'; message: PeerMessage }
+  | { type: 'wake'; at: number }
+  /** For the timeline and the log. */
+  | {
+      type: 'path-changed';
+      from: PathKind | null;
+      to: PathKind | null;
+      why: 'first' | 'better' | 'dead' | 'clearly-better';
+    };
+
+export interface PeerView {
+  state: 'connecting' | 'connected' | 'lost';
+  /** `since` is in the clock of `now`; the shell turns it into Unix time. */
+  path: PeerPath | null;
+  reason: RelayReason | null;
+  nat: NatReport | null;
+  direct: boolean;
+}
+
+export interface PeerCore {
+  handle(now: number, event: PeerEvent): PeerAction[];
+  view(now: number): PeerView;
+  /** Next seq for this peer's probe keys; shared with tunnel messages. */
+  nextSeq(): number;
+}
+/** `engine/core/peer/peer.ts` exports `createPeer: (options: PeerOptions) => PeerCore`. */

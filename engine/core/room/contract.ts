@@ -1,0 +1,153 @@
+/**
+ * The room core: who is here, and who has proved the password. Pure: `(now, event)` to actions. It owns the rendezvous
+ * sessions, pairwise CPace, sealed signals, identities, and virtual addresses; it knows nothing of paths.
+ */
+import type { AddressClaim, PeerMessage } from '../../../protocol/peer.ts';
+import type { ClientMessage, ServerMessage } from '../../../protocol/server.ts';
+
+/** A member for the whole life of the room: its room WireGuard public key in base64 (44 characters). */
+export type PeerKey = string;
+/** Index into the room's list of servers. */
+export type ServerIndex = number;
+
+/** Slow work, done in a worker. Bytes in, bytes out. */
+export type CryptoRequest =
+  | { kind: 'scrypt'; password: Uint8Array; salt: Uint8Array; n: number; r: number; p: number; length: number }
+  /** CPace first half: `Ya` from the password string and a scalar drawn from `random` (64 bytes). */
+  | { kind: 'cpace-start'; prs: Uint8Array; ci: Uint8Array; sid: Uint8Array; random: Uint8Array }
+  /** CPace second half: the ISK, initiator-responder order. */
+  | {
+      kind: 'cpace-finish';
+      sid: Uint8Array;
+      scalar: Uint8Array;
+      role: 'initiator' | 'responder';
+      own: { share: Uint8Array; ad: Uint8Array };
+      peer: { share: Uint8Array; ad: Uint8Array };
+    };
+/** `failed`: the peer's share was the identity or not an element. */
+export type CryptoResult =
+  | { kind: 'scrypt'; key: Uint8Array }
+  | { kind: 'cpace-start'; scalar: Uint8Array; share: Uint8Array }
+  | { kind: 'cpace-finish'; isk: Uint8Array }
+  | { kind: 'failed' };
+
+/** Survives a restart (the shell keeps it encrypted or 0600, by topic). Plain JSON. */
+export interface RoomMemory {
+  prs: string | null;
+  roomTag: string | null;
+  prefix: { epoch: number; index: number };
+  claims: AddressClaim[];
+  /** Key to nickname as first seen. */
+  pins: { key: PeerKey; nick: string }[];
+  blocked: PeerKey[];
+}
+
+export interface RoomOptions {
+  /** As typed; normalised here. */
+  name: string;
+  /** As typed; null when `memory.prs` is to be used. */
+  password: string | null;
+  nick: string;
+  /** The machine's static X25519 private key, 32 bytes. */
+  machineKey: Uint8Array;
+  servers: string[];
+  create: boolean;
+  memory: RoomMemory | null;
+  /** IPv4 networks of the host in CIDR, to keep the room's prefix clear of them. */
+  hostNetworks: string[];
+  /** An address that the user asked for, or null. */
+  ipv4: string | null;
+  random: (length: number) => Uint8Array;
+  /** Cost of scrypt; the default is the protocol's. Only the simulator changes it. */
+  scryptN?: number;
+}
+
+export type RoomEvent =
+  | { type: 'start' }
+  | { type: 'stop' }
+  | { type: 'server-open'; server: ServerIndex }
+  | { type: 'server-message'; server: ServerIndex; message: ServerMessage }
+  | { type: 'server-frame'; server: ServerIndex; member: string; payload: Uint8Array }
+  | { type: 'server-closed'; server: ServerIndex; code: string }
+  | { type: 'crypto'; job: number; result: CryptoResult }
+  /** A sealed signal that came inside the tunnel from an installed peer. */
+  | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
+  /** Seal and send to a proven peer: by a server both are on, else through the tunnel. */
+  | { type: 'send'; peer: PeerKey; message: PeerMessage }
+  | { type: 'block'; peer: PeerKey; on: boolean }
+  | { type: 'tick' };
+
+export type RoomNotice =
+  | 'wrong-password'
+  | 'failed-guess'
+  | 'nick-taken'
+  | 'known-nick-new-key'
+  | 'address-moved'
+  | 'address-conflict'
+  | 'server-unreachable'
+  | 'server-back';
+
+export type RoomAction =
+  | { type: 'connect'; server: ServerIndex; url: string }
+  | { type: 'disconnect'; server: ServerIndex }
+  | { type: 'server-send'; server: ServerIndex; message: ClientMessage }
+  | { type: 'server-frame'; server: ServerIndex; member: string; payload: Uint8Array }
+  | { type: 'crypto'; job: number; request: CryptoRequest }
+  /** Through the peer's current path as a probe message (native/types.ts, sendMessage). */
+  | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
+  /**
+   * Install (or, when it is there already, rekey) the peer in the device. `presharedKey` changes only when the process
+   * of either side restarted. The lower public key initiates WireGuard handshakes.
+   */
+  | {
+      type: 'peer-up';
+      peer: PeerKey;
+      presharedKey: Uint8Array;
+      probe: { sendKey: Uint8Array; receiveKey: Uint8Array };
+      /** Fresh probe keys start their seq at 1. */
+      initiate: boolean;
+    }
+  /** The peer has proved itself too (its proof verified): it counts as a member from here on. */
+  | { type: 'peer-proven'; peer: PeerKey }
+  /** Gone for good: said bye, blocked, or unseen on every server and in the tunnel for the linger time. */
+  | { type: 'peer-down'; peer: PeerKey; reason: 'bye' | 'blocked' | 'gone' | 'unproven' }
+  /** Where the peer can be relayed to now, best first; empty: nowhere. */
+  | { type: 'peer-routes'; peer: PeerKey; routes: { server: ServerIndex; member: string }[] }
+  | { type: 'peer-message'; peer: PeerKey; message: PeerMessage }
+  | { type: 'self-address'; ipv4: string; prefixLength: number; ipv6: string }
+  | { type: 'peer-address'; peer: PeerKey; ipv4: string | null; ipv6: string }
+  | { type: 'remember'; memory: RoomMemory }
+  | { type: 'notice'; code: RoomNotice; nick?: string; peer?: PeerKey }
+  /** Exit 3 material: some run failed, none succeeded within 10 s, and `create` was not given. */
+  | { type: 'fatal'; code: 'wrong-password' | 'no-server' | 'invalid' }
+  | { type: 'wake'; at: number };
+
+export interface RoomMemberView {
+  key: PeerKey;
+  nick: string;
+  ipv4: string | null;
+  ipv6: string;
+  proven: boolean;
+  blocked: boolean;
+}
+
+export interface RoomView {
+  state: 'off' | 'joining' | 'joined' | 'reconnecting';
+  topic: string;
+  publicKey: PeerKey;
+  /** The room's WireGuard private key, for the device. */
+  privateKey: Uint8Array;
+  nick: string;
+  ipv4: string | null;
+  prefixLength: number;
+  ipv6: string;
+  /** URL of the server in use, or the first. */
+  server: string;
+  members: RoomMemberView[];
+}
+
+export interface RoomCore {
+  handle(now: number, event: RoomEvent): RoomAction[];
+  view(): RoomView;
+}
+/** `engine/core/room/room.ts` exports `createRoom: (options: RoomOptions) => RoomCore`; throws WarrenError('invalid'). */

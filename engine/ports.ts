@@ -1,0 +1,133 @@
+/**
+ * What the engine needs from the world. The desktop app and the CLI give it real sockets; the simulator gives it
+ * virtual ones, with the same engine on top. No `node:` import belongs here.
+ */
+import type { BinaryFrame, ClientMessage, ServerMessage } from '../protocol/server.ts';
+import type { CryptoRequest, CryptoResult } from './core/room/contract.ts';
+
+/** An IP endpoint; IPv6 without brackets. */
+export interface Endpoint {
+  ip: string;
+  port: number;
+}
+export type SocketId = number;
+export type PeerId = number;
+export type Path = { kind: 'udp'; socket: SocketId; to: Endpoint } | { kind: 'external' };
+export type Via = { socket: SocketId; remote: Endpoint } | 'external';
+
+/** Milliseconds; `now` is monotonic, `epoch` is Unix time. */
+export interface ClockPort {
+  now(): number;
+  epoch(): number;
+  /** Calls back once at or after `at` (of `now`); the result cancels. */
+  at(at: number, callback: () => void): () => void;
+}
+
+/** Random bytes: cryptographic in the world, seeded in the simulator. */
+export type RandomPort = (length: number) => Uint8Array;
+
+export type DeviceEvent =
+  | { type: 'stun'; socket: SocketId; from: Endpoint; bytes: Uint8Array; at: number }
+  | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
+  | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
+  | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
+  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array }
+  | { type: 'handshake'; peer: PeerId; at: number }
+  | { type: 'peer-moved'; peer: PeerId; path: Path }
+  | { type: 'packet'; bytes: Uint8Array }
+  | { type: 'socket-error'; socket: SocketId; code: string }
+  | { type: 'failed'; code: string };
+
+export interface DevicePeerStats {
+  peer: PeerId;
+  rxBytes: number;
+  txBytes: number;
+  rxPackets: number;
+  txPackets: number;
+  lastHandshakeAt: number | null;
+  lastReceivedAt: number | null;
+}
+
+/** The part of `node-wireguard`'s device that the engine uses; see native/types.ts for the meaning of each call. */
+export interface DevicePort {
+  addPeer(options: {
+    publicKey: Uint8Array;
+    presharedKey?: Uint8Array;
+    allowedIps?: string[];
+    fanout?: boolean;
+    probe?: { sendKey: Uint8Array; receiveKey: Uint8Array };
+    initiate?: boolean;
+  }): PeerId;
+  updatePeer(
+    peer: PeerId,
+    change: {
+      presharedKey?: Uint8Array;
+      allowedIps?: string[];
+      fanout?: boolean;
+      probe?: { sendKey: Uint8Array; receiveKey: Uint8Array };
+      initiate?: boolean;
+    },
+  ): void;
+  removePeer(peer: PeerId): void;
+  setPath(peer: PeerId, path: Path | null, duplicate?: Path | null): void;
+  openSockets(count: number, family: 4 | 6): { id: SocketId; family: 4 | 6; port: number }[];
+  closeSockets(ids: SocketId[]): void;
+  sockets(): { id: SocketId; family: 4 | 6; port: number }[];
+  send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean;
+  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean;
+  sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
+  receiveExternal(peer: PeerId, bytes: Uint8Array): void;
+  stats(): { peers: DevicePeerStats[] };
+  onEvents(listener: (batch: DeviceEvent[]) => void): void;
+  close(): Promise<void>;
+}
+
+/** One connection to one rendezvous server. Callbacks never come after `close`. */
+export interface RendezvousConnection {
+  send(message: ClientMessage): void;
+  /** false: dropped (the socket is not open or its queue is full). */
+  frame(frame: BinaryFrame): boolean;
+  close(): void;
+}
+export interface RendezvousHandlers {
+  open(): void;
+  message(message: ServerMessage): void;
+  frame(frame: BinaryFrame): void;
+  /** Once, for every end: refused, unreachable, lost, hostile. `error` is a short cause for the log. */
+  closed(cause: { code: 'unreachable' | 'refused' | 'tls' | 'protocol' | 'lost' | 'timeout'; error?: string }): void;
+}
+export interface RendezvousPort {
+  connect(url: string, handlers: RendezvousHandlers): RendezvousConnection;
+}
+
+/** scrypt and CPace off the main thread. */
+export interface CryptoPort {
+  run(request: CryptoRequest): Promise<CryptoResult>;
+  close(): void;
+}
+
+export interface HostAddress {
+  ip: string;
+  family: 4 | 6;
+  interface: string;
+  /** A tunnel of some other VPN: its candidates come last. */
+  virtual: boolean;
+}
+export interface InterfacesPort {
+  /** Unicast addresses of interfaces that are up, without loopback and without the tunnel itself. */
+  addresses(): HostAddress[];
+  /** Calls back after a change of addresses; the result stops it. */
+  watch(changed: () => void): () => void;
+}
+
+/** The tunnel interface's addresses; memory devices ignore it. */
+export interface TunPort {
+  readonly name: string | null;
+  configure(config: { addresses: string[]; routes: string[] }): Promise<void>;
+}
+
+/** Where the room remembers what must survive a restart. */
+export interface StorePort {
+  load(): Uint8Array | null;
+  save(bytes: Uint8Array): void;
+}

@@ -1,0 +1,186 @@
+/**
+ * The contract of `node-wireguard`: what a device takes and what it tells. Nothing here knows about rooms.
+ * Times are milliseconds of CLOCK_MONOTONIC (the clock of `process.hrtime`), as floats. Keys are 32 raw bytes.
+ */
+
+/** A socket of the device. 0 is the IPv4 main socket, 1 the IPv6 main socket (absent where the host has no IPv6). */
+export type SocketId = number;
+/** A peer of the device, never reused within its life. */
+export type PeerId = number;
+
+/** A UDP endpoint. IPv6 without brackets; a link-local address carries its scope (`fe80::1%3`, numeric). */
+export interface Endpoint {
+  ip: string;
+  port: number;
+}
+
+/** Where sealed packets of a peer leave: a UDP socket, or the `outbound` event (a relay that JavaScript runs). */
+export type Path = { kind: 'udp'; socket: SocketId; to: Endpoint } | { kind: 'external' };
+
+/** Keys of authenticated path probes, one for each direction; see docs/protocol.md, "Probes". */
+export interface ProbeKeys {
+  sendKey: Uint8Array;
+  receiveKey: Uint8Array;
+}
+
+export interface PeerOptions {
+  publicKey: Uint8Array;
+  presharedKey?: Uint8Array;
+  /** CIDR strings; a prefix that another peer holds moves to this one, as in `wg`. */
+  allowedIps?: string[];
+  /** 0 (default) is off. */
+  keepaliveSeconds?: number;
+  /** true: the path follows authenticated data, as in the WireGuard paper. false (default): only setPath moves it. */
+  roaming?: boolean;
+  /** Broadcast and multicast from the TUN is copied to this peer while fan-out is on. Default false. */
+  fanout?: boolean;
+  probe?: ProbeKeys;
+  /** Whether this side begins handshakes when a path is set. Data and keepalive may always begin one. Default true. */
+  initiate?: boolean;
+}
+
+export interface DeviceOptions {
+  privateKey: Uint8Array;
+  /** From `openTun`, or memory: packets come by `writeTun` and leave by the `packet` event. */
+  tun: TunDevice | { kind: 'memory'; mtu?: number };
+  /** 0 (default): the kernel chooses. IPv4 and IPv6 use the same number where it can be had. */
+  udpPort?: number;
+  /** Address to bind; default the wildcard. */
+  bindAddress?: string;
+  /** SO_MARK for every socket, 0 (default) for none. */
+  mark?: number;
+  /** Events kept while JavaScript is busy; more are dropped and counted. Default 8,192. */
+  eventQueueLength?: number;
+}
+
+export interface SocketInfo {
+  id: SocketId;
+  family: 4 | 6;
+  port: number;
+}
+
+/** Counters of one peer since it was added. */
+export interface PeerStats {
+  peer: PeerId;
+  rxBytes: number;
+  txBytes: number;
+  /** Data packets with a payload; keepalives are not counted. */
+  rxPackets: number;
+  txPackets: number;
+  /** Time of the last completed handshake, or null. */
+  lastHandshakeAt: number | null;
+  /** Last authenticated WireGuard packet of any kind, or null. */
+  lastReceivedAt: number | null;
+}
+
+/** Everything that was counted instead of thrown. */
+export interface DeviceStats {
+  peers: PeerStats[];
+  eventsDropped: number;
+  /** Datagrams that no classifier wanted, or whose authentication failed. */
+  datagramsRejected: number;
+  /** Sealed packets dropped because the queue or socket was full. */
+  txDropped: number;
+  /** Inner packets whose source or destination no peer owns. */
+  routeMisses: number;
+  underLoad: boolean;
+}
+
+/** How a probe or message travelled. */
+export type Via = { socket: SocketId; remote: Endpoint } | 'external';
+
+export type DeviceEvent =
+  /** An answer to a STUN request sent through `send` (by transaction id, within 40 s). */
+  | { type: 'stun'; socket: SocketId; from: Endpoint; bytes: Uint8Array; at: number }
+  /** An authenticated ping arrived, once for each seq; the device has already answered it. */
+  | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
+  /** The answer to our ping. `observed` is our endpoint as the peer saw it, null over an external path. */
+  | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
+  /** Opaque authenticated bytes from `sendMessage`. */
+  | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
+  /** A packet for the external path: hand `bytes` to the relay. */
+  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array }
+  /** A handshake completed (as initiator: response accepted; as responder: first data under the new key). */
+  | { type: 'handshake'; peer: PeerId; at: number }
+  /** A roaming peer's path followed its data. */
+  | { type: 'peer-moved'; peer: PeerId; path: Path }
+  /** Memory TUN only: a decrypted inner packet. */
+  | { type: 'packet'; bytes: Uint8Array }
+  /** A send failed for good on this socket (not EAGAIN); `code` is the errno name. At most one a second a socket. */
+  | { type: 'socket-error'; socket: SocketId; code: string }
+  /** The device cannot go on (TUN gone). */
+  | { type: 'failed'; code: string };
+
+export interface FanoutOptions {
+  /** The subnet's directed broadcast address (255.255.255.255 and 224.0.0.0/4 always belong). */
+  directedBroadcast?: string;
+}
+
+/** A system TUN interface, ours until close: non-persistent, so that the end of the process removes it and its routes. */
+export interface TunDevice {
+  readonly kind: 'system';
+  readonly name: string;
+  readonly fd: number;
+  readonly mtu: number;
+  /** Replaces addresses and routes of the interface and brings it up. CIDR strings. */
+  configure(config: { addresses: string[]; routes?: string[] }): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface TunOptions {
+  /** Default the first free of warren0 to warren99. */
+  name?: string;
+  /** Default 1,420. */
+  mtu?: number;
+  /** Path of the privileged helper; used only when the process lacks CAP_NET_ADMIN. Default: the one that was built. */
+  helperPath?: string;
+}
+
+/** Closed set: `no-rights` names the next step, `name-taken`, `unsupported`, `helper-failed`, `invalid`, `closed`. */
+export type WireguardErrorCode =
+  | 'no-rights'
+  | 'name-taken'
+  | 'unsupported'
+  | 'helper-failed'
+  | 'invalid'
+  | 'closed'
+  | 'port-taken'
+  | 'addon-missing';
+
+/** One device: sockets, TUN, peers. Every method but `close` throws WireguardError('closed') after close. */
+export interface WireguardDevice {
+  readonly publicKey: Uint8Array;
+  addPeer(options: PeerOptions): PeerId;
+  /** Changes only what is named. */
+  updatePeer(peer: PeerId, change: Partial<Omit<PeerOptions, 'publicKey'>>): void;
+  removePeer(peer: PeerId): void;
+  /**
+   * Moves a peer's sealed packets to `path` (null: hold). With `duplicate`, each sealed packet also leaves there (the
+   * replay window of the receiver removes the copy). Starts the handshake schedule 0, 250, 750, 1,750 ms, then every 5 s
+   * when no session exists yet and `initiate` is set.
+   */
+  setPath(peer: PeerId, path: Path | null, duplicate?: Path | null): void;
+  /** Extra sockets on fresh ports. */
+  openSockets(count: number, family: 4 | 6): SocketInfo[];
+  /** Idempotent; main sockets close with the device only. */
+  closeSockets(ids: SocketId[]): void;
+  sockets(): SocketInfo[];
+  /** One datagram as it is; `ttl` for this datagram only. false: not sent. A STUN request is remembered for its answer. */
+  send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean;
+  /** One authenticated ping; `seq` rises strictly for each pair of keys, below 2^53. `size` pads the datagram (bytes). */
+  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean;
+  /** Up to 1,200 opaque bytes, authenticated with the probe key, `seq` from the same counter as ping. */
+  sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
+  /** A packet that came by the external path: WireGuard or probe, treated as if from a socket. */
+  receiveExternal(peer: PeerId, bytes: Uint8Array): void;
+  /** Memory TUN only: an inner packet from the host. */
+  writeTun(bytes: Uint8Array): void;
+  /** Null turns fan-out off (default). */
+  setFanout(options: FanoutOptions | null): void;
+  stats(): DeviceStats;
+  /** One listener; events in order, a batch a call. */
+  onEvents(listener: (batch: DeviceEvent[]) => void): void;
+  /** Idempotent: threads joined, sockets closed, TUN closed. */
+  close(): Promise<void>;
+}

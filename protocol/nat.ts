@@ -1,0 +1,58 @@
+/** What is known of a host's NAT (RFC 4787, RFC 5780). Unknown is a value of its own, never false. */
+import { z } from 'zod';
+
+export const mappingBehaviour = z.enum([
+  'endpoint-independent',
+  'address-dependent',
+  'address-and-port-dependent',
+  'none',
+  'unknown',
+]);
+export type MappingBehaviour = z.infer<typeof mappingBehaviour>;
+
+export const filteringBehaviour = z.enum([
+  'endpoint-independent',
+  'address-dependent',
+  'address-and-port-dependent',
+  'unknown',
+]);
+export type FilteringBehaviour = z.infer<typeof filteringBehaviour>;
+
+/** NAT1 full cone, NAT2 address-restricted, NAT3 port-restricted, NAT4 symmetric (RFC 3489's four). */
+export const natType = z.enum(['open', 'NAT1', 'NAT2', 'NAT3', 'NAT4', 'udp-blocked', 'unknown']);
+export type NatType = z.infer<typeof natType>;
+
+export const natReport = z.object({
+  mapping: mappingBehaviour,
+  filtering: filteringBehaviour,
+  type: natType,
+  ports: z.object({
+    kind: z.enum(['preserved', 'sequential', 'block', 'random', 'unknown']),
+    /** Signed step of a sequential allocation. */
+    step: z.number().nullable().optional(),
+    low: z.int().nullable().optional(),
+    high: z.int().nullable().optional(),
+  }),
+  hairpin: z.boolean().nullable(),
+  publicAddresses: z.array(z.string().max(64)).max(8),
+  cgnat: z.boolean().nullable(),
+  ipv6: z.boolean(),
+  portMapping: z.object({
+    state: z.enum(['off', 'none', 'active', 'failed']),
+    protocol: z.enum(['upnp', 'nat-pmp', 'pcp']).optional(),
+    external: z.string().max(64).optional(),
+  }),
+});
+export type NatReport = z.infer<typeof natReport>;
+
+export const UNKNOWN_NAT: NatReport = {
+  mapping: 'unknown',
+  filtering: 'unknown',
+  type: 'unknown',
+  ports: { kind: 'unknown', step: null, low: null, high: null },
+  hairpin: null,
+  publicAddresses: [],
+  cgnat: null,
+  ipv6: false,
+  portMapping: { state: 'none' },
+};
