@@ -4,15 +4,21 @@ export default defineConfig({
   resolve: { conditions: ['warren-source'] },
   ssr: { resolve: { conditions: ['warren-source', 'node', 'import', 'default'] } },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    reporters: ['default', './tools/summary-reporter.mjs'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/{unit,arch,sim,vectors}/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'lab', include: ['test/lab/**/*.test.ts'], fileParallelism: false, testTimeout: 120_000 },
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },

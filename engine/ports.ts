@@ -90,7 +90,8 @@ export interface RendezvousConnection {
   close(): void;
 }
 export interface RendezvousHandlers {
-  open(): void;
+  /** The socket stands. `remoteIp` is the server's address as dialled, null behind a proxy. */
+  open(remoteIp: string | null): void;
   message(message: ServerMessage): void;
   frame(frame: BinaryFrame): void;
   /** Once, for every end: refused, unreachable, lost, hostile. `error` is a short cause for the log. */

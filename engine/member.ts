@@ -1,0 +1,42 @@
+import type { CorePath, PeerCore } from './core/peer/contract.ts';
+import type { PeerKey } from './core/room/contract.ts';
+import type { PeerId, Via } from './ports.ts';
+import type { Waker } from './wake.ts';
+
+/** One installed member: its device peer, its traversal core, and where it can be relayed to. */
+export interface Member {
+  readonly key: PeerKey;
+  readonly id: PeerId;
+  readonly core: PeerCore;
+  readonly waker: Waker;
+  routes: { server: number; member: string }[];
+  proven: boolean;
+  path: CorePath | null;
+  /** Counters of the last sample. */
+  sampled: { txPackets: number; rxPackets: number };
+  rxBytes: number;
+  txBytes: number;
+  /** In the engine's clock. */
+  lastHandshakeAt: number | null;
+  /** Candidates as last given to the core, to skip repetitions. */
+  localGiven: string;
+  /** Pings that the user asked for: seq to what waits. */
+  readonly userPings: Map<number, (rttMs: number) => void>;
+}
+
+/** The probe's way along a path; null where nothing carries yet. */
+export function viaOf(path: CorePath | null): Via | null {
+  if (path === null) return null;
+  return path.kind === 'external' ? 'external' : { socket: path.socket, remote: path.to };
+}
+
+/** Whether a probe goes where the member's packets go already: such probes never wait for the check budget. */
+export function isCurrentPath(path: CorePath | null, via: Via): boolean {
+  if (via === 'external') return true;
+  return (
+    path?.kind === 'udp' &&
+    path.socket === via.socket &&
+    path.to.ip === via.remote.ip &&
+    path.to.port === via.remote.port
+  );
+}

@@ -1,0 +1,273 @@
+import type { PingResult } from '../protocol/app.ts';
+import { WarrenError } from '../protocol/errors.ts';
+import type { NatReport } from '../protocol/nat.ts';
+import type { Candidate, PeerMessage } from '../protocol/peer.ts';
+import { ProbeBudget } from './core/budget.ts';
+import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
+import { createPeer } from './core/peer/peer.ts';
+import type { PeerKey, RoomAction } from './core/room/contract.ts';
+import { isCurrentPath, type Member, viaOf } from './member.ts';
+import type { ClockPort, DeviceEvent, DevicePort, PeerId, RandomPort } from './ports.ts';
+import type { Servers } from './servers.ts';
+import { Waker } from './wake.ts';
+
+export interface MembersOptions {
+  clock: ClockPort;
+  random: RandomPort;
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  device: DevicePort;
+  servers: Servers;
+  /** This host's public key: the lower of two breaks ties. */
+  ownKey: PeerKey;
+  relayOnly: boolean;
+  /** URL of a room server by index. */
+  serverUrls: readonly string[];
+  /** Runs work in the engine's one queue. */
+  post(work: () => void): void;
+  /** Seals and sends a message to a member. */
+  send(peer: PeerKey, message: PeerMessage): void;
+  /** A path began, moved or ended. */
+  pathChanged(): void;
+}
+
+/** The installed members: each one's traversal core, driven by the device's events and driving the device's paths. */
+export class Members {
+  readonly #options: MembersOptions;
+  readonly #budget = new ProbeBudget();
+  readonly #byKey = new Map<PeerKey, Member>();
+  readonly #byId = new Map<PeerId, Member>();
+  /** `server:member` to the peer behind it. */
+  readonly #routes = new Map<string, Member>();
+
+  constructor(options: MembersOptions) {
+    this.#options = options;
+  }
+
+  all(): ReadonlyMap<PeerKey, Member> {
+    return this.#byKey;
+  }
+
+  /** Installs a member, or gives a known one new keys. */
+  up(action: Extract<RoomAction, { type: 'peer-up' }>): void {
+    const { presharedKey, probe, initiate } = action;
+    const { device } = this.#options;
+    const known = this.#byKey.get(action.peer);
+    if (known) {
+      device.updatePeer(known.id, { presharedKey, probe, initiate });
+      return this.event(known.key, { type: 'rekeyed' });
+    }
+    const publicKey = Buffer.from(action.peer, 'base64');
+    const id = device.addPeer({ publicKey, presharedKey, probe, initiate, allowedIps: [], fanout: true });
+    const member = this.#create(action.peer, id);
+    this.#byKey.set(member.key, member);
+    this.#byId.set(id, member);
+  }
+
+  #create(key: PeerKey, id: PeerId): Member {
+    const { clock, random, device, ownKey, relayOnly, post } = this.#options;
+    const core = createPeer({
+      lower: ownKey < key,
+      relayOnly,
+      random,
+      families: device
+        .sockets()
+        .filter((socket) => socket.id < 2)
+        .map((socket) => socket.family),
+    });
+    return {
+      key,
+      id,
+      core,
+      waker: new Waker(clock, () => post(() => this.event(key, { type: 'tick' }))),
+      routes: [],
+      proven: false,
+      path: null,
+      sampled: { txPackets: 0, rxPackets: 0 },
+      rxBytes: 0,
+      txBytes: 0,
+      lastHandshakeAt: null,
+      localGiven: '',
+      userPings: new Map(),
+    };
+  }
+
+  proven(key: PeerKey): void {
+    const member = this.#byKey.get(key);
+    if (member) member.proven = true;
+  }
+
+  down(key: PeerKey): void {
+    const member = this.#byKey.get(key);
+    if (!member) return;
+    member.waker.stop();
+    this.#options.device.removePeer(member.id);
+    this.#byKey.delete(key);
+    this.#byId.delete(member.id);
+    this.#dropRoutes(member);
+  }
+
+  /** Virtual addresses that the member speaks for. */
+  address(key: PeerKey, ipv4: string | null, ipv6: string): void {
+    const member = this.#byKey.get(key);
+    const allowedIps = [...(ipv4 ? [`${ipv4}/32`] : []), `${ipv6}/128`];
+    if (member) this.#options.device.updatePeer(member.id, { allowedIps });
+  }
+
+  routes(key: PeerKey, routes: { server: number; member: string }[]): void {
+    const member = this.#byKey.get(key);
+    if (!member) return;
+    this.#dropRoutes(member);
+    for (const route of routes) this.#routes.set(`${route.server}:${route.member}`, member);
+    member.routes = routes;
+    const best = routes[0];
+    const host = best ? serverHost(this.#options.serverUrls[best.server] ?? '') : '';
+    this.event(key, { type: 'relay', up: routes.length > 0, host });
+  }
+
+  #dropRoutes(member: Member): void {
+    for (const [route, peer] of this.#routes) if (peer === member) this.#routes.delete(route);
+  }
+
+  /** Gives every proven member our candidates and report, when they differ from the last. */
+  giveLocal(candidates: Candidate[], nat: NatReport): void {
+    const given = JSON.stringify([candidates, nat]);
+    for (const member of this.#byKey.values()) {
+      if (!member.proven || member.localGiven === given) continue;
+      member.localGiven = given;
+      this.event(member.key, { type: 'local', candidates, nat });
+    }
+  }
+
+  event(key: PeerKey, event: PeerEvent): void {
+    const member = this.#byKey.get(key);
+    if (!member) return;
+    for (const action of member.core.handle(this.#options.clock.now(), event)) this.#act(member, action);
+  }
+
+  everyone(event: PeerEvent): void {
+    for (const key of [...this.#byKey.keys()]) this.event(key, event);
+  }
+
+  /** Whether some proven member has no direct path. */
+  someRelayed(): boolean {
+    const now = this.#options.clock.now();
+    return [...this.#byKey.values()].some((member) => member.proven && !member.core.view(now).direct);
+  }
+
+  #act(member: Member, action: PeerAction): void {
+    const { clock, device, log } = this.#options;
+    switch (action.type) {
+      case 'ping': {
+        const { seq, via, ttl, size } = action;
+        const free = isCurrentPath(member.path, via) || this.#budget.take(clock.now());
+        if (free) device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
+        return;
+      }
+      case 'path':
+        member.path = action.path;
+        return device.setPath(member.id, action.path, action.duplicate);
+      case 'send':
+        return this.#options.send(member.key, action.message);
+      case 'wake':
+        return member.waker.wakeAt(action.at);
+      case 'path-changed':
+        log('info', `path to ${member.key}: ${action.from ?? 'none'} to ${action.to ?? 'none'} (${action.why})`);
+        return this.#options.pathChanged();
+    }
+  }
+
+  /** A device event of some peer. Tunnel messages are the room's (`keyOf` names the sender). */
+  device(event: Extract<DeviceEvent, { peer: PeerId }>): void {
+    const member = this.#byId.get(event.peer);
+    if (!member) return;
+    switch (event.type) {
+      case 'ping':
+        return this.event(member.key, event);
+      case 'pong': {
+        const asked = member.userPings.get(event.seq);
+        return asked ? asked(event.rttMs) : this.event(member.key, event);
+      }
+      case 'handshake':
+        member.lastHandshakeAt = event.at;
+        return this.event(member.key, { type: 'handshake', at: event.at });
+      case 'outbound': {
+        const route = member.routes[0];
+        if (route) this.#options.servers.relay(route.server, route.member, event.bytes);
+        return;
+      }
+      case 'message':
+      case 'peer-moved':
+        return;
+    }
+  }
+
+  keyOf(id: PeerId): PeerKey | null {
+    return this.#byId.get(id)?.key ?? null;
+  }
+
+  /** A relayed frame: into the device as if from a socket. */
+  relayed(server: number, memberId: string, payload: Uint8Array): void {
+    const member = this.#routes.get(`${server}:${memberId}`);
+    if (member) this.#options.device.receiveExternal(member.id, payload);
+  }
+
+  /** A sealed signal through the member's present path; lost where there is none. */
+  tunnelFrame(key: PeerKey, payload: Uint8Array): void {
+    const member = this.#byKey.get(key);
+    const via = viaOf(member?.path ?? null);
+    if (member && via) this.#options.device.sendMessage(member.id, member.core.nextSeq(), via, payload);
+  }
+
+  /** Reads the counters and tells each core how much passed. */
+  sample(): void {
+    const at = this.#options.clock.now();
+    for (const stats of this.#options.device.stats().peers) {
+      const member = this.#byId.get(stats.peer);
+      if (!member) continue;
+      member.rxBytes = stats.rxBytes;
+      member.txBytes = stats.txBytes;
+      const txPackets = stats.txPackets - member.sampled.txPackets;
+      const rxPackets = stats.rxPackets - member.sampled.rxPackets;
+      if (txPackets === 0 && rxPackets === 0) continue;
+      member.sampled = { txPackets: stats.txPackets, rxPackets: stats.rxPackets };
+      this.event(member.key, { type: 'traffic', txPackets, rxPackets, at });
+    }
+  }
+
+  /** One probe over the path in use; rejects with `unreachable` or `timeout`. */
+  ping(who: { key: PeerKey; nick: string; ipv4: string | null }, timeoutMs: number): Promise<PingResult> {
+    const { clock, device } = this.#options;
+    const member = this.#byKey.get(who.key);
+    const via = viaOf(member?.path ?? null);
+    const view = member?.core.view(clock.now());
+    if (!member || !via || !view?.path) {
+      return Promise.reject(new WarrenError('unreachable', `${who.nick} has no path yet`));
+    }
+    const path = view.path.kind;
+    const seq = member.core.nextSeq();
+    return new Promise((resolve, reject) => {
+      const cancel = clock.at(clock.now() + timeoutMs, () => {
+        member.userPings.delete(seq);
+        reject(new WarrenError('timeout', `${who.nick} did not answer in ${timeoutMs} ms`));
+      });
+      member.userPings.set(seq, (rttMs) => {
+        cancel();
+        member.userPings.delete(seq);
+        resolve({ nick: who.nick, ipv4: who.ipv4, rttMs, path });
+      });
+      device.ping(member.id, seq, via);
+    });
+  }
+
+  stop(): void {
+    for (const member of this.#byKey.values()) member.waker.stop();
+  }
+}
+
+function serverHost(url: string): string {
+  try {
+    return new URL(url).host;
+  } catch {
+    return url;
+  }
+}

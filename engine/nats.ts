@@ -1,0 +1,137 @@
+import type { NatReport } from '../protocol/nat.ts';
+import { UNKNOWN_NAT } from '../protocol/nat.ts';
+import type { Candidate } from '../protocol/peer.ts';
+import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
+import { createNatCore } from './core/nat/discovery.ts';
+import type { ClockPort, DevicePort, HostAddress, RandomPort, SocketId } from './ports.ts';
+import { Waker } from './wake.ts';
+
+interface Family {
+  core: NatCore;
+  waker: Waker;
+  candidates: Candidate[];
+  main: SocketId;
+}
+
+/** NAT discovery for each UDP family of the device, and the report that joins them. */
+export class Nats {
+  readonly #clock: ClockPort;
+  readonly #device: DevicePort;
+  readonly #changed: () => void;
+  readonly #families = new Map<4 | 6, Family>();
+  /** Sockets that discovery opened, to the family that asked. */
+  readonly #sockets = new Map<SocketId, 4 | 6>();
+
+  constructor(
+    ports: { clock: ClockPort; random: RandomPort },
+    device: DevicePort,
+    addresses: HostAddress[],
+    changed: () => void,
+  ) {
+    this.#clock = ports.clock;
+    this.#device = device;
+    this.#changed = changed;
+    for (const family of [4, 6] as const) {
+      const main = device.sockets().find((socket) => socket.id === (family === 4 ? 0 : 1) && socket.family === family);
+      if (!main) continue;
+      const core = createNatCore({
+        family,
+        random: ports.random,
+        localAddresses: ofFamily(addresses, family),
+        localPort: main.port,
+      });
+      const waker = new Waker(ports.clock, () => this.#handle(family, { type: 'tick' }));
+      this.#families.set(family, { core, waker, candidates: [], main: main.id });
+      this.#sockets.set(main.id, family);
+    }
+  }
+
+  setServers(servers: StunServer[]): void {
+    for (const family of this.#families.keys()) {
+      const own = servers.filter((server) => familyOf(server.primary.ip) === family);
+      if (own.length > 0) this.#handle(family, { type: 'servers', servers: own });
+    }
+  }
+
+  tcpReachable(): void {
+    for (const family of this.#families.keys()) this.#handle(family, { type: 'tcp-reachable' });
+  }
+
+  networkChanged(addresses: HostAddress[]): void {
+    for (const family of this.#families.keys())
+      this.#handle(family, { type: 'network-changed', localAddresses: ofFamily(addresses, family) });
+  }
+
+  watch(on: boolean): void {
+    for (const family of this.#families.keys()) this.#handle(family, { type: 'watch', on });
+  }
+
+  stun(event: { socket: SocketId; from: { ip: string; port: number }; bytes: Uint8Array; at: number }): void {
+    const family = this.#sockets.get(event.socket);
+    if (family) this.#handle(family, { type: 'stun', ...event });
+  }
+
+  candidates(): Candidate[] {
+    return [...this.#families.values()].flatMap((family) => family.candidates);
+  }
+
+  /** The IPv4 report (IPv6 hosts have no mapping to speak of), with IPv6 reachability from both. */
+  report(): NatReport {
+    const v4 = this.#families.get(4)?.core.report();
+    const v6 = this.#families.get(6)?.core.report();
+    const base = v4 && v4.type !== 'unknown' ? v4 : (v6 ?? v4 ?? UNKNOWN_NAT);
+    return {
+      ...base,
+      ipv6: Boolean(v4?.ipv6) || Boolean(v6?.ipv6),
+      publicAddresses: [...new Set([...(v4?.publicAddresses ?? []), ...(v6?.publicAddresses ?? [])])].slice(0, 8),
+    };
+  }
+
+  /** Whether every family that has servers is done measuring. */
+  settled(): boolean {
+    return [...this.#families.values()].every((family) => family.core.settled());
+  }
+
+  stop(): void {
+    for (const family of this.#families.values()) family.waker.stop();
+  }
+
+  #handle(id: 4 | 6, event: NatEvent): void {
+    const family = this.#families.get(id);
+    if (!family) return;
+    for (const action of family.core.handle(this.#clock.now(), event)) this.#act(id, family, action);
+  }
+
+  #act(id: 4 | 6, family: Family, action: NatAction): void {
+    switch (action.type) {
+      case 'stun':
+        this.#device.send(action.socket, action.to, action.bytes);
+        break;
+      case 'open-socket':
+        for (const socket of this.#device.openSockets(1, id)) {
+          this.#sockets.set(socket.id, id);
+          this.#handle(id, { type: 'socket', request: action.request, socket: socket.id, port: socket.port });
+        }
+        break;
+      case 'close-socket':
+        this.#sockets.delete(action.socket);
+        this.#device.closeSockets([action.socket]);
+        break;
+      case 'report':
+        family.candidates = action.candidates;
+        this.#changed();
+        break;
+      case 'wake':
+        family.waker.wakeAt(action.at);
+        break;
+    }
+  }
+}
+
+export function familyOf(ip: string): 4 | 6 {
+  return ip.includes(':') ? 6 : 4;
+}
+
+function ofFamily(addresses: HostAddress[], family: 4 | 6): string[] {
+  return addresses.filter((address) => address.family === family).map((address) => address.ip);
+}

@@ -1,0 +1,72 @@
+import type { PeerSnapshot, Snapshot } from '../protocol/app.ts';
+import type { NatReport } from '../protocol/nat.ts';
+import type { RoomMemberView, RoomView } from './core/room/contract.ts';
+import type { Member } from './member.ts';
+import type { ClockPort } from './ports.ts';
+
+/** Newest notices that a snapshot carries. */
+const NOTICES_KEPT = 20;
+export type Notice = Snapshot['notices'][number];
+
+export function addNotice(notices: readonly Notice[], notice: Notice): Notice[] {
+  return [...notices, notice].slice(-NOTICES_KEPT);
+}
+
+export interface SnapshotInputs {
+  name: string;
+  room: RoomView;
+  nat: NatReport;
+  interfaceName: string | null;
+  members: ReadonlyMap<string, Member>;
+  notices: readonly Notice[];
+  settings: Snapshot['settings'];
+}
+
+/** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
+export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapshot {
+  const { room } = inputs;
+  const unix = (at: number) => Math.round(clock.epoch() - (clock.now() - at));
+  const peers = room.members
+    .filter((view) => view.proven || view.blocked)
+    .map((view) => peerSnapshot(view, inputs.members.get(view.key), clock, unix));
+  return {
+    version: 1,
+    state: room.state,
+    room: { name: inputs.name, server: room.server },
+    self: {
+      nick: room.nick,
+      publicKey: room.publicKey,
+      ipv4: room.ipv4,
+      ipv6: room.ipv6,
+      interface: inputs.interfaceName,
+      nat: inputs.nat,
+    },
+    peers,
+    notices: [...inputs.notices],
+    settings: inputs.settings,
+  };
+}
+
+function peerSnapshot(
+  view: RoomMemberView,
+  member: Member | undefined,
+  clock: ClockPort,
+  unix: (at: number) => number,
+): PeerSnapshot {
+  const state = member?.core.view(clock.now());
+  return {
+    nick: view.nick,
+    publicKey: view.key,
+    ipv4: view.ipv4,
+    ipv6: view.ipv6,
+    blocked: view.blocked,
+    state: state?.state ?? 'lost',
+    path: state?.path ? { ...state.path, since: unix(state.path.since) } : null,
+    reason: state?.reason ?? null,
+    punch: null,
+    nat: state?.nat ?? null,
+    rxBytes: member?.rxBytes ?? 0,
+    txBytes: member?.txBytes ?? 0,
+    lastHandshake: member?.lastHandshakeAt == null ? null : unix(member.lastHandshakeAt),
+  };
+}

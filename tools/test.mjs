@@ -1,0 +1,18 @@
+/** `npm test`: makes what the tests need, checks types, style and imports, then runs them all. */
+import { spawnSync } from 'node:child_process';
+import { ensure } from './system-packages.mjs';
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+if (process.getuid?.() === 0) {
+  ensure('lab');
+  ensure('fuzz');
+}
+run('node', ['native/scripts/build.mjs']);
+run('npx', ['tsc', '-b']);
+run('npx', ['biome', 'format']);
+run('npx', ['oxlint', '--quiet', '--deny-warnings']);
+run('npx', ['vitest', 'run', ...process.argv.slice(2)]);
