@@ -1,0 +1,297 @@
+/**
+ * The client of the rendezvous protocol over `ws`. One call makes one connection, which ends once and never comes back:
+ * when to try again is the core's decision.
+ *
+ * 1. TCP, or CONNECT through a proxy; TLS; the WebSocket handshake; a server that refuses says its code in the body;
+ * 2. `open`: the caller says hello; the first message back must be `welcome`, `error` or `going-away`;
+ * 3. every message is validated; a server that breaks the protocol is counted and left.
+ */
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { rootCertificates } from 'node:tls';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { type ClientOptions, WebSocket } from 'ws';
+import { WarrenError } from '../../../protocol/errors.ts';
+import { SERVER_LIMITS } from '../../../protocol/limits.ts';
+import {
+  type BinaryFrame,
+  type ClientMessage,
+  decodeFrame,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  FRAME_RELAY,
+  type ServerMessage,
+  serverMessage,
+} from '../../../protocol/server.ts';
+import type { RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
+import { type ClosedCause, causeOf } from './failure.ts';
+import { type Environment, proxyFor } from './proxy.ts';
+import { readRefusal } from './refusal.ts';
+
+export interface RendezvousOptions {
+  /** PEM file with certificates to trust besides the built-in ones. */
+  caFile?: string;
+  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read (default `process.env`). */
+  env?: Environment;
+  /** From the call to an open WebSocket (default 10,000 ms). */
+  connectTimeoutMs?: number;
+  /** The server is pinged this often and given up after two silent intervals (default 5,000 ms). */
+  pingIntervalMs?: number;
+}
+
+/** Totals over all connections of a port. */
+export interface RendezvousCounters {
+  /** Messages and frames of servers that broke the protocol. */
+  invalid: number;
+  /** Frames not sent because the socket was closed, its queue full, or the frame too large. */
+  droppedFrames: number;
+  /** Control messages sent to a socket that was not open. */
+  droppedMessages: number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const PING_INTERVAL_MS = 5_000;
+/** Unsent bytes above which data is stale before it leaves: 100 ms at 5 Mbit/s. */
+const RELAY_BUFFER_BYTES = 64 * 1024;
+/** Unsent bytes above which nothing more is queued. */
+const MAX_BUFFER_BYTES = 256 * 1024;
+/** A welcome to a room of 250 members has about 27 KiB. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+/** A server that does not answer the close frame by then loses its TCP connection. */
+const CLOSE_TIMEOUT_MS = 1_000;
+const CLOSE_NORMAL = 1000;
+
+/** Throws WarrenError `usage` where the CA file cannot be read. */
+export function createRendezvous(
+  options: RendezvousOptions = {},
+): RendezvousPort & { readonly counters: Readonly<RendezvousCounters> } {
+  const counters: RendezvousCounters = { invalid: 0, droppedFrames: 0, droppedMessages: 0 };
+  const ca = options.caFile === undefined ? undefined : [...rootCertificates, readCertificates(options.caFile)];
+  return {
+    counters,
+    connect: (url, handlers) => new WebSocketRendezvous(url, handlers, { options, counters, ca }),
+  };
+}
+
+interface Shared {
+  options: RendezvousOptions;
+  counters: RendezvousCounters;
+  ca: string[] | undefined;
+}
+
+type Phase = 'connecting' | 'open' | 'welcomed' | 'closed';
+
+class WebSocketRendezvous implements RendezvousConnection {
+  readonly #handlers: RendezvousHandlers;
+  readonly #shared: Shared;
+  readonly #socket: WebSocket | null;
+  readonly #pingIntervalMs: number;
+  #phase: Phase = 'connecting';
+  #timer: NodeJS.Timeout;
+  #heardAt = 0;
+  #relayPayloadBytes: number = SERVER_LIMITS.relayPayloadBytes;
+  /** The code that the server gave for closing. */
+  #refusal: string | null = null;
+
+  constructor(url: string, handlers: RendezvousHandlers, shared: Shared) {
+    this.#handlers = handlers;
+    this.#shared = shared;
+    this.#pingIntervalMs = shared.options.pingIntervalMs ?? PING_INTERVAL_MS;
+    const target = endpointUrl(url);
+    if (target === null) {
+      this.#socket = null;
+      this.#timer = setTimeout(() => this.#end({ code: 'refused', error: 'not a server URL' }), 0);
+      return;
+    }
+    const timeoutMs = shared.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+    this.#timer = setTimeout(() => this.#end({ code: 'timeout' }), timeoutMs);
+    const proxy = proxyFor(target, shared.options.env ?? process.env);
+    this.#socket = new WebSocket(target, clientOptions(proxy, shared.ca));
+    this.#listen(this.#socket, proxy !== null);
+  }
+
+  send(message: ClientMessage): void {
+    const socket = this.#socket;
+    if (socket === null || this.#phase === 'closed' || socket.readyState !== WebSocket.OPEN) {
+      this.#shared.counters.droppedMessages++;
+    } else if (socket.bufferedAmount > MAX_BUFFER_BYTES) {
+      // A lost `allow` would harm for good; a lost connection mends itself.
+      this.#end({ code: 'lost', error: 'the server does not read' });
+    } else {
+      socket.send(JSON.stringify(message));
+    }
+  }
+
+  frame(frame: BinaryFrame): boolean {
+    const socket = this.#socket;
+    const room = frame.type === FRAME_RELAY && !isHandshake(frame.payload) ? RELAY_BUFFER_BYTES : MAX_BUFFER_BYTES;
+    const limit = frame.type === FRAME_RELAY ? this.#relayPayloadBytes : SERVER_LIMITS.frameBytes - FRAME_HEADER_BYTES;
+    if (
+      socket === null ||
+      this.#phase !== 'welcomed' ||
+      socket.readyState !== WebSocket.OPEN ||
+      socket.bufferedAmount > room ||
+      frame.payload.length > limit
+    ) {
+      this.#shared.counters.droppedFrames++;
+      return false;
+    }
+    socket.send(encodeFrame(frame));
+    return true;
+  }
+
+  close(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    clearTimeout(this.#timer);
+    if (this.#socket === null) return;
+    if (this.#socket.readyState !== WebSocket.OPEN) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#socket.close(CLOSE_NORMAL);
+    const timer = setTimeout(() => this.#socket?.terminate(), CLOSE_TIMEOUT_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #listen(socket: WebSocket, proxied: boolean): void {
+    const heard = () => {
+      this.#heardAt = performance.now();
+    };
+    let remoteIp: string | null = null;
+    socket.on('upgrade', ({ socket: tcp }) => {
+      remoteIp = proxied ? null : (tcp.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null);
+    });
+    socket.on('open', () => this.#opened(remoteIp));
+    // ws hands out one Buffer a message, text too, unless asked otherwise.
+    socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
+    socket.on('ping', heard);
+    socket.on('pong', heard);
+    socket.on('unexpected-response', (_, response) => void this.#refused(response));
+    socket.on('error', (error) => {
+      if (error instanceof Error && 'code' in error && String(error.code).startsWith('WS_ERR')) this.#count();
+      this.#end(causeOf(error, this.#phase !== 'connecting'));
+    });
+    socket.on('close', () => this.#end({ code: 'lost' }));
+  }
+
+  #opened(remoteIp: string | null): void {
+    if (this.#phase !== 'connecting') return;
+    this.#phase = 'open';
+    this.#heardAt = performance.now();
+    clearTimeout(this.#timer);
+    this.#timer = setInterval(() => this.#checkAlive(), this.#pingIntervalMs);
+    this.#handlers.open(remoteIp);
+  }
+
+  #checkAlive(): void {
+    if (performance.now() - this.#heardAt > 2 * this.#pingIntervalMs) {
+      this.#end({ code: 'lost', error: 'the server is silent' });
+    } else if (this.#socket?.readyState === WebSocket.OPEN) {
+      this.#socket.ping();
+    }
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.#phase === 'closed') return;
+    this.#heardAt = performance.now();
+    if (isBinary) this.#receiveFrame(data);
+    else this.#receiveMessage(parseMessage(data));
+  }
+
+  #receiveFrame(data: Buffer): void {
+    const frame = decodeFrame(data);
+    if (frame === null || this.#phase !== 'welcomed') this.#broken('a frame out of place');
+    else this.#handlers.frame(frame);
+  }
+
+  #receiveMessage(message: ServerMessage | null): void {
+    if (message === null) {
+      this.#broken('an invalid message');
+      return;
+    }
+    const first = this.#phase === 'open';
+    if ((message.t === 'welcome') !== first && message.t !== 'error' && message.t !== 'going-away') {
+      this.#broken(`an untimely ${message.t}`);
+      return;
+    }
+    if (message.t === 'welcome') {
+      this.#phase = 'welcomed';
+      this.#relayPayloadBytes = message.limits.relayPayloadBytes;
+    } else if (message.t === 'error' && message.code !== 'rate-limited') {
+      this.#refusal = message.code;
+    }
+    this.#handlers.message(message);
+  }
+
+  /** The server said no in HTTP. */
+  async #refused(response: IncomingMessage): Promise<void> {
+    const message = await readRefusal(response);
+    if (this.#phase === 'closed') return;
+    if (message !== null) this.#handlers.message(message);
+    this.#end({ code: 'refused', error: message?.code ?? `HTTP ${response.statusCode}` });
+  }
+
+  #broken(error: string): void {
+    this.#count();
+    this.#end({ code: 'protocol', error });
+  }
+
+  #count(): void {
+    if (this.#phase !== 'closed') this.#shared.counters.invalid++;
+  }
+
+  #end(cause: ClosedCause): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    clearTimeout(this.#timer);
+    this.#socket?.terminate();
+    this.#handlers.closed(this.#refusal === null ? cause : { code: 'refused', error: this.#refusal });
+  }
+}
+
+/** The `/v1` of a server given as ws, wss, http or https URL; null for anything else. */
+export function endpointUrl(text: string): URL | null {
+  const schemes: Record<string, string> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' };
+  if (!URL.canParse(text)) return null;
+  const given = new URL(text);
+  const protocol = schemes[given.protocol];
+  if (protocol === undefined || given.hostname === '') return null;
+  const path = given.pathname.replace(/\/+$/, '');
+  return new URL(`${protocol}//${given.host}${path.endsWith('/v1') ? path : `${path}/v1`}`);
+}
+
+function clientOptions(proxy: URL | null, ca: string[] | undefined): ClientOptions {
+  return {
+    perMessageDeflate: false,
+    followRedirects: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    maxFragments: 64,
+    ...(ca === undefined ? {} : { ca }),
+    ...(proxy === null ? {} : { agent: new HttpsProxyAgent(proxy) }),
+  };
+}
+
+function parseMessage(data: Buffer): ServerMessage | null {
+  try {
+    const parsed = serverMessage.safeParse(JSON.parse(data.toString('utf8')));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/** WireGuard's messages 1 to 3: without them no data can be opened, so they may queue for longer. */
+function isHandshake(payload: Uint8Array): boolean {
+  const type = payload[0] ?? 0;
+  return type >= 1 && type <= 3;
+}
+
+function readCertificates(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new WarrenError('usage', `cannot read the CA file ${file}`, { cause });
+  }
+}
