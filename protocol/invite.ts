@@ -14,7 +14,7 @@ export interface Invite {
   /** Network name as typed. */
   name: string;
   password: string;
-  /** 1 to 4 rendezvous URLs, `ws://` or `wss://`. */
+  /** 1 to 4 rendezvous URLs, `wss://`, `ws://`, or the same as `https://`, `http://`. */
   servers: string[];
 }
 
@@ -53,7 +53,7 @@ export function decodeInvite(link: string): InviteResult {
 
 /** A rendezvous URL as links and options may carry it. */
 export function isServerUrl(text: string): boolean {
-  return /^wss?:\/\/(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?(?:\/[\w./~-]{0,200})?$/i.test(
+  return /^(?:wss?|https?):\/\/(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?(?:\/[\w./~-]{0,200})?$/i.test(
     text,
   );
 }

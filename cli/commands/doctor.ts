@@ -1,0 +1,140 @@
+/** `warren doctor`: what on this machine would keep Warren from working, each with what to do about it. */
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../engine/net/clock.ts';
+import { createRendezvous } from '../../engine/net/rendezvous/client.ts';
+import { privateDirectory, writeAtomic } from '../../engine/net/state/files.ts';
+import { loadSettings, machineKey } from '../../engine/net/state/stores.ts';
+import type { RendezvousConnection } from '../../engine/ports.ts';
+import type { Io } from '../io.ts';
+import { loadNative } from '../native.ts';
+import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
+import { fit, printable } from '../view/text.ts';
+import { milliseconds } from '../view/words.ts';
+
+export interface DoctorArguments extends StateOptions {
+  server?: string[];
+  caFile?: string;
+  json?: boolean;
+}
+
+/** `note`: nothing is wrong, but worth knowing. */
+export interface Finding {
+  check: string;
+  result: 'ok' | 'note' | 'bad';
+  detail: string;
+}
+
+const OLDEST_NODE = [20, 17] as const;
+const NAME_COLUMNS = 11;
+
+/** Exit code 0 when nothing is bad. */
+export async function doctor(asked: DoctorArguments, io: Io): Promise<number> {
+  const stateDir = stateDirOf(asked);
+  const checks: (() => Finding | Promise<Finding>)[] = [
+    () => checkNode(process.versions.node),
+    checkTunnel,
+    () => checkState(stateDir),
+    () => checkClock(Date.now()),
+    () => checkEngine(stateDir),
+    ...(asked.server ?? []).map((url) => () => checkServer(url, asked.caFile)),
+  ];
+  let bad = 0;
+  for (const check of checks) {
+    const finding = await check();
+    if (finding.result === 'bad') bad++;
+    io.out(asked.json ? JSON.stringify(finding) : line(finding));
+  }
+  return bad === 0 ? 0 : 1;
+}
+
+function line({ check, result, detail }: Finding): string {
+  return `${fit(result, 4)}  ${fit(check, NAME_COLUMNS)}  ${printable(detail)}`;
+}
+
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const fine = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const detail = fine ? `version ${version}` : `version ${version} is too old: ${OLDEST_NODE.join('.')} is needed`;
+  return { check: 'node', result: fine ? 'ok' : 'bad', detail };
+}
+
+/** Opens an interface for a moment: the only answer that covers device node, rights, helper and kernel at once. */
+async function checkTunnel(): Promise<Finding> {
+  const check = 'tunnel';
+  try {
+    const { openTun } = await loadNative();
+    const tun = await openTun({});
+    await tun.close();
+    return { check, result: 'ok', detail: 'a network interface can be made' };
+  } catch (error) {
+    return { check, result: 'bad', detail: (error as Error).message };
+  }
+}
+
+function checkState(stateDir: string): Finding {
+  const check = 'state';
+  try {
+    privateDirectory(stateDir);
+    const probe = join(stateDir, 'doctor');
+    writeAtomic(probe, 'written and removed by `warren doctor`\n');
+    rmSync(probe);
+    machineKey(stateDir);
+    loadSettings(stateDir);
+    return { check, result: 'ok', detail: `${stateDir} can be written` };
+  } catch (error) {
+    return { check, result: 'bad', detail: (error as Error).message };
+  }
+}
+
+/** Certificates are judged by the clock. This program cannot be younger than now. */
+export function checkClock(now: number): Finding {
+  const built = statSync(new URL(import.meta.url)).mtimeMs;
+  const date = new Date(now).toISOString();
+  return now < built
+    ? { check: 'clock', result: 'bad', detail: `it says ${date}, before this program was built: set it` }
+    : { check: 'clock', result: 'ok', detail: date };
+}
+
+async function checkEngine(stateDir: string): Promise<Finding> {
+  const check = 'engine';
+  try {
+    const client = await connectIfRunning(stateDir);
+    client?.close();
+    return { check, result: client ? 'ok' : 'note', detail: client ? 'running' : 'not running' };
+  } catch (error) {
+    return { check, result: 'bad', detail: (error as Error).message };
+  }
+}
+
+/** Longer than a TCP handshake with two lost packets. */
+const SERVER_TIMEOUT_MS = 8_000;
+
+async function checkServer(url: string, caFile: string | undefined): Promise<Finding> {
+  const begun = systemClock.now();
+  const cause = await reach(url, caFile);
+  const took = milliseconds(systemClock.now() - begun);
+  return cause === null
+    ? { check: 'server', result: 'ok', detail: `${url} answered in ${took}` }
+    : { check: 'server', result: 'bad', detail: `${url}: ${cause}` };
+}
+
+/** Null when the WebSocket opened, else why not. */
+function reach(url: string, caFile: string | undefined): Promise<string | null> {
+  const rendezvous = createRendezvous(caFile === undefined ? {} : { caFile });
+  let connection: RendezvousConnection | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  const answer = new Promise<string | null>((resolve) => {
+    timer = setTimeout(() => resolve('no answer'), SERVER_TIMEOUT_MS);
+    connection = rendezvous.connect(url, {
+      open: () => resolve(null),
+      message: () => {},
+      frame: () => {},
+      closed: ({ code, error }) => resolve(error === undefined ? code : `${code} (${error})`),
+    });
+  });
+  return answer.finally(() => {
+    clearTimeout(timer);
+    connection?.close();
+  });
+}

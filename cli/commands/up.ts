@@ -1,0 +1,115 @@
+/** `warren up`: an engine in the foreground, until a signal, `warren down`, or something that it cannot go on with. */
+import { userInfo } from 'node:os';
+import type { Engine, UpOptions } from '../../engine/contract.ts';
+import { controlPath } from '../../engine/net/control/path.ts';
+import { type ControlServer, startControlServer } from '../../engine/net/control/server.ts';
+import { startEngine } from '../../engine/net/host.ts';
+import { acquireLock } from '../../engine/net/state/lock.ts';
+import { loadSettings } from '../../engine/net/state/stores.ts';
+import { WarrenError } from '../../protocol/errors.ts';
+import { aborted, type Io } from '../io.ts';
+import { loadNative } from '../native.ts';
+import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
+import { isSavedRoom, type StateOptions, stateDirOf } from '../state.ts';
+import { openScreen, type Screen } from '../view/screen.ts';
+import { printable } from '../view/text.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** As commander gives them. */
+export interface UpArguments extends PasswordOptions, StateOptions {
+  room?: string;
+  inviteFile?: string;
+  server?: string[];
+  create?: boolean;
+  nick?: string;
+  interface?: string;
+  ipv4?: string;
+  tun: boolean;
+  udpPort: number;
+  stun?: string[];
+  portMapping: boolean;
+  hardNat: boolean;
+  relayOnly?: boolean;
+  caFile?: string;
+  json?: boolean;
+  logLevel: LogLevel;
+}
+
+export async function up(asked: UpArguments, io: Io): Promise<number> {
+  const interrupted = io.interrupted();
+  const stateDir = stateDirOf(asked);
+  const target = whereTo(asked, io);
+  const control = controlPath(stateDir);
+  const lock = acquireLock(stateDir, control.path);
+  let screen: Screen | null = null;
+  let engine: Engine | null = null;
+  let server: ControlServer | null = null;
+  try {
+    const password = target.password ?? (await savedOrAsked(stateDir, target.room, asked.create === true, io));
+    screen = await openScreen(io, asked.json === true);
+    engine = await startEngine(
+      { ...engineOptions(asked, stateDir, logger(asked.logLevel, screen)), ...target, password },
+      await loadNative(),
+    );
+    server = await startControlServer(control, engine);
+    const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
+    const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);
+    unsubscribe();
+    if (end !== null && end.code !== null) throw new WarrenError(end.code, end.message);
+    return 0;
+  } finally {
+    // The engine first: a `warren down` that waits for the socket to close then finds nothing left.
+    await engine?.stop();
+    await server?.close();
+    lock.release();
+    screen?.end();
+  }
+}
+
+/** Room, servers and password from the options or the invite. Throws WarrenError('usage'). */
+function whereTo(asked: UpArguments, io: Io): { room: string; servers: string[]; password: string | null } {
+  if (asked.inviteFile !== undefined) {
+    if (asked.room !== undefined) throw new WarrenError('usage', '--room and --invite-file exclude each other');
+    const invite = inviteFromFile(asked.inviteFile);
+    return { room: invite.name, servers: asked.server ?? invite.servers, password: invite.password };
+  }
+  if (asked.room === undefined) throw new WarrenError('usage', 'which room? --room NAME, or --invite-file FILE');
+  if (asked.server === undefined) throw new WarrenError('usage', 'which rendezvous server? --server URL');
+  return { room: asked.room, servers: asked.server, password: givenPassword(asked, io.env) };
+}
+
+/** Null: the engine uses what it remembers of the room. */
+async function savedOrAsked(stateDir: string, room: string, create: boolean, io: Io): Promise<string | null> {
+  return isSavedRoom(stateDir, room) ? null : await promptPassword(io, create);
+}
+
+function engineOptions(
+  asked: UpArguments,
+  stateDir: string,
+  log: UpOptions['log'],
+): Omit<UpOptions, 'room' | 'servers' | 'password'> {
+  const settings = loadSettings(stateDir);
+  return {
+    nick: asked.nick ?? userInfo().username,
+    create: asked.create === true,
+    stateDir,
+    interfaceName: asked.interface ?? null,
+    ipv4: asked.ipv4 ?? null,
+    tun: asked.tun,
+    udpPort: asked.udpPort,
+    stun: asked.stun ?? [],
+    portMapping: asked.portMapping && settings.portMapping,
+    hardNat: asked.hardNat && settings.hardNat,
+    relayOnly: asked.relayOnly === true,
+    caFile: asked.caFile ?? null,
+    log,
+  };
+}
+
+function logger(lowest: LogLevel, screen: Screen): UpOptions['log'] {
+  return (level, message) => {
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(lowest)) screen.log(`${level}: ${printable(message)}`);
+  };
+}

@@ -1,0 +1,54 @@
+/** What `netcheck` found, as a card. Pure. */
+import pc from 'picocolors';
+import type { NetcheckResult } from '../../engine/netcheck.ts';
+import type { NatReport } from '../../protocol/nat.ts';
+import { fit, printable } from './text.ts';
+import { milliseconds, NAT_WORDS, natAdvice } from './words.ts';
+
+const LABEL_COLUMNS = 16;
+
+export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: boolean): string[] {
+  const colours = pc.createColors(colour);
+  const row = (label: string, value: string) => `  ${colours.dim(fit(label, LABEL_COLUMNS))}${value}`;
+  const lines = [
+    colours.bold(`Your NAT: ${NAT_WORDS[nat.type]}`),
+    natAdvice(nat),
+    '',
+    row('mapping', nat.mapping === 'none' ? 'none: your address is public' : nat.mapping),
+    row('filtering', nat.filtering),
+    row('ports', portWords(nat.ports)),
+    row('public address', nat.publicAddresses.map(printable).join(', ') || 'unknown'),
+    row('hairpin', yesNo(nat.hairpin)),
+    row('carrier NAT', yesNo(nat.cgnat)),
+    row('IPv6', nat.ipv6 ? 'yes' : 'no'),
+  ];
+  for (const { url, rttMs, error } of servers) {
+    lines.push(
+      row('server', `${printable(url)}  ${rttMs === null ? `no answer (${error ?? 'timeout'})` : milliseconds(rttMs)}`),
+    );
+  }
+  for (const { endpoint, rttMs } of stun) {
+    lines.push(row('STUN', `${endpoint}  ${rttMs === null ? 'no answer' : milliseconds(rttMs)}`));
+  }
+  return lines;
+}
+
+function yesNo(value: boolean | null): string {
+  if (value === null) return 'unknown';
+  return value ? 'yes' : 'no';
+}
+
+function portWords(ports: NatReport['ports']): string {
+  switch (ports.kind) {
+    case 'preserved':
+      return 'kept as the application chose them';
+    case 'sequential':
+      return ports.step == null ? 'one after the other' : `in steps of ${ports.step}`;
+    case 'block':
+      return ports.low == null || ports.high == null ? 'from a block' : `from the block ${ports.low} to ${ports.high}`;
+    case 'random':
+      return 'random';
+    case 'unknown':
+      return 'unknown';
+  }
+}

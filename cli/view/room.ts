@@ -1,0 +1,136 @@
+/** A snapshot as lines for a terminal. Pure. */
+import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
+import pc from 'picocolors';
+import { fit, printable, columnsOf } from './text.ts';
+import {
+  isDirect,
+  milliseconds,
+  NAT_WORDS,
+  natAdvice,
+  noticeWords,
+  PATH_WORDS,
+  percent,
+  REASON_WORDS,
+  STATE_WORDS,
+} from './words.ts';
+
+export interface ViewOptions {
+  /** Width of the terminal. */
+  columns: number;
+  colour: boolean;
+  /** Unix time in ms. */
+  now: number;
+}
+
+/** Notices are shown this long. */
+const NOTICE_MS = 60_000;
+
+type Paint = (text: string) => string;
+
+interface Column {
+  title: string;
+  align: 'left' | 'right';
+  /** Narrow terminals lose the columns of the highest number first. */
+  rank: number;
+  widest: number;
+  text(peer: PeerSnapshot): string;
+  paint?(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColors>): Paint;
+}
+
+const COLUMNS: Column[] = [
+  { title: 'NICK', align: 'left', rank: 0, widest: 24, text: (peer) => printable(peer.nick) },
+  { title: 'ADDRESS', align: 'left', rank: 0, widest: 39, text: (peer) => peer.ipv4 ?? peer.ipv6 ?? '-' },
+  { title: 'PATH', align: 'left', rank: 0, widest: 14, text: pathWord, paint: pathPaint },
+  { title: 'RTT', align: 'right', rank: 1, widest: 9, text: (peer) => milliseconds(peer.path?.rttMs) },
+  { title: 'JITTER', align: 'right', rank: 5, widest: 9, text: (peer) => milliseconds(peer.path?.jitterMs) },
+  { title: 'LOSS', align: 'right', rank: 3, widest: 6, text: (peer) => percent(peer.path?.lossPct) },
+  { title: 'NAT', align: 'left', rank: 4, widest: 11, text: (peer) => peer.nat?.type ?? '-' },
+  { title: 'WHY', align: 'left', rank: 2, widest: 60, text: explanation },
+];
+
+/** Header with room, own address, NAT and advice; a row a member; what happened lately. */
+export function renderRoom(snapshot: Snapshot, options: ViewOptions): string[] {
+  const colours = pc.createColors(options.colour);
+  const lines = [...header(snapshot, colours), ''];
+  lines.push(...(snapshot.peers.length === 0 ? [emptyRoom(snapshot)] : table(snapshot.peers, options, colours)));
+  const recent = snapshot.notices.filter((notice) => options.now - notice.at < NOTICE_MS).slice(-3);
+  if (recent.length > 0) lines.push('');
+  for (const notice of recent) {
+    lines.push(colours.yellow(`! ${printable(noticeWords(notice.code, notice.nick))}`));
+  }
+  return lines;
+}
+
+function header(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>): string[] {
+  const { room, self } = snapshot;
+  if (room === null || self === null) return [`${colours.bold('warren')}  ${STATE_WORDS[snapshot.state]}`];
+  const state = snapshot.state === 'joined' ? colours.green('joined') : colours.yellow(STATE_WORDS[snapshot.state]);
+  const address = self.ipv4 ?? 'no address yet';
+  const where = self.interface === null ? 'no interface (--no-tun)' : self.interface;
+  return [
+    `${colours.bold(printable(room.name))}  ${state}  ${colours.dim(printable(room.server))}`,
+    `you are ${colours.bold(printable(self.nick))} at ${colours.bold(address)}  ${colours.dim(where)}`,
+    `your NAT: ${NAT_WORDS[self.nat.type]}. ${natAdvice(self.nat)}`,
+  ];
+}
+
+function emptyRoom(snapshot: Snapshot): string {
+  if (snapshot.state === 'off') return 'Nobody is connected: no engine is running.';
+  return 'Nobody else is here yet. Friends join with the same network name, password and server.';
+}
+
+function table(peers: PeerSnapshot[], options: ViewOptions, colours: ReturnType<typeof pc.createColors>): string[] {
+  const columns = chooseColumns(peers, options.columns);
+  const head = columns.map(({ column, size }) => fit(column.title, size, column.align)).join('  ');
+  const rows = peers.map((peer) =>
+    columns
+      .map(({ column, size }) => {
+        const cell = fit(column.text(peer), size, column.align);
+        return column.paint ? column.paint(peer, colours)(cell) : cell;
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+  return [colours.dim(head.trimEnd()), ...rows];
+}
+
+/** Drops the least important columns until the rest fits. */
+function chooseColumns(peers: PeerSnapshot[], available: number): { column: Column; size: number }[] {
+  let columns = COLUMNS.map((column) => ({ column, size: naturalWidth(column, peers) })).filter(
+    ({ column, size }) => column.title !== 'WHY' || size > 0,
+  );
+  const total = () => columns.reduce((sum, { size }) => sum + size, 2 * (columns.length - 1));
+  while (total() > available) {
+    const last = columns.reduce((worst, entry) => (entry.column.rank > worst.column.rank ? entry : worst));
+    if (last.column.rank === 0) break;
+    // The reason may be cut before anything is dropped for it.
+    const excess = total() - available;
+    const why = columns.find(({ column }) => column.title === 'WHY');
+    if (why && why.size - excess >= 16) why.size -= excess;
+    else columns = columns.filter((entry) => entry !== last);
+  }
+  return columns;
+}
+
+function naturalWidth(column: Column, peers: PeerSnapshot[]): number {
+  const cells = Math.max(...peers.map((peer) => columnsOf(column.text(peer))));
+  if (column.title === 'WHY' && cells === 0) return 0;
+  return Math.min(column.widest, Math.max(columnsOf(column.title), cells));
+}
+
+function pathWord(peer: PeerSnapshot): string {
+  if (peer.blocked) return 'blocked';
+  if (peer.state !== 'connected' || peer.path === null) return peer.state === 'lost' ? 'lost' : 'connecting';
+  return PATH_WORDS[peer.path.kind];
+}
+
+function pathPaint(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColors>): Paint {
+  if (peer.blocked || peer.state === 'lost') return colours.red;
+  if (peer.path === null) return colours.dim;
+  return isDirect(peer.path.kind) ? colours.green : colours.yellow;
+}
+
+function explanation(peer: PeerSnapshot): string {
+  if (peer.punch) return `${peer.punch.strategy}: ${peer.punch.probesSent} of ${peer.punch.probesMax} tries`;
+  return peer.reason === null ? '' : REASON_WORDS[peer.reason];
+}

@@ -1,0 +1,104 @@
+/** Closed codes in words a player understands. */
+import type { PathKind, RelayReason, Snapshot } from '../../protocol/app.ts';
+import type { NatReport, NatType } from '../../protocol/nat.ts';
+
+export const PATH_WORDS: Record<PathKind, string> = {
+  lan: 'LAN',
+  ipv6: 'IPv6',
+  direct: 'direct',
+  'peer-relay': 'via friend',
+  turn: 'relay (UDP)',
+  relay: 'relay',
+};
+
+/** Paths on which no server forwards the packets. */
+export function isDirect(kind: PathKind): boolean {
+  return kind === 'lan' || kind === 'ipv6' || kind === 'direct';
+}
+
+export const REASON_WORDS: Record<RelayReason, string> = {
+  connecting: 'looking for a direct path',
+  'relay-only': 'relay only, as one of you asked',
+  'udp-blocked-here': 'your network blocks UDP',
+  'udp-blocked-there': 'their network blocks UDP',
+  'hard-nat-pair': 'both NATs together cannot be passed',
+  'no-answer': 'no direct path answered; trying again now and then',
+  'no-candidates': 'no address to try yet',
+  'path-lost': 'the direct path died; looking for another',
+  'hard-nat-off': 'hard-NAT probing is off (warren set hard-nat on)',
+  budget: 'paused, to spare your router',
+};
+
+export const NAT_WORDS: Record<NatType, string> = {
+  open: 'open (no NAT)',
+  NAT1: 'NAT1 (full cone)',
+  NAT2: 'NAT2 (address-restricted)',
+  NAT3: 'NAT3 (port-restricted)',
+  NAT4: 'NAT4 (symmetric)',
+  'udp-blocked': 'UDP blocked',
+  unknown: 'not measured yet',
+};
+
+/** What the NAT means for playing, and what would help: one sentence. */
+export function natAdvice(nat: NatReport): string {
+  if (nat.portMapping.state === 'active' && nat.type !== 'udp-blocked') {
+    return 'Your router opened a port for Warren: everyone can reach you directly.';
+  }
+  switch (nat.type) {
+    case 'open':
+    case 'NAT1':
+      return 'Everyone can reach you directly.';
+    case 'NAT2':
+      return 'Direct with nearly everyone; nothing to do.';
+    case 'NAT3':
+      return 'Direct with most; friends behind a symmetric NAT need UPnP on your router or theirs, or IPv6.';
+    case 'NAT4':
+      return symmetricAdvice(nat);
+    case 'udp-blocked':
+      return 'Nothing but the relay works here: allow UDP in the firewall, or try another network.';
+    case 'unknown':
+      return 'The rendezvous server has not told yet what your NAT is like.';
+  }
+}
+
+function symmetricAdvice(nat: NatReport): string {
+  if (nat.cgnat === true) {
+    return "Your carrier's NAT gives a new port for every destination: ask the carrier for a public address, or use IPv6.";
+  }
+  return 'Your NAT gives a new port for every destination: turn on UPnP in the router, set it to full cone, or use IPv6.';
+}
+
+export const STATE_WORDS: Record<Snapshot['state'], string> = {
+  off: 'off',
+  joining: 'joining',
+  joined: 'joined',
+  reconnecting: 'server lost, reconnecting (connected friends stay)',
+};
+
+const NOTICE_WORDS: Record<string, string> = {
+  'wrong-password': 'others use this network name with another password',
+  'failed-guess': 'someone tried a wrong password for this room',
+  'nick-taken': 'two members use the same nickname',
+  'known-nick-new-key': 'a known nickname comes from a new machine',
+  'address-moved': 'a virtual address had to change',
+  'address-conflict': 'a virtual address collides with your own network',
+  'server-unreachable': 'the rendezvous server does not answer',
+  'server-back': 'the rendezvous server is back',
+  disk: 'the room could not be saved on disk',
+};
+
+export function noticeWords(code: string, nick: string | undefined): string {
+  const words = NOTICE_WORDS[code] ?? code;
+  return nick === undefined ? words : `${words}: ${nick}`;
+}
+
+/** Milliseconds as a person reads them; a dash while unknown. */
+export function milliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '-';
+  return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
+}
+
+export function percent(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '-';
+  return value > 0 && value < 1 ? '<1 %' : `${Math.round(value)} %`;
+}
