@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KernelNatConfig } from '../nats.ts';
+import { describeLab } from '../requirements.ts';
+import { type Topology, startTopology } from '../topology.ts';
+import { conformanceCases } from './cases.ts';
+import type { ExpectedNat } from './contract.ts';
+import { LabNat, OutsideWorld } from './lab-nat.ts';
+
+/**
+ * Masquerading keeps the inside port for every remote, as long as no two flows would look alike from outside: an observer sees an
+ * endpoint-independent mapping. With fully-random each flow draws its own. Timeouts are whole seconds, and inbound datagrams refresh.
+ */
+const kinds: readonly { name: string; nat: KernelNatConfig; expected: Pick<ExpectedNat, 'mapping' | 'ports'> }[] = (
+  ['accept', 'drop'] as const
+).flatMap((input) => [
+  {
+    name: `masquerade-${input}`,
+    nat: { kernel: 'masquerade', input, udpTimeoutS: 1, udpStreamTimeoutS: 1 },
+    expected: { mapping: 'endpoint-independent', ports: { kind: 'preserved' } },
+  },
+  {
+    name: `fully-random-${input}`,
+    nat: { kernel: 'fully-random', input, udpTimeoutS: 1, udpStreamTimeoutS: 1 },
+    expected: { mapping: 'address-and-port-dependent', ports: { kind: 'random', low: 1024, high: 65535 } },
+  },
+]);
+
+describeLab('netfilter', () => {
+  let topology: Topology;
+  let outside: OutsideWorld;
+
+  beforeAll(async () => {
+    topology = await startTopology({ sites: kinds });
+    outside = await OutsideWorld.open(topology);
+  });
+  afterAll(() => topology?.close());
+
+  describe.for(kinds)('$name', ({ name, expected }) => {
+    const cases = conformanceCases({
+      filtering: 'address-and-port-dependent',
+      hairpin: false,
+      external: kinds.map((_, index) => `203.0.113.${10 + index}`),
+      lifetimeMs: 1_000,
+      inboundRefresh: true,
+      ...expected,
+    });
+    let nat: LabNat;
+    beforeAll(() => {
+      nat = new LabNat(topology, topology.site(name).hosts[0]!, outside);
+    });
+    afterAll(() => nat?.stop());
+    it.for(cases)('$name', ({ run }) => run(nat));
+  });
+
+  it('a stranger who comes first takes the port when INPUT accepts, and not when it drops', async () => {
+    const moved = async (site: string): Promise<boolean> => {
+      const nat = new LabNat(topology, topology.site(site).hosts[0]!, outside);
+      const seen = await nat.sendFromInside('opener', 'A1');
+      if (seen === null) throw new Error('the opener did not arrive');
+      await nat.sendFromOutside('B1', seen, 'opener');
+      const afterwards = await nat.sendFromInside('opener', 'B1');
+      await nat.stop();
+      return afterwards?.port !== seen.port;
+    };
+    expect(await moved('masquerade-accept')).toBe(true);
+    expect(await moved('masquerade-drop')).toBe(false);
+  });
+});
