@@ -20,6 +20,8 @@ export interface PeerOptions {
   random: (length: number) => Uint8Array;
   /** Main sockets of the device: 0 is IPv4, 1 is IPv6 when present. */
   families: (4 | 6)[];
+  /** Addresses that no path may lead to: the room's own, or the tunnel would carry itself. Default: none. */
+  refuses?: (ip: string) => boolean;
 }
 
 export type PeerEvent =
@@ -40,9 +42,11 @@ export type PeerEvent =
   | { type: 'tick' };
 
 export type PeerAction =
-  | { type: 'ping'; seq: number; via: Via; ttl?: number; size?: number }
+  /** `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. */
+  | { type: 'ping'; seq: number; via: Via; purpose: 'check' | 'probe'; ttl?: number; size?: number }
   | { type: 'path'; path: CorePath | null; duplicate: CorePath | null }
   | { type: 'send'; message: PeerMessage }
+  /** Takes the place of the last one; each `handle` ends with one while there is anything to wait for. */
   | { type: 'wake'; at: number }
   /** For the timeline and the log. */
   | {

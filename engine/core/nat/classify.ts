@@ -1,0 +1,77 @@
+/** From evidence to names: RFC 4787 and 5780 behaviours, RFC 3489 types. Pure; see docs/nat.md for the reasoning. */
+import type { FilteringBehaviour, MappingBehaviour, NatType } from '../../../protocol/nat.ts';
+import { parseAddress } from '../candidates/address.ts';
+import type { Endpoint } from './contract.ts';
+import { type Evidence, isSeen, type MappingEvidence, type Observation, sameEndpoint, seenBy } from './evidence.ts';
+
+/** RFC 5780, 4.3, over all servers together. */
+export function mappingOf(evidence: Evidence): MappingBehaviour {
+  const seen = evidence.servers.flatMap(seenBy);
+  const first = seen[0];
+  if (first === undefined) return 'unknown';
+  if (seen.every((endpoint) => isOwn(endpoint, evidence))) return 'none';
+  if (evidence.servers.some((server) => comparison(server, server.secondPort) === 'differs')) {
+    return 'address-and-port-dependent';
+  }
+  const portSame = evidence.servers.some((server) => comparison(server, server.secondPort) === 'same');
+  if (seen.some((endpoint) => !sameEndpoint(endpoint, first))) {
+    // Without a second port on one address it stays open whether ports matter too. Nearly every such NAT does both.
+    return portSame ? 'address-dependent' : 'address-and-port-dependent';
+  }
+  if (isPending(evidence.servers) || seen.length < 2) return 'unknown';
+  return 'endpoint-independent';
+}
+
+function comparison(server: MappingEvidence, other: Observation): 'same' | 'differs' | 'unknown' {
+  if (!isSeen(server.primary) || !isSeen(other)) return 'unknown';
+  return sameEndpoint(server.primary, other) ? 'same' : 'differs';
+}
+
+function isPending(servers: readonly MappingEvidence[]): boolean {
+  // A server that has not answered at all must not hold up what the others show.
+  return servers.some(
+    (server) => isSeen(server.primary) && (server.secondPort === 'pending' || server.alternate === 'pending'),
+  );
+}
+
+function isOwn(endpoint: Endpoint, evidence: Evidence): boolean {
+  if (endpoint.port !== evidence.mainPort) return false;
+  return parseAddress(endpoint.ip)?.scope === 'loopback' || evidence.localAddresses.includes(endpoint.ip);
+}
+
+/** RFC 5780, 4.4. */
+export function filteringOf(evidence: Evidence, mapping: MappingBehaviour): FilteringBehaviour {
+  const { plain, changePort, changeBoth } = evidence.filter;
+  if (!isSeen(plain)) return 'unknown';
+  if (changeBoth === 'answered') return 'endpoint-independent';
+  if (changeBoth === 'pending' || changePort === 'pending') return 'unknown';
+  if (changePort === 'silent') return 'address-and-port-dependent';
+  if (changePort !== 'answered') return 'unknown';
+  if (changeBoth === 'silent') return 'address-dependent';
+  // A server with one address cannot ask from another. A NAT gets the narrower name; a host without NAT that lets a
+  // foreign port in has no stateful firewall, because those match whole five-tuples.
+  return mapping === 'none' ? 'endpoint-independent' : 'address-dependent';
+}
+
+/** The names that players know (RFC 3489, section 5). */
+export function typeOf(mapping: MappingBehaviour, filtering: FilteringBehaviour): NatType {
+  if (mapping === 'unknown') return 'unknown';
+  if (mapping === 'address-dependent' || mapping === 'address-and-port-dependent') return 'NAT4';
+  switch (filtering) {
+    case 'endpoint-independent':
+      return mapping === 'none' ? 'open' : 'NAT1';
+    case 'address-dependent':
+      return 'NAT2';
+    case 'address-and-port-dependent':
+      return 'NAT3';
+    case 'unknown':
+      return 'unknown';
+  }
+}
+
+/** 100.64.0.0/10 (RFC 6598) on either side of our NAT proves a carrier's; its absence proves nothing behind a NAT. */
+export function cgnatOf(evidence: Evidence, mapping: MappingBehaviour): boolean | null {
+  const ips = [...evidence.localAddresses, ...evidence.servers.flatMap(seenBy).map((endpoint) => endpoint.ip)];
+  if (ips.some((ip) => parseAddress(ip)?.scope === 'carrier-nat')) return true;
+  return mapping === 'none' ? false : null;
+}

@@ -1,0 +1,398 @@
+/**
+ * NAT behaviour discovery of one UDP family (RFC 5780, 4), in this order:
+ *
+ * 1. Every server is asked from the main socket at all its endpoints at once: reflexive candidates after one round trip,
+ *    and the mapping behaviour with them.
+ * 2. A second, fresh socket asks the first server that answered, with CHANGE-REQUEST: the filtering behaviour. It has sent
+ *    to that one endpoint only, because the mapping tests open the very addresses that changed answers come from.
+ * 3. Both sockets ask each other's outside endpoint: hairpinning.
+ * 4. While somebody watches, the mapping is asked for again every 20 to 26 s; when it moved, all starts over.
+ */
+import { UNKNOWN_NAT, type NatReport } from '../../../protocol/nat.ts';
+import type { Candidate } from '../../../protocol/peer.ts';
+import { canonicalIp, parseAddress } from '../candidates/address.ts';
+import { type BindingSuccess, decodeBindingResponse } from '../stun/binding.ts';
+import { decodeStun } from '../stun/message.ts';
+import { mappingOf } from './classify.ts';
+import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
+import { type Evidence, type FilterObservation, isSeen, type MappingEvidence, sameEndpoint } from './evidence.ts';
+import { reflexiveOf, reportOf } from './report.ts';
+import { type Target, type Transaction, Transactions } from './transactions.ts';
+import { BLOCKED_AFTER_MS, MAX_SERVERS, RECHECK_GAP_MS, RECHECK_MAX_MS, RECHECK_MIN_MS } from './tuning.ts';
+
+export function createNatCore(options: NatOptions): NatCore {
+  return new Discovery(options);
+}
+
+/** The fresh socket of the filtering test; closed when the round is over. */
+type SecondSocket = { state: 'none' } | { state: 'asked'; request: number } | { state: 'open'; socket: number };
+
+const TARGETS: Record<Target, 'primary' | 'secondPort' | 'alternate'> = {
+  primary: 'primary',
+  'second-port': 'secondPort',
+  alternate: 'alternate',
+};
+
+class Discovery implements NatCore {
+  readonly #options: NatOptions;
+  readonly #mainSocket: number;
+  readonly #transactions: Transactions;
+  #actions: NatAction[] = [];
+  #servers: StunServer[] = [];
+  /** The servers as they were given, before they told more of themselves. */
+  #announced = '';
+  #localAddresses: string[];
+  #evidence: Evidence;
+  /** The last round's report on this network. */
+  #before: NatReport | null = null;
+  #candidates: Candidate[] = [];
+  #report: NatReport = UNKNOWN_NAT;
+  #published = '';
+  #second: SecondSocket = { state: 'none' };
+  #requests = 0;
+  #roundAt: number | null = null;
+  /** Something answered on this network: silence later is an outage, not a blocked UDP. */
+  #everAnswered = false;
+  #tcpReachable = false;
+  #watching = false;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #recheckAt = Number.POSITIVE_INFINITY;
+  /** The server whose (ip1, port1) the second socket asks. */
+  #filterServer: number | null = null;
+  #hairpinDone = false;
+
+  constructor(options: NatOptions) {
+    this.#options = options;
+    this.#mainSocket = options.family === 4 ? 0 : 1;
+    this.#transactions = new Transactions(options.random);
+    this.#localAddresses = options.localAddresses.map(canonicalIp);
+    this.#evidence = this.#freshEvidence();
+  }
+
+  report(): NatReport {
+    return this.#report;
+  }
+
+  settled(): boolean {
+    return this.#roundAt !== null && this.#transactions.nextAt() === Number.POSITIVE_INFINITY && !this.#awaitsSocket();
+  }
+
+  handle(now: number, event: NatEvent): NatAction[] {
+    this.#actions = [];
+    this.#dispatch(now, event);
+    this.#advance(now);
+    return this.#actions;
+  }
+
+  #dispatch(now: number, event: NatEvent): void {
+    switch (event.type) {
+      case 'servers':
+        return this.#serversKnown(now, event.servers);
+      case 'tcp-reachable':
+        this.#tcpReachable = true;
+        return;
+      case 'socket':
+        return this.#socketOpened(now, event.request, event.socket, event.port);
+      case 'stun':
+        return this.#stun(now, event.socket, event.from, event.bytes);
+      case 'network-changed':
+        return this.#networkChanged(now, event.localAddresses);
+      case 'watch':
+        return this.#watch(now, event.on);
+      case 'tick':
+        return;
+    }
+  }
+
+  // Rounds
+
+  #serversKnown(now: number, servers: readonly StunServer[]): void {
+    const usable = servers.filter((server) => parseAddress(server.primary.ip)?.family === this.#options.family);
+    const list = usable.slice(0, MAX_SERVERS);
+    const announced = JSON.stringify(list);
+    if (announced === this.#announced) return;
+    this.#announced = announced;
+    this.#servers = list.map((server) => ({ ...server }));
+    if (list.length > 0) this.#startRound(now);
+  }
+
+  #networkChanged(now: number, localAddresses: string[]): void {
+    this.#localAddresses = localAddresses.map(canonicalIp);
+    this.#before = null;
+    this.#everAnswered = false;
+    this.#tcpReachable = false;
+    if (this.#servers.length > 0) this.#startRound(now);
+  }
+
+  #startRound(now: number): void {
+    this.#transactions.clear();
+    this.#closeSecond();
+    if (this.#everAnswered) this.#before = this.#report;
+    this.#evidence = this.#freshEvidence();
+    this.#roundAt = now;
+    this.#filterServer = null;
+    this.#hairpinDone = false;
+    this.#recheckAt = this.#nextRecheck(now);
+    this.#requests += 1;
+    this.#second = { state: 'asked', request: this.#requests };
+    this.#actions.push({ type: 'open-socket', request: this.#requests });
+    for (const [index, server] of this.#servers.entries()) {
+      for (const target of Object.keys(TARGETS) as Target[]) {
+        const to = server[TARGETS[target]];
+        if (to !== null) this.#askMapping(index, target, to, now);
+      }
+    }
+  }
+
+  #askMapping(server: number, target: Target, to: Endpoint, now: number): void {
+    const evidence = this.#evidence.servers[server];
+    if (evidence === undefined) return;
+    evidence[TARGETS[target]] = 'pending';
+    this.#transactions.start({ test: 'mapping', server, target }, this.#mainSocket, to, now);
+  }
+
+  #freshEvidence(): Evidence {
+    const untested = (): MappingEvidence => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' });
+    return {
+      servers: this.#servers.map(untested),
+      filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },
+      hairpin: null,
+      localAddresses: this.#localAddresses,
+      mainPort: this.#options.localPort,
+      secondPort: null,
+      blocked: false,
+    };
+  }
+
+  // Answers
+
+  #stun(now: number, socket: number, from: Endpoint, bytes: Uint8Array): void {
+    const message = decodeStun(bytes);
+    if (message.kind !== 'ok') return;
+    const transaction = this.#transactions.find(message.message.transactionId);
+    if (transaction === undefined) return;
+    if (transaction.purpose.test === 'hairpin') return this.#hairpinned(socket, transaction);
+    const decoded = decodeBindingResponse(bytes);
+    if (socket !== transaction.socket || decoded.kind !== 'ok') return;
+    const { response } = decoded;
+    const source = { ip: canonicalIp(from.ip), port: from.port };
+    if (response.kind === 'error') return this.#refused(transaction);
+    this.#answered(now, transaction, source, response);
+  }
+
+  #answered(now: number, transaction: Transaction, from: Endpoint, response: BindingSuccess): void {
+    const { purpose, to } = transaction;
+    const mapped = { ip: canonicalIp(response.mapped.ip), port: response.mapped.port };
+    if (parseAddress(mapped.ip)?.family !== this.#options.family) return;
+    if (purpose.test === 'filtering') return this.#filterAnswered(now, transaction, from, mapped);
+    // RFC 8489, 6.3.4: an answer counts only from where the request went.
+    if (!sameEndpoint(from, { ip: canonicalIp(to.ip), port: to.port })) return;
+    this.#transactions.finish(transaction);
+    this.#everAnswered = true;
+    this.#answeredAt = now;
+    if (purpose.test === 'recheck') return this.#rechecked(now, purpose.server, mapped);
+    if (purpose.test !== 'mapping') return;
+    const server = this.#evidence.servers[purpose.server];
+    if (server !== undefined) server[TARGETS[purpose.target]] = mapped;
+    if (purpose.target === 'primary') this.#learnEndpoints(now, purpose.server, response);
+    this.#askFiltering(now);
+  }
+
+  /** A server that nobody announced (`--stun`) names its second endpoint itself (RFC 5780, 7.4). */
+  #learnEndpoints(now: number, index: number, response: BindingSuccess): void {
+    const server = this.#servers[index];
+    const other = response.other;
+    if (server === undefined || other === null || server.secondPort !== null || server.alternate !== null) return;
+    const otherIp = parseAddress(other.ip);
+    if (otherIp?.family !== this.#options.family || otherIp.scope === 'unusable' || other.port === 0) return;
+    const primaryIp = canonicalIp(server.primary.ip);
+    server.secondPort = other.port === server.primary.port ? null : { ip: primaryIp, port: other.port };
+    server.alternate = otherIp.ip === primaryIp ? null : { ip: otherIp.ip, port: server.primary.port };
+    if (server.secondPort !== null) this.#askMapping(index, 'second-port', server.secondPort, now);
+    if (server.alternate !== null) this.#askMapping(index, 'alternate', server.alternate, now);
+  }
+
+  #refused(transaction: Transaction): void {
+    this.#transactions.finish(transaction);
+    if (transaction.purpose.test === 'filtering') this.#setFilter(transaction.purpose.change, 'refused');
+    else this.#gaveUp(transaction);
+  }
+
+  #gaveUp({ purpose }: Transaction): void {
+    if (purpose.test === 'mapping') {
+      const server = this.#evidence.servers[purpose.server];
+      if (server !== undefined) server[TARGETS[purpose.target]] = 'silent';
+    } else if (purpose.test === 'filtering') {
+      this.#setFilter(purpose.change, 'silent');
+    } else if (purpose.test === 'hairpin') {
+      this.#evidence.hairpin ??= false;
+    }
+  }
+
+  // Filtering, from the second socket
+
+  #socketOpened(now: number, request: number, socket: number, port: number): void {
+    if (this.#second.state !== 'asked' || this.#second.request !== request) {
+      this.#actions.push({ type: 'close-socket', socket });
+      return;
+    }
+    this.#second = { state: 'open', socket };
+    this.#evidence.secondPort = port;
+    this.#askFiltering(now);
+  }
+
+  #askFiltering(now: number): void {
+    if (this.#second.state !== 'open' || this.#filterServer !== null) return;
+    const index = this.#servers.findIndex(
+      (server, i) => isSeen(this.#evidence.servers[i]?.primary ?? 'untested') && hasMore(server),
+    );
+    const server = this.#servers[index];
+    if (server === undefined) return;
+    this.#filterServer = index;
+    this.#evidence.filter = { plain: 'pending', changePort: 'pending', changeBoth: 'pending' };
+    for (const change of ['none', 'port', 'both'] as const) {
+      this.#transactions.start({ test: 'filtering', change }, this.#second.socket, server.primary, now);
+    }
+  }
+
+  #filterAnswered(now: number, transaction: Transaction, from: Endpoint, mapped: Endpoint): void {
+    if (transaction.purpose.test !== 'filtering') return;
+    this.#transactions.finish(transaction);
+    this.#answeredAt = now;
+    const { change } = transaction.purpose;
+    const to = { ip: canonicalIp(transaction.to.ip), port: transaction.to.port };
+    if (change === 'none') {
+      this.#evidence.filter.plain = mapped;
+      return;
+    }
+    // Only an answer from the changed address shows an open filter; another means that the server ignored the request.
+    const changed = change === 'port' ? from.ip === to.ip && from.port !== to.port : from.ip !== to.ip;
+    this.#setFilter(change, changed ? 'answered' : 'refused');
+  }
+
+  #setFilter(change: 'none' | 'port' | 'both', observation: FilterObservation): void {
+    if (change === 'port') this.#evidence.filter.changePort = observation;
+    else if (change === 'both') this.#evidence.filter.changeBoth = observation;
+    else if (observation === 'silent' || observation === 'refused') this.#evidence.filter.plain = 'silent';
+  }
+
+  // Hairpin, between the two sockets
+
+  /** Only where the mapping is one for all destinations: elsewhere nobody knows the endpoint to ask. */
+  #askHairpin(now: number): void {
+    if (this.#hairpinDone || this.#second.state !== 'open') return;
+    if (this.#transactions.pending('mapping').length > 0 || this.#transactions.pending('filtering').length > 0) return;
+    this.#hairpinDone = true;
+    const main = this.#evidence.servers.map((server) => server.primary).find(isSeen);
+    const second = this.#evidence.filter.plain;
+    if (main === undefined || !isSeen(second) || mappingOf(this.#evidence) !== 'endpoint-independent') return;
+    // Each opens its own filter for the other, so that what is missing is the hairpin and nothing else.
+    this.#transactions.start({ test: 'hairpin' }, this.#mainSocket, second, now);
+    this.#transactions.start({ test: 'hairpin' }, this.#second.socket, main, now);
+  }
+
+  /** Our own request came back from outside to the other socket. */
+  #hairpinned(socket: number, transaction: Transaction): void {
+    if (socket === transaction.socket) return;
+    this.#evidence.hairpin = true;
+    for (const other of this.#transactions.pending('hairpin')) this.#transactions.finish(other);
+  }
+
+  // Watching
+
+  #watch(now: number, on: boolean): void {
+    if (on === this.#watching) return;
+    this.#watching = on;
+    const soon = now - this.#answeredAt > RECHECK_GAP_MS ? now : this.#nextRecheck(now);
+    this.#recheckAt = on && this.#roundAt !== null ? soon : this.#nextRecheck(now);
+  }
+
+  #nextRecheck(now: number): number {
+    if (!this.#watching) return Number.POSITIVE_INFINITY;
+    const share = (this.#options.random(1)[0] ?? 0) / 256;
+    return now + RECHECK_MIN_MS + share * (RECHECK_MAX_MS - RECHECK_MIN_MS);
+  }
+
+  #recheck(now: number): void {
+    if (this.#recheckAt > now) return;
+    this.#recheckAt = this.#nextRecheck(now);
+    if (!this.settled()) return;
+    const server = this.#evidence.servers.findIndex((evidence) => isSeen(evidence.primary));
+    const to = this.#servers[server]?.primary;
+    if (to === undefined) this.#startRound(now);
+    else this.#transactions.start({ test: 'recheck', server }, this.#mainSocket, to, now);
+  }
+
+  #rechecked(now: number, server: number, mapped: Endpoint): void {
+    const known = this.#evidence.servers[server]?.primary ?? 'untested';
+    if (isSeen(known) && sameEndpoint(known, mapped)) return;
+    this.#startRound(now);
+    // The new endpoint is known already: peers get it a round trip sooner.
+    const evidence = this.#evidence.servers[server];
+    if (evidence !== undefined) evidence.primary = mapped;
+  }
+
+  // What follows
+
+  #advance(now: number): void {
+    let silentRecheck = false;
+    for (const transaction of this.#transactions.expired(now)) {
+      if (transaction.purpose.test === 'recheck') silentRecheck = true;
+      this.#gaveUp(transaction);
+    }
+    // The server that answered before is silent: ask all of them again.
+    if (silentRecheck) this.#startRound(now);
+    this.#recheck(now);
+    this.#judgeSilence(now);
+    this.#askHairpin(now);
+    for (const transaction of this.#transactions.due(now)) {
+      const { socket, to, bytes } = transaction;
+      this.#actions.push({ type: 'stun', socket, to, bytes });
+    }
+    if (this.settled()) this.#closeSecond();
+    this.#publish();
+    const wake = Math.min(this.#transactions.nextAt(), this.#recheckAt, this.#blockedAt(now));
+    if (Number.isFinite(wake)) this.#actions.push({ type: 'wake', at: wake });
+  }
+
+  #judgeSilence(now: number): void {
+    if (this.#everAnswered || this.#roundAt === null) {
+      this.#evidence.blocked = false;
+      return;
+    }
+    // A host without an address of this family is not blocked, it is simply not there.
+    const present = this.#localAddresses.some((ip) => parseAddress(ip)?.family === this.#options.family);
+    this.#evidence.blocked ||= now - this.#roundAt >= BLOCKED_AFTER_MS && this.#tcpReachable && present;
+  }
+
+  #blockedAt(now: number): number {
+    const at =
+      this.#roundAt === null || this.#everAnswered ? Number.POSITIVE_INFINITY : this.#roundAt + BLOCKED_AFTER_MS;
+    return at > now ? at : Number.POSITIVE_INFINITY;
+  }
+
+  #awaitsSocket(): boolean {
+    return this.#second.state === 'asked' && this.#evidence.servers.some((server) => isSeen(server.primary));
+  }
+
+  #closeSecond(): void {
+    if (this.#second.state === 'open') this.#actions.push({ type: 'close-socket', socket: this.#second.socket });
+    this.#second = { state: 'none' };
+  }
+
+  #publish(): void {
+    this.#report = reportOf(this.#evidence, this.#options.family, this.#before);
+    const candidates = reflexiveOf(this.#evidence);
+    // Old endpoints stay until new ones are known or the round ended without any.
+    if (candidates.length > 0 || this.settled()) this.#candidates = candidates;
+    const text = JSON.stringify([this.#report, this.#candidates]);
+    if (text === this.#published) return;
+    if (this.#published === '' && this.#candidates.length === 0 && this.#report.type === 'unknown') return;
+    this.#published = text;
+    this.#actions.push({ type: 'report', report: this.#report, candidates: this.#candidates });
+  }
+}
+
+function hasMore(server: StunServer): boolean {
+  return server.secondPort !== null || server.alternate !== null;
+}

@@ -1,0 +1,47 @@
+/** What the tests of one round have shown so far. Absent, silent and answered are three different things. */
+import type { Endpoint } from './contract.ts';
+
+/** `untested`: the server has no such endpoint. `silent`: asked until it made no sense. */
+export type Observation = Endpoint | 'untested' | 'pending' | 'silent';
+
+/** One server's answers to the main socket. */
+export interface MappingEvidence {
+  /** (ip1, port1), (ip1, port2), (ip2, port1) of RFC 5780, 4.3. */
+  primary: Observation;
+  secondPort: Observation;
+  alternate: Observation;
+}
+
+/** `refused`: the server cannot do this test (420, or it ignored the request). */
+export type FilterObservation = 'untested' | 'pending' | 'answered' | 'silent' | 'refused';
+
+/** Answers to the second socket, which has sent to (ip1, port1) only (RFC 5780, 4.4). */
+export interface FilterEvidence {
+  /** The second socket's own mapping, which shows that silence below is a filter's. */
+  plain: Observation;
+  changePort: FilterObservation;
+  changeBoth: FilterObservation;
+}
+
+export interface Evidence {
+  servers: MappingEvidence[];
+  filter: FilterEvidence;
+  hairpin: boolean | null;
+  localAddresses: readonly string[];
+  mainPort: number;
+  secondPort: number | null;
+  /** Nothing answered in time while TCP works. */
+  blocked: boolean;
+}
+
+export function isSeen(observation: Observation): observation is Endpoint {
+  return typeof observation === 'object';
+}
+
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.ip === b.ip && a.port === b.port;
+}
+
+export function seenBy(server: MappingEvidence): Endpoint[] {
+  return [server.primary, server.secondPort, server.alternate].filter(isSeen);
+}

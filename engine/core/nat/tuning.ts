@@ -1,0 +1,24 @@
+/** Tuned numbers of NAT discovery, milliseconds. */
+
+/**
+ * Sends of one STUN transaction after its start. RFC 8489, 6.2.1 asks for an RTO of 500 ms; a reflexive candidate is
+ * worth more than a few repeated datagrams, so it begins at 100 and doubles.
+ */
+export const SEND_OFFSETS_MS = [0, 100, 300, 700, 1_500] as const;
+/** A transaction without an answer by then has none: one worst-case round trip after its last send. */
+export const GIVE_UP_MS = 2_200;
+/** Nothing answered by then while TCP works: UDP is blocked. */
+export const BLOCKED_AFTER_MS = 3_000;
+/** The light mapping check while some peer is not direct, uniformly between the two; below common binding lifetimes. */
+export const RECHECK_MIN_MS = 20_000;
+export const RECHECK_MAX_MS = 26_000;
+/** `watch` going on (a path died) asks again at once, unless this was answered just now. */
+export const RECHECK_GAP_MS = 1_000;
+/** A hairpinned request is a local matter: it needs no worst-case round trip. */
+export const HAIRPIN_OFFSETS_MS = [0, 100, 200, 400] as const;
+export const HAIRPIN_GIVE_UP_MS = 800;
+/** Servers asked at once. */
+export const MAX_SERVERS = 4;
+export const MAX_PUBLIC_ADDRESSES = 8;
+/** Fresh mappings before anything is said about how ports are drawn (3-traversal, "Port model"). */
+export const PORT_MODEL_MIN_MAPPINGS = 6;

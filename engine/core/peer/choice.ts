@@ -1,0 +1,106 @@
+/** Which of the living paths carries traffic. Pure: facts in, decision out; every threshold is tested by itself. */
+import type { PathKind } from '../../../protocol/app.ts';
+
+export interface PathFacts {
+  key: string;
+  kind: PathKind;
+  alive: boolean;
+  /** Smoothed, null while unknown. */
+  rttMs: number | null;
+  /** Answered probes behind `rttMs`. */
+  samples: number;
+  /** Over the last `judged` probes (at most 32), of which `lost` were overdue. */
+  lost: number;
+  judged: number;
+  /** It was in use and left for being clearly worse: it comes back at stricter thresholds. */
+  avoided: boolean;
+  /** Orders paths of equal worth alike on both sides. */
+  tieBreak: string;
+}
+
+export interface Choice {
+  key: string;
+  /** Keys of better kinds that were passed over for being clearly worse. */
+  avoided: string[];
+}
+
+/** Better kinds first: LAN, IPv6, other direct paths, then relays by what they cost. */
+const RANKS: Record<PathKind, number> = { lan: 0, ipv6: 1, direct: 2, 'peer-relay': 3, turn: 4, relay: 5 };
+
+/** A path of a better kind is left when it loses this much more than the other (percentage points) ... */
+export const WORSE_LOSS_PCT = 3;
+/** ... or its RTT is this many times the other's, ... */
+export const WORSE_RTT_RATIO = 1.6;
+/** ... and it comes back only below these. */
+export const RETURN_LOSS_PCT = 1;
+export const RETURN_RTT_RATIO = 1.3;
+/** Differences below this are noise of scheduling, not of paths. */
+export const RTT_NOISE_MS = 10;
+/** One lost probe of 32 is 3.1 %: loss is an accusation only when it happened at least twice, over enough probes. */
+export const LOSS_MIN_LOST = 2;
+export const LOSS_MIN_JUDGED = 16;
+/** An RTT is compared only after this many answers. */
+export const RTT_MIN_SAMPLES = 4;
+/** Within one kind, the path in use is left only for one that is this much faster. */
+export const SAME_KIND_RTT_RATIO = 0.8;
+export const SAME_KIND_RTT_GAIN_MS = 5;
+
+export function isDirect(kind: PathKind): boolean {
+  return RANKS[kind] < RANKS['peer-relay'];
+}
+
+/**
+ * Null when nothing is alive. `current` is the key in use. While `settling`, paths of one kind are ordered by RTT and
+ * tie-break alone, so that both sides agree; later the one in use has the advantage.
+ */
+export function choosePath(paths: readonly PathFacts[], current: string | null, settling: boolean): Choice | null {
+  const alive = paths.filter((path) => path.alive);
+  const bests = bestOfEachKind(alive, current, settling);
+  const avoided: string[] = [];
+  for (const path of bests) {
+    const worse = bests.some((other) => RANKS[other.kind] > RANKS[path.kind] && clearlyWorse(path, other));
+    if (!worse) return { key: path.key, avoided };
+    avoided.push(path.key);
+  }
+  return null;
+}
+
+/** One path a kind, better kinds first. */
+function bestOfEachKind(alive: readonly PathFacts[], current: string | null, settling: boolean): PathFacts[] {
+  const kinds = [...new Set(alive.map((path) => path.kind))].sort((a, b) => RANKS[a] - RANKS[b]);
+  return kinds.flatMap((kind) => {
+    const same = alive.filter((path) => path.kind === kind).sort((a, b) => compareText(a.tieBreak, b.tieBreak));
+    const inUse = settling ? undefined : same.find((path) => path.key === current);
+    let best = inUse ?? same[0];
+    for (const path of same) if (best !== undefined && notablyBetter(path, best)) best = path;
+    return best === undefined ? [] : [best];
+  });
+}
+
+/** Within one kind. */
+function notablyBetter(path: PathFacts, than: PathFacts): boolean {
+  if (losesMore(than, path, WORSE_LOSS_PCT)) return true;
+  if (losesMore(path, than, WORSE_LOSS_PCT)) return false;
+  if (path.rttMs === null || than.rttMs === null) return false;
+  if (path.samples < RTT_MIN_SAMPLES || than.samples < RTT_MIN_SAMPLES) return false;
+  return path.rttMs < than.rttMs * SAME_KIND_RTT_RATIO && path.rttMs < than.rttMs - SAME_KIND_RTT_GAIN_MS;
+}
+
+/** Whether `path`, of a better kind, should give way to `other`. */
+export function clearlyWorse(path: PathFacts, other: PathFacts): boolean {
+  if (losesMore(path, other, path.avoided ? RETURN_LOSS_PCT : WORSE_LOSS_PCT)) return true;
+  if (path.rttMs === null || other.rttMs === null) return false;
+  if (path.samples < RTT_MIN_SAMPLES || other.samples < RTT_MIN_SAMPLES) return false;
+  const ratio = path.avoided ? RETURN_RTT_RATIO : WORSE_RTT_RATIO;
+  return path.rttMs > other.rttMs * ratio && path.rttMs > other.rttMs + RTT_NOISE_MS;
+}
+
+function losesMore(path: PathFacts, other: PathFacts, points: number): boolean {
+  if (path.judged < LOSS_MIN_JUDGED || path.lost < LOSS_MIN_LOST) return false;
+  const otherLoss = other.judged === 0 ? 0 : (100 * other.lost) / other.judged;
+  return (100 * path.lost) / path.judged - otherLoss > points;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

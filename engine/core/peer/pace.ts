@@ -1,0 +1,47 @@
+/** How often a path that has answered is probed. */
+import { isDirect } from './choice.ts';
+import type { PathRecord } from './path.ts';
+import {
+  ACTIVE_PROBE_MS,
+  KEEPALIVE_MS,
+  KEPT_STANDBYS,
+  RELAY_ACTIVE_PROBE_MS,
+  RELAY_ALERT_MS,
+  RELAY_IDLE_PROBE_MS,
+  SPARE_PATH_MS,
+  WARM_UP_PROBE_MS,
+  WARM_UP_PROBES,
+} from './tuning.ts';
+
+export interface Pace {
+  /** Data was sent lately. */
+  active: boolean;
+  /** Since when the direct path in use is in doubt; null while it is not. */
+  alertSince: number | null;
+  /** Key of the path in use. */
+  chosen: string | null;
+  /** Direct paths that live, best standby first. */
+  standbys: readonly string[];
+}
+
+/** Next probe on a living path. */
+export function nextProbeAt(record: PathRecord, pace: Pace, now: number): number {
+  const everyMs = isDirect(record.kind) ? directPaceMs(record, pace, now) : relayPaceMs(record, pace, now);
+  return record.lastProbeAt + everyMs;
+}
+
+function directPaceMs(record: PathRecord, pace: Pace, now: number): number {
+  const doubted = record.mustProve || record.overdue > 0 || pace.alertSince !== null;
+  if (doubted || !record.eligible(now)) return ACTIVE_PROBE_MS;
+  if (record.probes < WARM_UP_PROBES) return WARM_UP_PROBE_MS;
+  if (record.key === pace.chosen) return pace.active ? ACTIVE_PROBE_MS : KEEPALIVE_MS;
+  return pace.standbys.indexOf(record.key) < KEPT_STANDBYS ? KEEPALIVE_MS : SPARE_PATH_MS;
+}
+
+/** Its death is told by its own connection; probes measure it and find a peer that is gone behind it. */
+function relayPaceMs(record: PathRecord, pace: Pace, now: number): number {
+  if (pace.alertSince !== null) return now - pace.alertSince < RELAY_ALERT_MS ? ACTIVE_PROBE_MS : RELAY_ACTIVE_PROBE_MS;
+  if (record.probes < WARM_UP_PROBES) return WARM_UP_PROBE_MS;
+  if (record.overdue > 0) return record.overdue < KEPT_STANDBYS ? RELAY_ACTIVE_PROBE_MS : RELAY_IDLE_PROBE_MS;
+  return record.key === pace.chosen && pace.active ? RELAY_ACTIVE_PROBE_MS : RELAY_IDLE_PROBE_MS;
+}

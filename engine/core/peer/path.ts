@@ -1,0 +1,185 @@
+/** One path that has answered: its round-trip time, jitter, loss, and whether it still lives. */
+import type { PathKind } from '../../../protocol/app.ts';
+import type { Via } from './contract.ts';
+import {
+  DEAD_AFTER_MS,
+  DEATHS_FORGIVEN_AFTER_MS,
+  DUPLICATE_AFTER_OVERDUE,
+  FIRST_DEADLINE_MS,
+  LOSS_WINDOW,
+  MIN_DEADLINE_MS,
+  MIN_VARIANCE_TERM_MS,
+  RETURN_HOLD_MAX_MS,
+  RETURN_HOLD_MS,
+} from './tuning.ts';
+
+interface Probe {
+  seq: number;
+  sentAt: number;
+  deadline: number;
+  state: 'pending' | 'overdue' | 'answered';
+}
+
+export class PathRecord {
+  readonly key: string;
+  readonly via: Via;
+  readonly kind: PathKind;
+  /** Two texts, the same on both sides, that order paths of equal worth; empty until an answer named both ends. */
+  tieBreak = '';
+  alive = true;
+  /** Since when it is alive without a break. */
+  aliveSince: number;
+  lastProofAt: number | null = null;
+  lastProbeAt = Number.NEGATIVE_INFINITY;
+  /** Probes sent and answered since it came to life. */
+  probes = 0;
+  samples = 0;
+  srttMs: number | null = null;
+  rttvarMs: number | null = null;
+  /** Overdue in a row since the last proof, and when the first of them left. */
+  overdue = 0;
+  silentSince: number | null = null;
+  /** Interface, keys or addresses changed: the next answer counts, older ones do not. */
+  mustProve = false;
+  /** Left for being clearly worse than another; see choice.ts. */
+  avoided = false;
+  #deaths = 0;
+  #eligibleAt = Number.NEGATIVE_INFINITY;
+  readonly #probes: Probe[] = [];
+
+  constructor(key: string, via: Via, kind: PathKind, now: number) {
+    this.key = key;
+    this.via = via;
+    this.kind = kind;
+    this.aliveSince = now;
+  }
+
+  /** Retransmission timeout of RFC 6298, 2.3, under the floors of this use. */
+  get timeoutMs(): number {
+    if (this.srttMs === null || this.rttvarMs === null) return FIRST_DEADLINE_MS;
+    return Math.max(MIN_DEADLINE_MS, this.srttMs + Math.max(4 * this.rttvarMs, MIN_VARIANCE_TERM_MS));
+  }
+
+  get suspect(): boolean {
+    return this.mustProve || this.overdue >= DUPLICATE_AFTER_OVERDUE;
+  }
+
+  /** Probes that were judged, at most 32. */
+  get judged(): number {
+    return this.#probes.filter((probe) => probe.state !== 'pending').length;
+  }
+
+  get lost(): number {
+    return this.#probes.filter((probe) => probe.state === 'overdue').length;
+  }
+
+  get lossPct(): number | null {
+    return this.judged === 0 ? null : (100 * this.lost) / this.judged;
+  }
+
+  /** Whether it may take over from a path that works: not within the hold that follows a death in use. */
+  eligible(now: number): boolean {
+    return now >= this.#eligibleAt;
+  }
+
+  get eligibleAt(): number {
+    return this.#eligibleAt;
+  }
+
+  sent(seq: number, now: number): void {
+    this.lastProbeAt = now;
+    this.probes += 1;
+    this.#probes.push({ seq, sentAt: now, deadline: now + this.timeoutMs, state: 'pending' });
+    if (this.#probes.length > LOSS_WINDOW) this.#probes.shift();
+  }
+
+  /** An answer to a ping of ours, sent at `sentAt`. */
+  answered(seq: number, sentAt: number, rttMs: number, at: number): void {
+    const probe = this.#probes.find((candidate) => candidate.seq === seq);
+    if (probe !== undefined) probe.state = 'answered';
+    this.samples += 1;
+    this.#measure(rttMs);
+    this.lastProofAt = Math.max(at, this.lastProofAt ?? at);
+    this.overdue = this.#probes.filter((other) => other.state === 'overdue' && other.sentAt > sentAt).length;
+    if (this.overdue === 0) this.silentSince = null;
+    this.mustProve = false;
+    if (at - this.aliveSince > DEATHS_FORGIVEN_AFTER_MS) this.#deaths = 0;
+  }
+
+  /** RFC 6298, 2.2 and 2.3. */
+  #measure(rttMs: number): void {
+    if (this.srttMs === null || this.rttvarMs === null) {
+      this.srttMs = rttMs;
+      this.rttvarMs = rttMs / 2;
+      return;
+    }
+    this.rttvarMs = 0.75 * this.rttvarMs + 0.25 * Math.abs(this.srttMs - rttMs);
+    this.srttMs = 0.875 * this.srttMs + 0.125 * rttMs;
+  }
+
+  /** Judges probes whose deadline has passed. */
+  expire(now: number): void {
+    for (const probe of this.#probes) {
+      if (probe.state !== 'pending' || probe.deadline > now) continue;
+      probe.state = 'overdue';
+      // An older probe than the last proof may be lost without the path being silent.
+      if (this.lastProofAt !== null && probe.sentAt < this.lastProofAt) continue;
+      this.overdue += 1;
+      this.silentSince ??= probe.sentAt;
+    }
+  }
+
+  /** Next moment at which `expire` or `dead` may change its answer. */
+  nextDeadline(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const probe of this.#probes) if (probe.state === 'pending') next = Math.min(next, probe.deadline);
+    if (this.silentSince !== null) next = Math.min(next, this.deadAt());
+    return next;
+  }
+
+  deadAt(): number {
+    if (this.silentSince === null || this.overdue < DUPLICATE_AFTER_OVERDUE) return Number.POSITIVE_INFINITY;
+    return this.silentSince + DEAD_AFTER_MS;
+  }
+
+  /** The process was blocked: probes in flight are judged no earlier than `until`. */
+  grant(until: number): void {
+    for (const probe of this.#probes) {
+      if (probe.state === 'pending') probe.deadline = Math.max(probe.deadline, until);
+    }
+    if (this.silentSince !== null) this.silentSince = Math.max(this.silentSince, until - DEAD_AFTER_MS);
+  }
+
+  /** Every proof so far is void: new network, or new keys that answer no old probe. */
+  distrust(): void {
+    this.mustProve = true;
+    this.overdue = 0;
+    this.silentSince = null;
+    this.lastProbeAt = Number.NEGATIVE_INFINITY;
+    for (let i = this.#probes.length - 1; i >= 0; i--) {
+      if (this.#probes[i]?.state === 'pending') this.#probes.splice(i, 1);
+    }
+  }
+
+  died(inUse: boolean): void {
+    this.alive = false;
+    this.avoided = false;
+    if (inUse) this.#deaths += 1;
+  }
+
+  /** A pong came on a dead path. */
+  revived(at: number): void {
+    this.alive = true;
+    this.aliveSince = at;
+    this.probes = 0;
+    this.samples = 0;
+    this.srttMs = null;
+    this.rttvarMs = null;
+    this.overdue = 0;
+    this.silentSince = null;
+    this.mustProve = false;
+    this.#probes.length = 0;
+    const hold = this.#deaths === 0 ? 0 : RETURN_HOLD_MS * 2 ** (this.#deaths - 1);
+    this.#eligibleAt = at + Math.min(hold, RETURN_HOLD_MAX_MS);
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * One member's traversal. The order of things:
+ *
+ * 1. The relay carries packets from the first moment; own candidates go out, again and again until acknowledged.
+ * 2. The peer's candidates become pairs; both sides ping all of them at once, dense first, and answer what they hear.
+ * 3. A pong proves its path, and from then on the path is probed for RTT, jitter, loss and life.
+ * 4. The best sound path is chosen; when it falls silent copies leave over a standby, after a second it is replaced.
+ *
+ * Every event runs `#advance`: judge, choose, send what is due, ask to be woken.
+ */
+import type { Candidate } from '../../../protocol/peer.ts';
+import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
+import { canonicalIp } from '../candidates/address.ts';
+import { isDirect } from './choice.ts';
+import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
+import { CandidateExchange } from './exchange.ts';
+import { nextProbeAt, type Pace } from './pace.ts';
+import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey } from './pairs.ts';
+import { PathRecord } from './path.ts';
+import { relayReason } from './reason.ts';
+import { type PathState, selectDuplicate, selectPath } from './selection.ts';
+import {
+  ACTIVE_HOLD_MS,
+  BURST_OFFSETS_MS,
+  LOST_AFTER_MS,
+  PEER_REFLEXIVE_LIFETIME_MS,
+  PING_LIFETIME_MS,
+  STALL_GRACE_MS,
+  STALL_MS,
+} from './tuning.ts';
+
+const RELAY = 'external';
+
+export function createPeer(options: PeerOptions): PeerCore {
+  return new Peer(options);
+}
+
+interface Outstanding {
+  key: string;
+  sentAt: number;
+}
+
+class Peer implements PeerCore {
+  readonly #options: PeerOptions;
+  readonly #pairs: PairList;
+  readonly #exchange = new CandidateExchange();
+  readonly #paths: PathState = { records: new Map(), chosen: null, firstDirectAt: null };
+  readonly #outstanding = new Map<number, Outstanding>();
+  #actions: PeerAction[] = [];
+  #seq = 0;
+  #own: { candidates: Candidate[]; nat: NatReport } = { candidates: [], nat: UNKNOWN_NAT };
+  #theirs: { candidates: Candidate[]; nat: NatReport | null } | null = null;
+  #relayHost = '';
+  #checkingSince: number | null = null;
+  #activeUntil = Number.NEGATIVE_INFINITY;
+  #alertSince: number | null = null;
+  #since = 0;
+  /** Last sign of life of any kind, null before the first. */
+  #heardAt: number | null = null;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  /** What the device was last told, as text. */
+  #told = '';
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.#pairs = new PairList({ families: options.families, refuses: options.refuses ?? (() => false) });
+  }
+
+  nextSeq(): number {
+    this.#seq += 1;
+    return this.#seq;
+  }
+
+  handle(now: number, event: PeerEvent): PeerAction[] {
+    this.#actions = [];
+    if (now - this.#wakeAt > STALL_MS) this.#stalled(now);
+    this.#dispatch(now, event);
+    this.#advance(now);
+    return this.#actions;
+  }
+
+  #dispatch(now: number, event: PeerEvent): void {
+    switch (event.type) {
+      case 'relay':
+        return this.#relay(now, event.up, event.host);
+      case 'local':
+        return this.#local(now, event.candidates, event.nat);
+      case 'message':
+        return this.#message(now, event.message);
+      case 'ping':
+        return this.#ping(now, event.via, event.at);
+      case 'pong':
+        return this.#pong(now, event);
+      case 'handshake':
+        return this.#alive(event.at);
+      case 'traffic':
+        if (event.txPackets > 0) this.#activeUntil = event.at + ACTIVE_HOLD_MS;
+        if (event.rxPackets > 0) this.#alive(event.at);
+        return;
+      case 'rekeyed':
+        return this.#rekeyed(now);
+      case 'network-changed':
+        return this.#networkChanged(now);
+      case 'tick':
+        return;
+    }
+  }
+
+  // Events
+
+  #relay(now: number, up: boolean, host: string): void {
+    this.#relayHost = host;
+    if (!up) {
+      this.#paths.records.delete(RELAY);
+    } else if (!this.#paths.records.has(RELAY)) {
+      this.#paths.records.set(RELAY, new PathRecord(RELAY, 'external', 'relay', now));
+      this.#exchange.hurry(now);
+    }
+  }
+
+  #local(now: number, candidates: Candidate[], nat: NatReport): void {
+    this.#own = { candidates, nat };
+    // A relay-only member tells nobody where it is, and its report names its public addresses.
+    if (this.#options.relayOnly) this.#exchange.offer([], null, now);
+    else this.#exchange.offer(candidates, nat, now);
+    this.#followCandidates(now);
+  }
+
+  #message(now: number, message: Extract<PeerEvent, { type: 'message' }>['message']): void {
+    if (message.t === 'candidates-ack') return this.#exchange.acknowledged(message.revision);
+    if (message.t !== 'candidates') return;
+    this.#actions.push({ type: 'send', message: { t: 'candidates-ack', revision: message.revision } });
+    if (!this.#exchange.accept(message)) return;
+    this.#theirs = { candidates: message.candidates, nat: message.nat };
+    // A new list often means that the peer moved: ask every path now instead of at its next keepalive.
+    for (const record of this.#paths.records.values()) record.lastProbeAt = Number.NEGATIVE_INFINITY;
+    this.#followCandidates(now);
+  }
+
+  #followCandidates(now: number): void {
+    if (this.#options.relayOnly || this.#theirs === null) return;
+    this.#pairs.follow(this.#theirs.candidates, this.#own.candidates, now, (key) => this.#livesOrCarries(key));
+    if (this.#pairs.size > 0) this.#checkingSince ??= now;
+  }
+
+  #ping(now: number, via: Via, at: number): void {
+    this.#alive(at);
+    if (via === 'external' || this.#options.relayOnly) return;
+    const remote = canonical(via.remote);
+    const known = this.#pairs.get(pairKey(via.socket, remote));
+    const news = known === undefined || at - (known.heardAt ?? Number.NEGATIVE_INFINITY) > PEER_REFLEXIVE_LIFETIME_MS;
+    const pair = this.#pairs.heard(via.socket, remote, at);
+    if (pair === null || this.#lives(pair.key)) return;
+    // Triggered check (RFC 8445, 7.3.1.4): the peer's NAT is open towards us right now.
+    if (news) this.#pairs.restart(pair, now);
+    if (mayTrigger(pair, now)) this.#check(pair, now);
+  }
+
+  #pong(now: number, event: Extract<PeerEvent, { type: 'pong' }>): void {
+    this.#alive(event.at);
+    const ping = this.#outstanding.get(event.seq);
+    if (ping === undefined) return;
+    this.#outstanding.delete(event.seq);
+    const via =
+      event.via === 'external' ? event.via : { socket: event.via.socket, remote: canonical(event.via.remote) };
+    const key = via === 'external' ? RELAY : pairKey(via.socket, via.remote);
+    // An answer from elsewhere proves nothing about where we sent to (RFC 8445, 7.2.5.2.1), but names a new address.
+    if (key !== ping.key) return this.#ping(now, event.via, event.at);
+    const record = this.#recordOf(key, via, event.at);
+    if (record === null) return;
+    if (!record.alive) record.revived(event.at);
+    record.answered(event.seq, ping.sentAt, event.rttMs, event.at);
+    if (event.observed !== null && via !== 'external') record.tieBreak = this.#tieBreak(event.observed, via.remote);
+    if (isDirect(record.kind)) this.#paths.firstDirectAt ??= now;
+  }
+
+  #recordOf(key: string, via: Via, at: number): PathRecord | null {
+    const known = this.#paths.records.get(key);
+    if (known !== undefined) return known;
+    const pair = this.#pairs.get(key);
+    if (pair === undefined) return null;
+    const record = new PathRecord(key, via, pair.kind, at);
+    this.#paths.records.set(key, record);
+    return record;
+  }
+
+  /** The lower key's end first: both sides spell the same text for one path. */
+  #tieBreak(observed: Endpoint, remote: Endpoint): string {
+    const ends = [canonical(observed), remote].map((end) => `${end.ip} ${end.port}`);
+    return (this.#options.lower ? ends : ends.reverse()).join(' ');
+  }
+
+  #rekeyed(now: number): void {
+    this.#seq = 0;
+    this.#outstanding.clear();
+    for (const record of this.#paths.records.values()) record.distrust();
+    this.#exchange.reset(now);
+    for (const pair of this.#pairs.all()) this.#pairs.restart(pair, now);
+  }
+
+  #networkChanged(now: number): void {
+    for (const record of this.#paths.records.values()) record.distrust();
+    for (const pair of this.#pairs.all()) this.#pairs.restart(pair, now);
+    // A fresh revision makes the peer check again too, even where the list stayed the same.
+    this.#local(now, this.#own.candidates, this.#own.nat);
+  }
+
+  #alive(at: number): void {
+    this.#heardAt = Math.max(at, this.#heardAt ?? at);
+  }
+
+  /** The process was blocked: silence until now says nothing about any path. */
+  #stalled(now: number): void {
+    for (const record of this.#paths.records.values()) record.grant(now + STALL_GRACE_MS);
+  }
+
+  // What follows from them
+
+  #advance(now: number): void {
+    this.#judge(now);
+    this.#choose(now);
+    this.#sendChecks(now);
+    this.#sendProbes(now);
+    for (const message of this.#exchange.due(now)) this.#actions.push({ type: 'send', message });
+    this.#forget(now);
+    this.#wakeAt = this.#nextWake(now);
+    if (Number.isFinite(this.#wakeAt)) this.#actions.push({ type: 'wake', at: this.#wakeAt });
+  }
+
+  #judge(now: number): void {
+    for (const record of this.#paths.records.values()) {
+      if (!record.alive) continue;
+      record.expire(now);
+      if (record.via === 'external' || now < record.deadAt()) continue;
+      const inUse = record.key === this.#paths.chosen;
+      record.died(inUse);
+      for (const pair of this.#pairs.all()) if (inUse || pair.key === record.key) this.#pairs.restart(pair, now);
+    }
+  }
+
+  #choose(now: number): void {
+    const paths = this.#paths;
+    const from = paths.chosen === null ? undefined : paths.records.get(paths.chosen);
+    const fromDead = from === undefined || !from.alive || from.suspect;
+    const fromKind = from?.kind ?? (paths.chosen === RELAY ? 'relay' : null);
+    const { chosen, leftAsWorse } = selectPath(paths, now);
+    const to = chosen === null ? undefined : paths.records.get(chosen);
+    if (chosen !== paths.chosen) {
+      if (from !== undefined) from.avoided = leftAsWorse;
+      if (to !== undefined) to.avoided = false;
+      const why = fromKind === null ? 'first' : fromDead ? 'dead' : leftAsWorse ? 'clearly-better' : 'better';
+      this.#actions.push({ type: 'path-changed', from: fromKind, to: to?.kind ?? null, why });
+      paths.chosen = chosen;
+      this.#since = now;
+    }
+    const doubted = to !== undefined && isDirect(to.kind) && (!to.alive || to.mustProve || to.overdue > 0);
+    this.#alertSince = doubted ? (this.#alertSince ?? now) : null;
+    this.#tell(to, selectDuplicate(paths, now));
+  }
+
+  /** Tells the device, only when something changed. */
+  #tell(to: PathRecord | undefined, duplicateKey: string | null): void {
+    const duplicate = duplicateKey === null ? undefined : this.#paths.records.get(duplicateKey);
+    const told = `${to?.key} / ${duplicate?.key}`;
+    if (told === this.#told || (this.#told === '' && to === undefined)) return;
+    this.#told = told;
+    this.#actions.unshift({ type: 'path', path: corePath(to), duplicate: corePath(duplicate) });
+  }
+
+  #sendChecks(now: number): void {
+    const direct = this.#isDirect();
+    for (const pair of this.#pairs.all()) {
+      if (!this.#lives(pair.key) && nextCheckAt(pair, direct) <= now) this.#check(pair, now);
+    }
+  }
+
+  #check(pair: Pair, now: number): void {
+    pair.lastSentAt = now;
+    // A late turn sends one ping, not all that were missed; a triggered check takes no turn of the burst.
+    pair.sent = BURST_OFFSETS_MS.filter((offset) => pair.roundAt + offset <= now).length;
+    this.#sendPing(pair.key, pair.via, 'check', now);
+  }
+
+  #sendProbes(now: number): void {
+    const pace = this.#pace(now);
+    for (const record of this.#paths.records.values()) {
+      if (!record.alive || nextProbeAt(record, pace, now) > now) continue;
+      record.sent(this.#sendPing(record.key, record.via, 'probe', now), now);
+    }
+  }
+
+  #sendPing(key: string, via: Via, purpose: 'check' | 'probe', now: number): number {
+    const seq = this.nextSeq();
+    this.#outstanding.set(seq, { key, sentAt: now });
+    this.#actions.push({ type: 'ping', seq, via, purpose });
+    return seq;
+  }
+
+  #pace(now: number): Pace {
+    const standbys = [...this.#paths.records.values()]
+      .filter((record) => record.alive && isDirect(record.kind) && record.key !== this.#paths.chosen)
+      .sort((a, b) => (a.srttMs ?? 0) - (b.srttMs ?? 0))
+      .map((record) => record.key);
+    return { active: now < this.#activeUntil, alertSince: this.#alertSince, chosen: this.#paths.chosen, standbys };
+  }
+
+  #forget(now: number): void {
+    for (const [seq, ping] of this.#outstanding) {
+      if (now - ping.sentAt <= PING_LIFETIME_MS) break;
+      this.#outstanding.delete(seq);
+    }
+    this.#pairs.forget(now, (key) => this.#livesOrCarries(key));
+    for (const key of this.#paths.records.keys()) {
+      if (key !== RELAY && !this.#livesOrCarries(key) && this.#pairs.get(key) === undefined) {
+        this.#paths.records.delete(key);
+      }
+    }
+  }
+
+  #nextWake(now: number): number {
+    const direct = this.#isDirect();
+    const pace = this.#pace(now);
+    let next = this.#exchange.nextAt();
+    for (const pair of this.#pairs.all()) {
+      if (!this.#lives(pair.key)) next = Math.min(next, nextCheckAt(pair, direct));
+    }
+    for (const record of this.#paths.records.values()) {
+      if (!record.alive) continue;
+      next = Math.min(next, nextProbeAt(record, pace, now), record.nextDeadline());
+      if (record.eligibleAt > now) next = Math.min(next, record.eligibleAt);
+    }
+    return next;
+  }
+
+  #lives(key: string): boolean {
+    return this.#paths.records.get(key)?.alive === true;
+  }
+
+  #livesOrCarries(key: string): boolean {
+    return key === this.#paths.chosen || this.#lives(key);
+  }
+
+  #isDirect(): boolean {
+    const chosen = this.#paths.chosen;
+    return chosen !== null && chosen !== RELAY && this.#lives(chosen);
+  }
+
+  // What people see
+
+  view(now: number): PeerView {
+    const direct = this.#isDirect();
+    const record = this.#paths.chosen === null ? undefined : this.#paths.records.get(this.#paths.chosen);
+    const reason = relayReason({
+      direct,
+      relayOnly: this.#options.relayOnly,
+      ownNat: this.#own.nat,
+      theirNat: this.#theirs?.nat ?? null,
+      theirCandidates: this.#theirs?.candidates.length ?? null,
+      pairs: this.#pairs.size,
+      hadDirect: this.#paths.firstDirectAt !== null,
+      checkedForMs: this.#checkingSince === null ? null : now - this.#checkingSince,
+    });
+    const state = this.#state(now, record);
+    return { state, path: this.#pathView(record), reason, nat: this.#theirs?.nat ?? null, direct };
+  }
+
+  #state(now: number, record: PathRecord | undefined): PeerView['state'] {
+    if (this.#heardAt === null) return 'connecting';
+    const silent = record === undefined || !record.alive || record.suspect;
+    return silent && now - this.#heardAt > LOST_AFTER_MS ? 'lost' : 'connected';
+  }
+
+  #pathView(record: PathRecord | undefined): PeerView['path'] {
+    if (record === undefined) return null;
+    const { kind, srttMs, rttvarMs, lossPct } = record;
+    const remote = record.via === 'external' ? this.#relayHost : endpointText(record.via.remote);
+    return { kind, remote, rttMs: srttMs, jitterMs: rttvarMs, lossPct, since: this.#since };
+  }
+}
+
+function canonical(endpoint: Endpoint): Endpoint {
+  return { ip: canonicalIp(endpoint.ip), port: endpoint.port };
+}
+
+function endpointText({ ip, port }: Endpoint): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function corePath(record: PathRecord | undefined): CorePath | null {
+  if (record === undefined) return null;
+  if (record.via === 'external') return { kind: 'external' };
+  return { kind: 'udp', socket: record.via.socket, to: record.via.remote };
+}

@@ -1,0 +1,42 @@
+/** Why a peer has no direct path: a sentence's worth of evidence as one closed code. It explains, it never decides. */
+import type { RelayReason } from '../../../protocol/app.ts';
+import type { NatReport } from '../../../protocol/nat.ts';
+import { CONNECTING_MS } from './tuning.ts';
+
+export interface ReasonFacts {
+  direct: boolean;
+  relayOnly: boolean;
+  ownNat: NatReport;
+  theirNat: NatReport | null;
+  /** Null until the peer's list came. */
+  theirCandidates: number | null;
+  /** Pairs that can be checked at all. */
+  pairs: number;
+  hadDirect: boolean;
+  /** Milliseconds since checks began; null before that. */
+  checkedForMs: number | null;
+}
+
+export function relayReason(facts: ReasonFacts): RelayReason | null {
+  if (facts.direct) return null;
+  if (facts.relayOnly) return 'relay-only';
+  if (facts.ownNat.type === 'udp-blocked') return 'udp-blocked-here';
+  if (facts.theirNat?.type === 'udp-blocked') return 'udp-blocked-there';
+  if (facts.theirCandidates === 0) return 'no-candidates';
+  if (facts.hadDirect) return 'path-lost';
+  if (facts.checkedForMs === null || facts.checkedForMs < CONNECTING_MS) return 'connecting';
+  if (facts.pairs === 0) return 'no-candidates';
+  return hardPair(facts.ownNat, facts.theirNat) ? 'hard-nat-pair' : 'no-answer';
+}
+
+/** A mapping that changes with the destination cannot meet a filter that wants the exact port, nor another such mapping. */
+function hardPair(own: NatReport, theirs: NatReport | null): boolean {
+  if (theirs === null) return false;
+  const blocked = (a: NatReport, b: NatReport) =>
+    hardMapping(a) && (hardMapping(b) || b.filtering === 'address-and-port-dependent');
+  return blocked(own, theirs) || blocked(theirs, own);
+}
+
+function hardMapping(nat: NatReport): boolean {
+  return nat.mapping === 'address-dependent' || nat.mapping === 'address-and-port-dependent';
+}

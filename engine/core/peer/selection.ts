@@ -1,0 +1,75 @@
+/** From path records to what the device is told: the path in use and the standby that receives copies. */
+import { choosePath, isDirect, type PathFacts } from './choice.ts';
+import type { PathRecord } from './path.ts';
+import { DUPLICATE_AFTER_OVERDUE, SETTLING_MS } from './tuning.ts';
+
+export interface PathState {
+  /** Every path that ever answered, dead ones included, and the relay while it is up. */
+  records: Map<string, PathRecord>;
+  chosen: string | null;
+  firstDirectAt: number | null;
+}
+
+export interface Selection {
+  chosen: string | null;
+  /** Whether the one in use before was left for being clearly worse. */
+  leftAsWorse: boolean;
+}
+
+/** The best sound path; with none, the least bad one, because silence helps nobody. */
+export function selectPath(state: PathState, now: number): Selection {
+  const settling = state.firstDirectAt !== null && now - state.firstDirectAt < SETTLING_MS;
+  const facts = [...state.records.values()].map((record) => factsOf(record, state.chosen, now));
+  const choice = choosePath(facts, state.chosen, settling);
+  if (choice !== null) {
+    const leftAsWorse = state.chosen !== null && choice.avoided.includes(state.chosen);
+    return { chosen: choice.key, leftAsWorse };
+  }
+  return { chosen: leastBad(state), leftAsWorse: false };
+}
+
+/** Where copies go while the path in use does not answer. Relay first: it fails for other reasons than a UDP path. */
+export function selectDuplicate(state: PathState, now: number): string | null {
+  const current = state.chosen === null ? undefined : state.records.get(state.chosen);
+  if (current === undefined || !isDirect(current.kind) || (current.alive && !current.suspect)) return null;
+  const others = [...state.records.values()].filter((record) => record !== current && record.alive);
+  const sound = others.filter((record) => isSound(record, null, now));
+  const relayed = (list: PathRecord[]) => list.find((record) => !isDirect(record.kind));
+  return (relayed(sound) ?? sound[0] ?? relayed(others) ?? others[0])?.key ?? null;
+}
+
+function factsOf(record: PathRecord, chosen: string | null, now: number): PathFacts {
+  const { key, kind, samples, lost, judged, avoided, tieBreak } = record;
+  return {
+    key,
+    kind,
+    alive: isSound(record, chosen, now),
+    rttMs: record.srttMs,
+    samples,
+    lost,
+    judged,
+    avoided,
+    tieBreak,
+  };
+}
+
+/**
+ * The path in use keeps its place until it is dead; another must have answered its last probe, and a direct one must have
+ * served its hold after a death.
+ */
+function isSound(record: PathRecord, chosen: string | null, now: number): boolean {
+  if (!record.alive) return false;
+  if (!isDirect(record.kind)) return record.overdue < DUPLICATE_AFTER_OVERDUE;
+  if (record.key === chosen) return true;
+  return record.overdue === 0 && !record.mustProve && record.eligible(now);
+}
+
+function leastBad(state: PathState): string | null {
+  if (state.chosen !== null && state.records.has(state.chosen)) return state.chosen;
+  let best: PathRecord | null = null;
+  for (const record of state.records.values()) {
+    if (!isDirect(record.kind)) return record.key;
+    if (best === null || (record.lastProofAt ?? 0) > (best.lastProofAt ?? 0)) best = record;
+  }
+  return best?.key ?? null;
+}

@@ -1,0 +1,77 @@
+/** Tuned numbers of one peer's traversal, milliseconds unless the name says otherwise, each with what it must respect. */
+
+/**
+ * Both NATs must have sent before either ping passes a port-restricted filter, and the two sides begin a server trip
+ * apart: dense first, so that the common 20 to 100 ms offset costs little, then sparse.
+ */
+export const BURST_OFFSETS_MS = [0, 20, 60, 140, 300, 600] as const;
+
+/** After the burst: pace of checks on a pair that never answered, by the age of its round. Never zero, never a flood. */
+export const CHECK_PACES = [
+  { untilMs: 15_000, everyMs: 1_000 },
+  { untilMs: 60_000, everyMs: 5_000 },
+  { untilMs: Number.POSITIVE_INFINITY, everyMs: 10_000 },
+] as const;
+/** Pace of unanswered pairs once some direct path works: they can only improve on it. */
+export const CHECK_PACE_WHEN_DIRECT_MS = 60_000;
+/** A ping that arrives on an unproven pair is answered by our own check, no more often than this. */
+export const TRIGGERED_CHECK_GAP_MS = 20;
+/** A pair may begin a new round of checks (new candidates, a path that died) no more often than this. */
+export const ROUND_GAP_MS = 2_000;
+/** An address learned from a ping is forgotten after this long without another one. */
+export const PEER_REFLEXIVE_LIFETIME_MS = 60_000;
+/** Pairs of one peer: its 32 candidates, and as many addresses learned from pings. */
+export const MAX_PAIRS = 64;
+/** The device accepts a pong for 30 s (docs/protocol.md, "Probes"). */
+export const PING_LIFETIME_MS = 30_000;
+
+/** While data is sent over a path. Death must be noticed and replaced within 1 s: two lost probes and one deadline. */
+export const ACTIVE_PROBE_MS = 250;
+/** Data counts as flowing this long after its last packet: a game or a ping that sends once a second is active. */
+export const ACTIVE_HOLD_MS = 3_000;
+/** First probes of a new path come quickly: RTT and loss decide between paths. */
+export const WARM_UP_PROBES = 4;
+export const WARM_UP_PROBE_MS = 100;
+/** Idle: below the shortest common UDP binding lifetime (10 s, RFC 4787 REQ-5 notwithstanding) while it is unknown. */
+export const KEEPALIVE_MS = 8_000;
+/** Standbys beyond the best ones are only looked at now and then. */
+export const KEPT_STANDBYS = 3;
+export const SPARE_PATH_MS = 30_000;
+/** The relay needs no binding kept: its own connection does that. Its probes pass through both main threads. */
+export const RELAY_IDLE_PROBE_MS = 10_000;
+export const RELAY_ACTIVE_PROBE_MS = 1_000;
+/** A relay that does not answer is asked at the fast pace this long, then at the active one. */
+export const RELAY_ALERT_MS = 3_000;
+
+/** A probe is overdue after max(this, srtt + 4 rttvar) (RFC 6298, 2.3, with a floor for one scheduling stall). */
+export const MIN_DEADLINE_MS = 250;
+/** Lower bound of the variance term, so that a perfectly steady 300 ms path is not called late at 301 ms. */
+export const MIN_VARIANCE_TERM_MS = 40;
+/** Deadline of a path without any RTT yet (RFC 6298, 2.1 says 1 s). */
+export const FIRST_DEADLINE_MS = 1_000;
+/** This many overdue in a row: the same sealed bytes leave over the standby too. */
+export const DUPLICATE_AFTER_OVERDUE = 2;
+/** Nothing came back for this long since the first unanswered probe left: the path is dead. */
+export const DEAD_AFTER_MS = 1_000;
+/** A handler that runs this much later than it asked to was blocked: silence before it proves nothing. */
+export const STALL_MS = 100;
+/** After a stall every probe in flight gets at least this long, for answers that still wait in the process. */
+export const STALL_GRACE_MS = 150;
+/** Loss is counted over this many probes. */
+export const LOSS_WINDOW = 32;
+
+/** A path that died in use must prove itself this long before it is used again, doubled for each death in a row. */
+export const RETURN_HOLD_MS = 500;
+export const RETURN_HOLD_MAX_MS = 30_000;
+/** Deaths are forgotten once a path has lived this long. */
+export const DEATHS_FORGIVEN_AFTER_MS = 60_000;
+/** The first moments after the first direct path: equal paths are ordered alike on both sides, without hysteresis. */
+export const SETTLING_MS = 2_000;
+/** A peer from which nothing came back for this long over the path in use is lost. */
+export const LOST_AFTER_MS = 10_000;
+/** Before this, "no answer yet" is only "connecting". */
+export const CONNECTING_MS = 5_000;
+
+/** Unacknowledged candidates are sent again, doubling from the first to the last of these. */
+export const RESEND_FIRST_MS = 400;
+export const RESEND_MAX_MS = 8_000;
