@@ -7,15 +7,15 @@
  * 3. Traversal decides the path; the device sends along it. `external` packets leave through `Servers`.
  * 4. Every change ends in one immutable snapshot.
  */
+import ipaddr from 'ipaddr.js';
 import type { Command, Snapshot } from '../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import type { NatReport } from '../protocol/nat.ts';
-import type { Candidate } from '../protocol/peer.ts';
 import type { Engine } from './contract.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
 import type { StunServer } from './core/nat/contract.ts';
-import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory } from './core/room/contract.ts';
+import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory, RoomView } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
 import { Members } from './members.ts';
 import { decodeMemory, encodeMemory } from './memory.ts';
@@ -65,7 +65,8 @@ export interface EngineOptions {
   create: boolean;
   ipv4: string | null;
   stun: StunServer[];
-  staticCandidates: Candidate[];
+  /** Endpoints that the user knows to lead here. */
+  staticCandidates: { ip: string; port: number }[];
   settings: Snapshot['settings'];
   /** Writes a changed setting for the next run. */
   saveSettings(settings: Snapshot['settings']): void;
@@ -116,7 +117,7 @@ class RunningEngine implements Engine {
       servers: options.servers,
       create: options.create,
       memory: readMemory(ports),
-      hostNetworks: addresses.filter((a) => a.family === 4).map((a) => `${a.ip}/24`),
+      hostNetworks: addresses.filter((a) => a.family === 4).map((a) => `${a.ip}/${a.prefixLength ?? 24}`),
       ipv4: options.ipv4,
       random: ports.random,
       ...(options.scryptN ? { scryptN: options.scryptN } : {}),
@@ -140,6 +141,7 @@ class RunningEngine implements Engine {
       servers: this.#servers,
       ownKey: this.#room.view().publicKey,
       relayOnly: options.settings.relayOnly,
+      inRoom: (ip) => isInRoom(ip, this.#room.view()),
       serverUrls: options.servers,
       post: (work) => this.#post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
@@ -352,14 +354,14 @@ class RunningEngine implements Engine {
   }
 
   #giveLocal(): void {
-    const candidates = this.#settings.relayOnly
-      ? []
-      : gatherCandidates({
-          addresses: this.#ports.interfaces.addresses(),
-          sockets: this.#device.sockets(),
-          reflexive: this.#nats.candidates(),
-          statics: this.#options.staticCandidates,
-        });
+    const main = (id: 0 | 1) => this.#device.sockets().find((socket) => socket.id === id)?.port ?? null;
+    const candidates = gatherCandidates({
+      hostAddresses: this.#ports.interfaces.addresses(),
+      ports: { v4: main(0), v6: main(1) },
+      reflexive: this.#nats.candidates(),
+      static: this.#options.staticCandidates,
+      relayOnly: this.#settings.relayOnly,
+    });
     this.#members.giveLocal(candidates, this.#nat());
     this.#publishSoon();
   }
@@ -431,6 +433,13 @@ class RunningEngine implements Engine {
     });
     this.#stops.push(cancel);
   }
+}
+
+/** The room's IPv4 prefix or its ULA /64. */
+function isInRoom(ip: string, { ipv4, prefixLength, ipv6 }: RoomView): boolean {
+  const address = ipaddr.parse(ip);
+  if (address instanceof ipaddr.IPv6) return address.match(ipaddr.IPv6.parse(ipv6), 64);
+  return ipv4 !== null && address.match(ipaddr.IPv4.parse(ipv4), prefixLength);
 }
 
 /** The remembered room, or null where there is none or the file is not to be read. */

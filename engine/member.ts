@@ -29,14 +29,3 @@ export function viaOf(path: CorePath | null): Via | null {
   if (path === null) return null;
   return path.kind === 'external' ? 'external' : { socket: path.socket, remote: path.to };
 }
-
-/** Whether a probe goes where the member's packets go already: such probes never wait for the check budget. */
-export function isCurrentPath(path: CorePath | null, via: Via): boolean {
-  if (via === 'external') return true;
-  return (
-    path?.kind === 'udp' &&
-    path.socket === via.socket &&
-    path.to.ip === via.remote.ip &&
-    path.to.port === via.remote.port
-  );
-}

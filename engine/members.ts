@@ -6,7 +6,7 @@ import { ProbeBudget } from './core/budget.ts';
 import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
-import { isCurrentPath, type Member, viaOf } from './member.ts';
+import { type Member, viaOf } from './member.ts';
 import type { ClockPort, DeviceEvent, DevicePort, PeerId, RandomPort } from './ports.ts';
 import type { Servers } from './servers.ts';
 import { Waker } from './wake.ts';
@@ -20,6 +20,8 @@ export interface MembersOptions {
   /** This host's public key: the lower of two breaks ties. */
   ownKey: PeerKey;
   relayOnly: boolean;
+  /** Whether an address lies in the room: the tunnel must not run through itself. */
+  inRoom(ip: string): boolean;
   /** URL of a room server by index. */
   serverUrls: readonly string[];
   /** Runs work in the engine's one queue. */
@@ -64,10 +66,11 @@ export class Members {
   }
 
   #create(key: PeerKey, id: PeerId): Member {
-    const { clock, random, device, ownKey, relayOnly, post } = this.#options;
+    const { clock, random, device, ownKey, relayOnly, inRoom, post } = this.#options;
     const core = createPeer({
       lower: ownKey < key,
       relayOnly,
+      refuses: inRoom,
       random,
       families: device
         .sockets()
@@ -158,9 +161,9 @@ export class Members {
     const { clock, device, log } = this.#options;
     switch (action.type) {
       case 'ping': {
-        const { seq, via, ttl, size } = action;
-        const free = isCurrentPath(member.path, via) || this.#budget.take(clock.now());
-        if (free) device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
+        const { seq, via, purpose, ttl, size } = action;
+        if (purpose === 'probe' || this.#budget.take(clock.now()))
+          device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
         return;
       }
       case 'path':

@@ -111,6 +111,8 @@ export interface HostAddress {
   ip: string;
   family: 4 | 6;
   interface: string;
+  /** Of the subnet, where the system tells. */
+  prefixLength?: number;
   /** A tunnel of some other VPN: its candidates come last. */
   virtual: boolean;
 }

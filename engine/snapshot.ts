@@ -60,7 +60,8 @@ function peerSnapshot(
     ipv4: view.ipv4,
     ipv6: view.ipv6,
     blocked: view.blocked,
-    state: state?.state ?? 'lost',
+    // A path that answers is not yet a tunnel: success is a completed handshake.
+    state: member && member.lastHandshakeAt === null ? 'connecting' : (state?.state ?? 'lost'),
     path: state?.path ? { ...state.path, since: unix(state.path.since) } : null,
     reason: state?.reason ?? null,
     punch: null,

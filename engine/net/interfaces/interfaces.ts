@@ -59,12 +59,15 @@ function hostAddresses(interfaces: ReturnType<typeof networkInterfaces>, exclude
   for (const [name, addresses] of Object.entries(interfaces)) {
     if (exclude.includes(name)) continue;
     const virtual = isVirtual(name);
-    for (const { address, family, internal } of addresses ?? []) {
+    for (const { address, family, internal, cidr } of addresses ?? []) {
       if (internal || /^fe[89ab]/i.test(address)) continue;
-      found.push({ ip: address, family: family === 'IPv6' ? 6 : 4, interface: name, virtual });
+      const prefixLength = Number(cidr?.split('/')[1] ?? (family === 'IPv6' ? 128 : 32));
+      found.push({ ip: address, family: family === 'IPv6' ? 6 : 4, interface: name, prefixLength, virtual });
     }
   }
-  return found.toSorted((a, b) => Number(a.virtual) - Number(b.virtual) || a.family - b.family || (a.ip < b.ip ? -1 : 1));
+  return found.toSorted(
+    (a, b) => Number(a.virtual) - Number(b.virtual) || a.family - b.family || (a.ip < b.ip ? -1 : 1),
+  );
 }
 
 function isVirtual(name: string): boolean {

@@ -1,0 +1,17 @@
+/** `npm run bench [tunnel|connect|idle] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
+import { benchTunnel } from './tunnel.ts';
+
+const benches: Record<string, { runs: number; run: (runs: number) => Promise<string> }> = {
+  tunnel: { runs: 5, run: benchTunnel },
+};
+
+const [asked, runs] = process.argv.slice(2);
+const chosen = asked === undefined ? Object.keys(benches) : [asked];
+for (const name of chosen) {
+  const bench = benches[name];
+  if (!bench) {
+    process.stderr.write(`bench: ${name} is none of ${Object.keys(benches).join(', ')}\n`);
+    process.exit(2);
+  }
+  process.stdout.write(`\n## ${name}\n\n${await bench.run(Number(runs ?? bench.runs))}\n`);
+}
