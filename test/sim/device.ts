@@ -1,0 +1,374 @@
+/**
+ * The native device in the simulator: the same contract (native/types.ts) over virtual sockets. Pings are answered here,
+ * below the main thread, so that a stall of the engine never silences a path.
+ */
+import { x25519 } from '@noble/curves/ed25519.js';
+import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../../engine/ports.ts';
+import type { DeviceStats } from '../../native/types.ts';
+import type { Random } from './core/random.ts';
+import type { MainThread } from './core/thread.ts';
+import type { Timeline } from './core/timeline.ts';
+import { AllowedIps, parseInner } from './device/address.ts';
+import { MESSAGE, observedOf, PING, PONG, ProbeKeysState } from './device/probe.ts';
+import { StunTransactions } from './device/stun-transactions.ts';
+import { Tunnel } from './device/tunnel.ts';
+import * as wireguard from './device/wireguard.ts';
+import type { Host, HostSocket } from './net/host.ts';
+
+export interface SimDeviceOptions {
+  timeline: Timeline;
+  random: Random;
+  host: Host;
+  thread: MainThread;
+  privateKey: Uint8Array;
+  /** 0: chosen by the host. */
+  udpPort?: number;
+  /** Default 8,192, as the native device. */
+  eventQueueLength?: number;
+}
+
+interface Peer {
+  id: number;
+  key: string;
+  tunnel: Tunnel;
+  probe: ProbeKeysState | null;
+  path: Path | null;
+  duplicate: Path | null;
+  rxBytes: number;
+  txBytes: number;
+  rxPackets: number;
+  txPackets: number;
+}
+
+type PeerChange = Parameters<DevicePort['updatePeer']>[1];
+
+/** From a native event to the callback in JavaScript. */
+const EVENT_DELAY_MS = 0.05;
+const MESSAGE_BYTES = 1_200;
+
+export class SimDevice implements DevicePort {
+  readonly publicKey: Uint8Array;
+  /** Called for each ping that leaves: budgets are checked on what the network sees. */
+  onProbe: ((via: Via) => void) | null = null;
+  readonly #options: SimDeviceOptions;
+  readonly #random: Random;
+  readonly #sockets = new Map<SocketId, HostSocket>();
+  readonly #stun = new StunTransactions();
+  readonly #peers = new Map<number, Peer>();
+  readonly #allowed = new AllowedIps();
+  readonly #indices = new Map<number, Peer>();
+  #events: DeviceEvent[] = [];
+  #flushing = false;
+  #listener: ((batch: DeviceEvent[]) => void) | null = null;
+  #nextSocket = 2;
+  #nextPeer = 1;
+  #nextIndex = 1;
+  #closed = false;
+  readonly #counters = { eventsDropped: 0, datagramsRejected: 0, txDropped: 0, routeMisses: 0 };
+
+  constructor(options: SimDeviceOptions) {
+    this.#options = options;
+    this.#random = options.random.stream('device');
+    this.publicKey = x25519.getPublicKey(options.privateKey);
+    const main4 = this.#bind(0, 4, options.udpPort ?? 0);
+    if (options.host.addresses().some((address) => address.family === 6)) {
+      if (!this.#tryBind(1, 6, main4.port)) this.#bind(1, 6, 0);
+    }
+  }
+
+  addPeer(options: Parameters<DevicePort['addPeer']>[0]): number {
+    this.#open();
+    const id = this.#nextPeer++;
+    const key = Buffer.from(options.publicKey).toString('hex');
+    const peer: Peer = {
+      id,
+      key,
+      tunnel: this.#tunnel(id, key),
+      probe: null,
+      path: null,
+      duplicate: null,
+      rxBytes: 0,
+      txBytes: 0,
+      rxPackets: 0,
+      txPackets: 0,
+    };
+    this.#peers.set(id, peer);
+    this.#change(peer, options);
+    return id;
+  }
+
+  updatePeer(id: number, change: PeerChange): void {
+    this.#open();
+    this.#change(this.#peer(id), change);
+  }
+
+  removePeer(id: number): void {
+    this.#open();
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    peer.tunnel.close();
+    this.#allowed.remove(id);
+    this.#peers.delete(id);
+    for (const [index, owner] of this.#indices) if (owner === peer) this.#indices.delete(index);
+  }
+
+  setPath(id: number, path: Path | null, duplicate: Path | null = null): void {
+    this.#open();
+    const peer = this.#peer(id);
+    peer.path = path;
+    peer.duplicate = duplicate;
+    if (path !== null) peer.tunnel.pathSet();
+  }
+
+  openSockets(count: number, family: 4 | 6): { id: SocketId; family: 4 | 6; port: number }[] {
+    this.#open();
+    return Array.from({ length: count }, () => {
+      const id = this.#nextSocket++;
+      return { id, family, port: this.#bind(id, family, 0).port };
+    });
+  }
+
+  closeSockets(ids: SocketId[]): void {
+    this.#open();
+    for (const id of ids.filter((socket) => socket > 1)) {
+      this.#sockets.get(id)?.close();
+      this.#sockets.delete(id);
+    }
+  }
+
+  sockets(): { id: SocketId; family: 4 | 6; port: number }[] {
+    this.#open();
+    return [...this.#sockets].map(([id, { family, port }]) => ({ id, family, port }));
+  }
+
+  send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean {
+    this.#open();
+    this.#stun.sent(this.#now(), bytes);
+    return this.#transmit({ socket, remote: to }, null, bytes.slice(), options?.ttl);
+  }
+
+  ping(id: number, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean {
+    this.#open();
+    const peer = this.#peer(id);
+    if (peer.probe === null) return false;
+    const bytes = peer.probe.ping(this.#now(), seq, options?.size ?? 0);
+    this.onProbe?.(via);
+    return this.#transmit(via, peer, bytes, options?.ttl);
+  }
+
+  sendMessage(id: number, seq: number, via: Via, bytes: Uint8Array): boolean {
+    this.#open();
+    const peer = this.#peer(id);
+    if (peer.probe === null || bytes.length === 0 || bytes.length > MESSAGE_BYTES) return false;
+    return this.#transmit(via, peer, peer.probe.message(seq, bytes));
+  }
+
+  receiveExternal(id: number, bytes: Uint8Array): void {
+    this.#open();
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) this.#datagram(bytes.slice(), 'external', peer);
+  }
+
+  writeTun(bytes: Uint8Array): void {
+    this.#open();
+    const inner = parseInner(bytes);
+    const owner = inner === null ? null : this.#allowed.lookup(inner.destination);
+    if (owner === null) this.#counters.routeMisses++;
+    else this.sendData(owner, bytes);
+  }
+
+  /** An inner packet to this peer, whatever its address. */
+  sendData(id: number, bytes: Uint8Array): void {
+    const peer = this.#peer(id);
+    peer.txPackets++;
+    peer.tunnel.sendData(bytes.slice());
+  }
+
+  stats(): DeviceStats {
+    this.#open();
+    const peers = [...this.#peers.values()].map((peer) => ({
+      peer: peer.id,
+      rxBytes: peer.rxBytes,
+      txBytes: peer.txBytes,
+      rxPackets: peer.rxPackets,
+      txPackets: peer.txPackets,
+      lastHandshakeAt: peer.tunnel.lastHandshakeAt,
+      lastReceivedAt: peer.tunnel.lastReceivedAt,
+    }));
+    return { peers, ...this.#counters, underLoad: false };
+  }
+
+  onEvents(listener: (batch: DeviceEvent[]) => void): void {
+    this.#open();
+    this.#listener = listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const peer of this.#peers.values()) peer.tunnel.close();
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#listener = null;
+  }
+
+  #change(peer: Peer, change: PeerChange): void {
+    if (change.presharedKey) peer.tunnel.presharedKey = Buffer.from(change.presharedKey).toString('hex');
+    if (change.initiate !== undefined) peer.tunnel.initiate = change.initiate;
+    if (change.allowedIps) this.#allowed.assign(peer.id, change.allowedIps);
+    if (change.probe) peer.probe = new ProbeKeysState(change.probe);
+  }
+
+  #tunnel(id: number, key: string): Tunnel {
+    const { timeline } = this.#options;
+    return new Tunnel({
+      ownKey: Buffer.from(this.publicKey).toString('hex'),
+      peerKey: key,
+      now: () => timeline.now(),
+      after: (ms, callback) => timeline.after(ms, callback),
+      send: (bytes) => this.#seal(this.#peer(id), bytes),
+      ephemeral: () => this.#random.bytes(8),
+      index: () => {
+        this.#indices.set(this.#nextIndex, this.#peer(id));
+        return this.#nextIndex++;
+      },
+      handshakeDone: () => this.#emit({ type: 'handshake', peer: id, at: this.#now() }),
+      deliver: (payload) => this.#deliver(this.#peer(id), payload),
+    });
+  }
+
+  /** Along the path, and as the same sealed bytes along the duplicate. */
+  #seal(peer: Peer, bytes: Uint8Array): void {
+    for (const path of [peer.path, peer.duplicate]) {
+      if (path === null) continue;
+      peer.txBytes += bytes.length;
+      const via: Via = path.kind === 'external' ? 'external' : { socket: path.socket, remote: path.to };
+      if (!this.#transmit(via, peer, bytes)) this.#counters.txDropped++;
+    }
+  }
+
+  #transmit(via: Via, peer: Peer | null, bytes: Uint8Array, ttl?: number): boolean {
+    if (via === 'external') {
+      if (peer !== null) this.#emit({ type: 'outbound', peer: peer.id, bytes });
+      return peer !== null;
+    }
+    return this.#sockets.get(via.socket)?.send(via.remote, bytes, { ttl }) ?? false;
+  }
+
+  /** Classification of docs/protocol.md; `owner` is the peer of an external path. */
+  #datagram(bytes: Uint8Array, via: Via, owner: Peer | null): void {
+    if (this.#closed) return;
+    const type = wireguard.classify(bytes);
+    let accepted = false;
+    if (type !== null) accepted = this.#wireguard(type, bytes, owner);
+    else if (bytes[0] === 0xd7) accepted = this.#probe(bytes, via, owner);
+    else if (via !== 'external' && this.#stun.answers(this.#now(), bytes)) {
+      accepted = true;
+      this.#emit({ type: 'stun', socket: via.socket, from: via.remote, bytes, at: this.#now() });
+    }
+    if (!accepted) this.#counters.datagramsRejected++;
+  }
+
+  #wireguard(type: number, bytes: Uint8Array, owner: Peer | null): boolean {
+    if (type === wireguard.INITIATION) {
+      const message = wireguard.decodeInitiation(bytes);
+      const peer = [...this.#peers.values()].find((candidate) => candidate.key === message.from);
+      if (peer === undefined || message.to !== Buffer.from(this.publicKey).toString('hex')) return false;
+      peer.rxBytes += bytes.length;
+      peer.tunnel.onInitiation(message);
+      return true;
+    }
+    const index = wireguard.receiverIndexOf(type === wireguard.RESPONSE ? bytes.subarray(4) : bytes);
+    const peer = this.#indices.get(index);
+    if (peer === undefined || (owner !== null && owner !== peer)) return false;
+    const good = type === wireguard.RESPONSE ? peer.tunnel.onResponse(bytes) : peer.tunnel.onData(index, bytes);
+    if (good) peer.rxBytes += bytes.length;
+    return good;
+  }
+
+  #probe(bytes: Uint8Array, via: Via, owner: Peer | null): boolean {
+    const candidates = owner === null ? [...this.#peers.values()] : [owner];
+    const peer = candidates.find((candidate) => candidate.probe?.matches(bytes));
+    const probe = peer?.probe?.open(bytes);
+    if (!peer?.probe || !probe) return false;
+    const at = this.#now();
+    const { seq } = probe;
+    switch (probe.kind) {
+      case PING:
+        this.#transmit(via, peer, peer.probe.pong(bytes, seq, via === 'external' ? null : via.remote));
+        this.#emit({ type: 'ping', peer: peer.id, via, seq, at });
+        return true;
+      case PONG: {
+        const rttMs = peer.probe.answered(at, seq);
+        if (rttMs === null) return false;
+        const observed = via === 'external' ? null : observedOf(probe.body);
+        this.#emit({ type: 'pong', peer: peer.id, via, seq, observed, rttMs, at });
+        return true;
+      }
+      case MESSAGE:
+        this.#emit({ type: 'message', peer: peer.id, via, bytes: probe.body.slice(), at });
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Only the owner of the inner source may speak for it. */
+  #deliver(peer: Peer, padded: Uint8Array): void {
+    const inner = parseInner(padded);
+    if (inner === null || this.#allowed.lookup(inner.source) !== peer.id) {
+      this.#counters.routeMisses++;
+      return;
+    }
+    peer.rxPackets++;
+    const length = inner.payload.byteOffset - padded.byteOffset + inner.payload.length;
+    this.#emit({ type: 'packet', bytes: padded.slice(0, length) });
+  }
+
+  #emit(event: DeviceEvent): void {
+    if (this.#closed) return;
+    if (this.#events.length >= (this.#options.eventQueueLength ?? 8_192)) {
+      this.#counters.eventsDropped++;
+      return;
+    }
+    this.#events.push(event);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const { timeline, thread } = this.#options;
+    timeline.after(EVENT_DELAY_MS, () =>
+      thread.run(() => {
+        this.#flushing = false;
+        const batch = this.#events;
+        this.#events = [];
+        this.#listener?.(batch);
+      }),
+    );
+  }
+
+  #bind(id: SocketId, family: 4 | 6, port: number): HostSocket {
+    const socket = this.#tryBind(id, family, port);
+    if (socket === null) throw new Error(`port-taken: ${port}`);
+    return socket;
+  }
+
+  #tryBind(id: SocketId, family: 4 | 6, port: number): HostSocket | null {
+    const socket = this.#options.host.bind(family, port, (remote, bytes) =>
+      this.#datagram(bytes, { socket: id, remote }, null),
+    );
+    if (socket !== null) this.#sockets.set(id, socket);
+    return socket;
+  }
+
+  #peer(id: number): Peer {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) throw new Error(`no such peer: ${id}`);
+    return peer;
+  }
+
+  #now(): number {
+    return this.#options.timeline.now();
+  }
+
+  #open(): void {
+    if (this.#closed) throw new Error('closed');
+  }
+}
