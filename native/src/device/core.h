@@ -1,0 +1,172 @@
+// WireGuard without I/O: peers, handshakes, timers, routing, probes. One caller at a time (the device's lock); clocks and
+// randomness are arguments; what has to be done outside is left in Effects.
+//
+//   from the host   route, session_for_data, stage            core_data.cc
+//   from the net    receive, received_data                    core_receive.cc
+//   handshakes      begin_handshake and the three messages    core_handshake.cc
+//   time            run_timers, next_deadline                 core_timers.cc
+//   probes          seal_probe, receive_probe                 core_probes.cc
+#pragma once
+
+#include <unordered_map>
+
+#include "../noise/cookie.h"
+#include "../noise/rate_limiter.h"
+#include "../udp/stun.h"
+#include "load.h"
+#include "peer.h"
+
+namespace wg {
+
+/// Paper, section 6.1 (nanoseconds).
+constexpr Nanos seconds = 1'000'000'000;
+constexpr Nanos milliseconds = 1'000'000;
+constexpr Nanos rekey_after_time = 120 * seconds;
+constexpr Nanos reject_after_time = 180 * seconds;
+constexpr Nanos rekey_attempt_time = 90 * seconds;
+constexpr Nanos rekey_timeout = 5 * seconds;
+constexpr Nanos keepalive_timeout = 10 * seconds;
+/// An initiation is ignored when the last one of the same peer is nearer than this.
+constexpr Nanos initiation_spacing = 20 * milliseconds;
+
+/// Tuning: packets kept for a peer while it has no session or no path. Enough for the start of a TCP window.
+constexpr size_t staged_limit = 128;
+
+/// How a datagram came.
+struct Arrival {
+  Path via;  // `to` is the sender
+  /// External only: the peer whose relay brought it.
+  PeerId external_peer = 0;
+};
+
+enum class ProbeKind : uint8_t { ping = 1, pong = 2, message = 3 };
+
+struct CoreCounters {
+  uint64_t rejected = 0, tx_dropped = 0, route_misses = 0;
+};
+
+class Core {
+ public:
+  Core(const Key& private_key, size_t mtu, Random random);
+
+  const Identity& identity() const { return identity_; }
+  size_t mtu() const { return mtu_; }
+  CoreCounters& counters() { return counters_; }
+
+  // Peers. A key of low order, our own or one that exists already gives nothing.
+  std::optional<PeerId> add_peer(const PublicKey& key, const PeerConfig& config);
+  void update_peer(const Now& now, Peer& peer, const PeerChange& change);
+  void remove_peer(PeerId id);
+  Peer* find(PeerId id);
+  const std::unordered_map<PeerId, std::unique_ptr<Peer>>& peers() const { return peers_; }
+  void set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effects& effects);
+  /// Paths over a socket that closes become "hold".
+  void forget_socket(const udp::Socket& socket);
+
+  // From the host.
+  Peer* route(const InnerHeader& inner) const { return routes_.find(inner.v4, inner.destination); }
+  void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast);
+  /// Whether a packet from the host is to be copied to the fan-out peers.
+  bool is_fanout(const InnerHeader& inner) const;
+  /// The session to seal with, or nothing: then the packet is to be staged. Begins handshakes as the paper says.
+  const std::shared_ptr<Session>& session_for_data(const Now& now, Peer& peer, Effects& effects);
+  void stage(Peer& peer, ByteView inner);
+  /// A data packet of `sealed` bytes is about to leave.
+  void data_sent(const Now& now, Peer& peer, size_t sealed);
+
+  // From the network.
+  /// Handles everything but data; for data returns the session that may open it.
+  std::shared_ptr<Session> receive(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
+  /// After `session` opened `inner` of a message of `sealed` bytes: the bytes for the host, empty for none.
+  ByteView received_data(const Now& now, Session& session, const Arrival& arrival, ByteView inner, size_t sealed,
+                         Effects& effects);
+
+  // Time.
+  void run_timers(const Now& now, Effects& effects);
+  /// Not later than the next moment at which run_timers has work.
+  Nanos next_deadline() const { return earliest_; }
+
+  // Probes. Empty when the peer has no probe keys.
+  std::vector<uint8_t> seal_probe(Peer& peer, ProbeKind kind, uint64_t seq, ByteView body);
+  void ping_sent(Peer& peer, uint64_t seq, double now_ms);
+  udp::StunTransactions& stun() { return stun_; }
+
+  LoadMonitor& load() { return load_; }
+
+ private:
+  struct IndexEntry {
+    PeerId peer;
+    std::shared_ptr<Session> session;  // empty while the initiation waits for its response
+  };
+
+  // core.cc
+  void set_probe(Peer& peer, const std::optional<ProbeKeys>& keys);
+  uint32_t fresh_index(PeerId peer);
+  void drop_session(std::shared_ptr<Session>& session);
+  void drop_pending(Peer& peer);
+  void install(Peer& peer, std::shared_ptr<Session>& slot, std::shared_ptr<Session> session);
+  void transmit(const Peer& peer, const Path& path, ByteView bytes, Effects& effects);
+  void transmit_everywhere(Peer& peer, ByteView bytes, Effects& effects);
+
+  // core_data.cc
+  void flush_staged(const Now& now, Peer& peer, Effects& effects);
+  void send_keepalive(const Now& now, Peer& peer, Effects& effects);
+  static bool usable(const Now& now, const std::shared_ptr<Session>& session);
+
+  // core_handshake.cc
+  void begin_handshake(const Now& now, Peer& peer, Effects& effects);
+  void restart_handshake(const Now& now, Peer& peer, Effects& effects);
+  void send_initiation(const Now& now, Peer& peer, Effects& effects);
+  bool admit(const Now& now, const Arrival& arrival, ByteView message, Effects& effects);
+  void receive_initiation(const Now& now, const Arrival& arrival, ByteView message, Effects& effects);
+  void receive_response(const Now& now, const Arrival& arrival, ByteView message, Effects& effects);
+  void receive_cookie_reply(const Now& now, ByteView message);
+  void respond(const Now& now, Peer& peer, const Arrival& arrival, const AcceptedInitiation& initiation,
+               Effects& effects);
+  void session_began(const Now& now, Peer& peer, Effects& effects);
+
+  // core_receive.cc
+  std::shared_ptr<Session> session_of(ByteView message);
+  void receive_stun(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
+  void roam(Peer& peer, const Arrival& arrival, Effects& effects);
+  void reject() { counters_.rejected++; }
+
+  // core_timers.cc
+  void arm(Nanos& deadline, Nanos at);
+  Nanos jitter();
+  void on_data_sent(const Now& now, Peer& peer);
+  void on_data_received(const Now& now, Peer& peer);
+  void on_authenticated_sent(const Now& now, Peer& peer);
+  void on_authenticated_received(const Now& now, Peer& peer);
+  void on_traversal(const Now& now, Peer& peer);
+  void on_session_derived(const Now& now, Peer& peer);
+  void run_peer_timers(const Now& now, Peer& peer, Effects& effects);
+  void retry_handshake(const Now& now, Peer& peer, Effects& effects);
+  void zero_keys(Peer& peer);
+
+  // core_probes.cc
+  void receive_probe(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
+  void answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, size_t size, Effects& effects);
+  bool take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, ByteView body, Effects& effects);
+
+  const Identity identity_;
+  const size_t mtu_;
+  const Random random_;
+  CookieChecker cookie_checker_;
+  RateLimiter rate_limiter_;
+  LoadMonitor load_;
+  Tai64nClock stamps_;
+  udp::StunTransactions stun_;
+  AllowedIps routes_;
+  std::unordered_map<PeerId, std::unique_ptr<Peer>> peers_;
+  std::map<PublicKey, PeerId> by_key_;
+  std::unordered_map<uint32_t, IndexEntry> indices_;
+  std::unordered_map<uint64_t, PeerId> by_probe_tag_;
+  PeerId last_peer_ = 0;
+  bool fanout_ = false;
+  std::optional<uint32_t> directed_broadcast_;
+  Nanos earliest_ = never;
+  CoreCounters counters_;
+};
+
+}  // namespace wg

@@ -1,0 +1,71 @@
+// From the host to the peers.
+#include "core.h"
+
+namespace wg {
+
+bool Core::is_fanout(const InnerHeader& inner) const {
+  if (!fanout_ || !inner.v4) return false;
+  const uint32_t to = load_be32(inner.destination.data());
+  const bool wanted = to == 0xffffffff || to >> 28 == 0xe || (directed_broadcast_ && to == *directed_broadcast_);
+  // What a peer sent is never copied on, even if the host sends it back into the TUN.
+  return wanted && !routes_.find(true, inner.source);
+}
+
+bool Core::usable(const Now& now, const std::shared_ptr<Session>& session) {
+  return session && now.boot_ns - session->created < reject_after_time &&
+         session->messages_sent() < reject_after_messages;
+}
+
+const std::shared_ptr<Session>& Core::session_for_data(const Now& now, Peer& peer, Effects& effects) {
+  static const std::shared_ptr<Session> none;
+  if (peer.path.kind == PathKind::none) return none;
+  if (!usable(now, peer.current)) {
+    begin_handshake(now, peer, effects);
+    return none;
+  }
+  const Session& session = *peer.current;
+  const bool old = session.initiator && now.boot_ns - session.created >= rekey_after_time;
+  if (old || session.messages_sent() >= rekey_after_messages) begin_handshake(now, peer, effects);
+  return peer.current;
+}
+
+void Core::stage(Peer& peer, ByteView inner) {
+  if (peer.staged.size() >= staged_limit) {
+    peer.staged.pop_front();
+    counters_.tx_dropped++;
+  }
+  peer.staged.emplace_back(inner.begin(), inner.end());
+}
+
+void Core::data_sent(const Now& now, Peer& peer, size_t sealed) {
+  peer.counters.tx_bytes += sealed;
+  peer.counters.tx_packets++;
+  on_data_sent(now, peer);
+  on_authenticated_sent(now, peer);
+}
+
+void Core::flush_staged(const Now& now, Peer& peer, Effects& effects) {
+  if (peer.path.kind == PathKind::none || !usable(now, peer.current)) return;
+  std::vector<uint8_t> buffer;
+  for (const std::vector<uint8_t>& inner : peer.staged) {
+    buffer.resize(inner.size() + data_overhead + 15);
+    std::copy(inner.begin(), inner.end(), buffer.begin() + data_header_size);
+    const ByteView sealed = peer.current->seal(buffer.data(), inner.size(), mtu_);
+    if (sealed.empty()) break;
+    transmit(peer, peer.path, sealed, effects);
+    transmit(peer, peer.duplicate, sealed, effects);
+    data_sent(now, peer, sealed.size());
+  }
+  peer.staged.clear();
+}
+
+void Core::send_keepalive(const Now& now, Peer& peer, Effects& effects) {
+  const std::shared_ptr<Session>& session = session_for_data(now, peer, effects);
+  if (!session) return;
+  Bytes<data_overhead> buffer;
+  const ByteView sealed = session->seal(buffer.data(), 0, mtu_);
+  transmit_everywhere(peer, sealed, effects);
+  on_authenticated_sent(now, peer);
+}
+
+}  // namespace wg

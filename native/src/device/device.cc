@@ -1,0 +1,308 @@
+#include "device.h"
+
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+namespace wg {
+namespace {
+
+/// Packets read from the TUN before they are sealed and sent together.
+constexpr size_t host_batch = 64;
+
+int64_t nanoseconds_of(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// Threads inherit the mask of their maker: while this lives, all signals are off.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Now read_clocks() {
+  return {nanoseconds_of(CLOCK_BOOTTIME), static_cast<double>(nanoseconds_of(CLOCK_MONOTONIC)) / 1e6,
+          nanoseconds_of(CLOCK_REALTIME)};
+}
+
+Device::Device(DeviceOptions options)
+    : bind_(options.bind),
+      port_(options.port),
+      mark_(options.mark),
+      state_(options.private_key, options.mtu, options.event_limit, std::move(options.wake_owner)),
+      tun_(std::move(options.tun)),
+      memory_out_(state_, tun_ ? 0 : 1, false),
+      sender_(state_, false) {}
+
+std::unique_ptr<Device> Device::open(DeviceOptions options, int& error) {
+  std::unique_ptr<Device> device(new Device(std::move(options)));
+  error = device->state_.poller.ready() ? device->open_main_sockets() : EMFILE;
+  if (error != 0) return nullptr;
+  device->start();
+  return device;
+}
+
+Device::~Device() {
+  stopping_ = true;
+  state_.poller.wake();
+  if (tun_) tun_->stop();
+  if (network_.joinable()) network_.join();
+  if (host_.joinable()) host_.join();
+}
+
+int Device::add_socket(SocketId id, const Endpoint& bind) {
+  int error = 0;
+  const auto socket = udp::Socket::open(id, {bind, mark_}, error);
+  if (!socket) return error;
+  {
+    const std::lock_guard lock(state_.mutex);
+    state_.sockets[id] = socket;
+  }
+  state_.poller.add(*socket);
+  return 0;
+}
+
+// Socket 0 is IPv4, socket 1 IPv6. A bind address leaves only its own family.
+int Device::open_main_sockets() {
+  if (bind_) {
+    const auto local = Endpoint::parse(bind_->ip(), port_);
+    return add_socket(local->is_v4() ? 0 : 1, *local);
+  }
+  if (const int error = add_socket(0, Endpoint::any(AF_INET, port_))) return error;
+  // The same number where it can be had; hosts without IPv6 go on without.
+  const uint16_t same = state_.sockets[0]->port();
+  if (add_socket(1, Endpoint::any(AF_INET6, same)) != 0) add_socket(1, Endpoint::any(AF_INET6, 0));
+  return 0;
+}
+
+void Device::start() {
+  // Signals belong to the host's own threads.
+  const SignalsBlocked blocked;
+  network_ = std::thread([this] { network_loop(); });
+  if (tun_) host_ = std::thread([this] { host_loop(); });
+}
+
+void Device::deliver(ByteView packet) {
+  if (!tun_) {
+    state_.events.push(EventType::packet, 0, packet);
+  } else if (!tun_->write(packet)) {
+    state_.tx_dropped++;
+  }
+}
+
+void Device::network_loop() {
+  Inbound inbound(state_, inbox_, [this](ByteView packet) { deliver(packet); });
+  std::vector<SocketId> readable;
+  Nanos timer = never;
+  while (!stopping_) {
+    Nanos deadline;
+    {
+      const std::lock_guard lock(state_.mutex);
+      deadline = state_.armed = state_.core.next_deadline();
+    }
+    if (deadline != timer) state_.poller.set_deadline(timer = deadline);
+    state_.poller.wait(readable);
+    for (const SocketId id : readable) {
+      if (const auto ready = socket(id)) inbound.receive(ready);
+    }
+    inbound.receive_external();
+    inbound.run_timers();
+  }
+}
+
+void Device::host_loop() {
+  Outbound outbound(state_, host_batch, true);
+  while (!stopping_) {
+    size_t count = 0;
+    int length = 0;
+    while (count < outbound.slots() && (length = tun_->read(outbound.slot(count))) > 0) {
+      outbound.set_length(count++, static_cast<size_t>(length));
+    }
+    if (count > 0) outbound.send(count);
+    if (length < 0) {
+      Event event;
+      event.type = EventType::failed;
+      event.error = -length;
+      state_.events.push(std::move(event));
+      return;
+    }
+    if (count == 0) tun_->wait();
+  }
+}
+
+// After a call that may have set timers and left effects.
+void Device::rearm() {
+  bool wake;
+  {
+    const std::lock_guard lock(state_.mutex);
+    wake = state_.oversleeps();
+  }
+  if (wake) state_.poller.wake();
+  sender_.run(effects_);
+}
+
+std::optional<PeerId> Device::add_peer(const PublicKey& key, const PeerConfig& config) {
+  const std::lock_guard lock(state_.mutex);
+  return state_.core.add_peer(key, config);
+}
+
+bool Device::update_peer(PeerId id, const PeerChange& change) {
+  const Now now = read_clocks();
+  {
+    const std::lock_guard lock(state_.mutex);
+    Peer* peer = state_.core.find(id);
+    if (!peer) return false;
+    state_.core.update_peer(now, *peer, change);
+  }
+  rearm();
+  return true;
+}
+
+void Device::remove_peer(PeerId id) {
+  const std::lock_guard lock(state_.mutex);
+  state_.core.remove_peer(id);
+}
+
+bool Device::set_path(PeerId id, Path path, Path duplicate) {
+  const Now now = read_clocks();
+  {
+    const std::lock_guard lock(state_.mutex);
+    Peer* peer = state_.core.find(id);
+    if (!peer) return false;
+    state_.core.set_path(now, *peer, std::move(path), std::move(duplicate), effects_);
+  }
+  rearm();
+  return true;
+}
+
+bool Device::has_probe_keys(PeerId id) {
+  const std::lock_guard lock(state_.mutex);
+  const Peer* peer = state_.core.find(id);
+  return peer && peer->probe;
+}
+
+std::vector<std::shared_ptr<udp::Socket>> Device::open_sockets(size_t count, int family, int& error) {
+  std::vector<std::shared_ptr<udp::Socket>> opened;
+  const Endpoint local = bind_ && bind_->family() == family ? *Endpoint::parse(bind_->ip(), 0) : Endpoint::any(family, 0);
+  while (opened.size() < count) {
+    const SocketId id = next_socket_;
+    error = add_socket(id, local);
+    if (error != 0) break;
+    next_socket_++;
+    opened.push_back(socket(id));
+  }
+  return opened;
+}
+
+void Device::close_socket(SocketId id) {
+  const std::shared_ptr<udp::Socket> closing = id < 2 ? nullptr : socket(id);
+  if (!closing) return;
+  state_.poller.remove(*closing);
+  const std::lock_guard lock(state_.mutex);
+  state_.sockets.erase(id);
+  state_.core.forget_socket(*closing);
+}
+
+std::vector<std::shared_ptr<udp::Socket>> Device::sockets() {
+  const std::lock_guard lock(state_.mutex);
+  std::vector<std::shared_ptr<udp::Socket>> out;
+  for (const auto& [id, socket] : state_.sockets) out.push_back(socket);
+  return out;
+}
+
+std::shared_ptr<udp::Socket> Device::socket(SocketId id) {
+  const std::lock_guard lock(state_.mutex);
+  const auto entry = state_.sockets.find(id);
+  return entry == state_.sockets.end() ? nullptr : entry->second;
+}
+
+bool Device::send(udp::Socket& socket, const Endpoint& to, ByteView bytes, int ttl) {
+  const Now now = read_clocks();
+  {
+    const std::lock_guard lock(state_.mutex);
+    state_.core.stun().sent(bytes, now.mono_ms);
+  }
+  const int error = socket.send(to, bytes, ttl);
+  if (error != 0 && error != EAGAIN && error != ENOBUFS) report_send_error(state_, socket, error);
+  return error == 0;
+}
+
+bool Device::ping(PeerId id, uint64_t seq, const Path& via, size_t size, int ttl) {
+  // Header and MAC are 36 bytes; 24 is the shortest body.
+  const std::vector<uint8_t> body(std::max<size_t>(size, 60) - 36);
+  std::vector<uint8_t> probe;
+  {
+    const std::lock_guard lock(state_.mutex);
+    Peer* peer = state_.core.find(id);
+    if (!peer || !peer->probe) return false;
+    probe = state_.core.seal_probe(*peer, ProbeKind::ping, seq, body);
+    state_.core.ping_sent(*peer, seq, read_clocks().mono_ms);
+  }
+  return send_probe(via, id, probe, ttl);
+}
+
+bool Device::send_message(PeerId id, uint64_t seq, const Path& via, ByteView body) {
+  std::vector<uint8_t> probe;
+  {
+    const std::lock_guard lock(state_.mutex);
+    Peer* peer = state_.core.find(id);
+    if (!peer || !peer->probe) return false;
+    probe = state_.core.seal_probe(*peer, ProbeKind::message, seq, body);
+  }
+  return send_probe(via, id, probe, 0);
+}
+
+bool Device::send_probe(const Path& via, PeerId id, ByteView bytes, int ttl) {
+  if (via.kind == PathKind::udp) return send(*via.socket, via.to, bytes, ttl);
+  state_.events.push(EventType::outbound, id, bytes);
+  return true;
+}
+
+void Device::receive_external(PeerId id, ByteView bytes) {
+  if (inbox_.push(id, bytes)) {
+    state_.poller.wake();
+  } else {
+    state_.rejected++;
+  }
+}
+
+void Device::write_tun(ByteView packet) {
+  std::copy(packet.begin(), packet.end(), memory_out_.slot(0).begin());
+  memory_out_.set_length(0, packet.size());
+  memory_out_.send(1);
+}
+
+void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {
+  const std::lock_guard lock(state_.mutex);
+  state_.core.set_fanout(enabled, directed_broadcast);
+}
+
+DeviceCounters Device::counters() {
+  const Now now = read_clocks();
+  const uint64_t events_dropped = state_.events.dropped();
+  const std::lock_guard lock(state_.mutex);
+  const CoreCounters& core = state_.core.counters();
+  return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
+          state_.core.load().under_load(now.boot_ns)};
+}
+
+std::vector<Device::PeerSnapshot> Device::peer_counters() {
+  const std::lock_guard lock(state_.mutex);
+  std::vector<PeerSnapshot> out;
+  for (const auto& [id, peer] : state_.core.peers()) out.push_back({id, peer->counters});
+  return out;
+}
+
+}  // namespace wg

@@ -1,0 +1,74 @@
+// What the device tells its owner, and packets that wait to leave.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "../udp/socket.h"
+
+namespace wg {
+
+using PeerId = uint32_t;
+using udp::SocketId;
+
+/// Readings of the clocks, taken once a batch.
+struct Now {
+  /// CLOCK_BOOTTIME: counts suspend. Timers and key ages.
+  int64_t boot_ns;
+  /// CLOCK_MONOTONIC in milliseconds. What owners see.
+  double mono_ms;
+  /// CLOCK_REALTIME. Handshake timestamps only.
+  int64_t wall_ns;
+};
+
+enum class PathKind : uint8_t { none, udp, external };
+
+/// Where sealed packets of a peer leave.
+struct Path {
+  PathKind kind = PathKind::none;
+  std::shared_ptr<udp::Socket> socket;
+  Endpoint to;
+
+  bool operator==(const Path& other) const {
+    return kind == other.kind && (kind != PathKind::udp || (socket == other.socket && to == other.to));
+  }
+};
+
+enum class EventType : uint8_t {
+  stun, ping, pong, message, outbound, handshake, peer_moved, packet, socket_error, failed
+};
+
+/// Which fields carry meaning depends on `type`, as in the contract.
+struct Event {
+  EventType type = EventType::failed;
+  PeerId peer = 0;
+  PathKind via = PathKind::none;
+  SocketId socket = 0;
+  Endpoint from;
+  bool has_observed = false;
+  Endpoint observed;
+  uint64_t seq = 0;
+  double at = 0;
+  double rtt_ms = 0;
+  int error = 0;
+  std::vector<uint8_t> bytes;
+};
+
+struct Outgoing {
+  PeerId peer;
+  Path path;
+  std::vector<uint8_t> bytes;
+};
+
+/// What a step of the core asks its caller to do once the lock is released.
+struct Effects {
+  std::vector<Outgoing> outgoing;
+  std::vector<Event> events;
+
+  void clear() {
+    outgoing.clear();
+    events.clear();
+  }
+};
+
+}  // namespace wg

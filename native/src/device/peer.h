@@ -1,0 +1,98 @@
+// What the device knows of one peer.
+#pragma once
+
+#include <deque>
+#include <limits>
+#include <map>
+
+#include "../noise/cookie.h"
+#include "allowed_ips.h"
+#include "session.h"
+
+namespace wg {
+
+/// Deadline that is not set.
+constexpr Nanos never = std::numeric_limits<Nanos>::max();
+
+struct ProbeKeys {
+  Key send, receive;
+};
+
+/// What an owner chooses; each field may be changed later except the key.
+struct PeerConfig {
+  Key preshared_key;
+  std::vector<Prefix> allowed_ips;
+  Nanos keepalive = 0;
+  bool roaming = false;
+  bool fanout = false;
+  bool initiate = true;
+  std::optional<ProbeKeys> probe;
+};
+
+/// A change: only what is set.
+struct PeerChange {
+  std::optional<Key> preshared_key;
+  std::optional<std::vector<Prefix>> allowed_ips;
+  std::optional<Nanos> keepalive;
+  std::optional<bool> roaming, fanout, initiate;
+  std::optional<ProbeKeys> probe;
+};
+
+struct PeerCounters {
+  uint64_t rx_bytes = 0, tx_bytes = 0, rx_packets = 0, tx_packets = 0;
+  std::optional<double> last_handshake_ms, last_received_ms;
+};
+
+/// Deadlines of the paper, section 6; `never` while off.
+struct Timers {
+  Nanos retry_handshake = never;
+  Nanos passive_keepalive = never;
+  Nanos new_handshake = never;
+  Nanos persistent_keepalive = never;
+  Nanos zero_keys = never;
+};
+
+/// A handshake that this side drives.
+struct Attempt {
+  bool active = false;
+  bool fast = false;
+  uint32_t sent = 0;
+  Nanos started = 0;
+};
+
+/// Probes of one pair of keys; docs/protocol.md, "Probes".
+struct ProbeState {
+  ProbeKeys keys;
+  Bytes<8> send_tag;
+  uint64_t receive_tag;
+  ReplayWindow window;
+  /// Send times by seq. Seqs rise, so the first is the oldest.
+  std::map<uint64_t, double> outstanding;
+};
+
+struct Peer {
+  Peer(PeerId peer_id, const RemoteIdentity& identity) : id(peer_id), remote(identity) {}
+
+  const PeerId id;
+  const RemoteIdentity remote;
+  PeerConfig config;
+  Path path, duplicate;
+
+  Attempt attempt;
+  std::optional<PendingInitiation> pending;
+  CookieJar cookies;
+  std::optional<Tai64n> latest_timestamp;
+  Nanos initiation_received = std::numeric_limits<Nanos>::min() / 2;
+  Nanos initiation_sent = std::numeric_limits<Nanos>::min() / 2;
+
+  std::shared_ptr<Session> previous, current, next;
+  bool had_session = false;
+  bool rekeyed_on_receive = false;
+
+  Timers timers;
+  std::deque<std::vector<uint8_t>> staged;
+  std::unique_ptr<ProbeState> probe;
+  PeerCounters counters;
+};
+
+}  // namespace wg

@@ -1,0 +1,113 @@
+#include "device_events.h"
+
+#include <string.h>
+
+namespace wg::js {
+namespace {
+
+const char* name_of(EventType type) {
+  switch (type) {
+    case EventType::stun: return "stun";
+    case EventType::ping: return "ping";
+    case EventType::pong: return "pong";
+    case EventType::message: return "message";
+    case EventType::outbound: return "outbound";
+    case EventType::handshake: return "handshake";
+    case EventType::peer_moved: return "peer-moved";
+    case EventType::packet: return "packet";
+    case EventType::socket_error: return "socket-error";
+    case EventType::failed: return "failed";
+  }
+  return "failed";
+}
+
+Napi::Value bytes_value(Napi::Env env, const Event& event) {
+  auto array = Napi::Uint8Array::New(env, event.bytes.size());
+  std::ranges::copy(event.bytes, array.Data());
+  return array;
+}
+
+Napi::Value via_value(Napi::Env env, const Event& event) {
+  if (event.via == PathKind::external) return Napi::String::New(env, "external");
+  const auto via = Napi::Object::New(env);
+  via.Set("socket", event.socket);
+  via.Set("remote", endpoint_object(env, event.from));
+  return via;
+}
+
+Napi::Value path_value(Napi::Env env, const Event& event) {
+  const auto path = Napi::Object::New(env);
+  path.Set("kind", event.via == PathKind::external ? "external" : "udp");
+  if (event.via == PathKind::udp) {
+    path.Set("socket", event.socket);
+    path.Set("to", endpoint_object(env, event.from));
+  }
+  return path;
+}
+
+Napi::Value code_value(Napi::Env env, const Event& event) {
+  const char* name = strerrorname_np(event.error);
+  return Napi::String::New(env, name ? name : "EIO");
+}
+
+}  // namespace
+
+Napi::Object endpoint_object(Napi::Env env, const Endpoint& endpoint) {
+  const auto object = Napi::Object::New(env);
+  object.Set("ip", endpoint.ip());
+  object.Set("port", endpoint.port());
+  return object;
+}
+
+Napi::Object event_object(Napi::Env env, const Event& event) {
+  const auto object = Napi::Object::New(env);
+  object.Set("type", name_of(event.type));
+  switch (event.type) {
+    case EventType::stun:
+      object.Set("socket", event.socket);
+      object.Set("from", endpoint_object(env, event.from));
+      object.Set("bytes", bytes_value(env, event));
+      object.Set("at", event.at);
+      break;
+    case EventType::pong:
+      object.Set("observed", event.has_observed ? Napi::Value(endpoint_object(env, event.observed)) : env.Null());
+      object.Set("rttMs", event.rtt_ms);
+      [[fallthrough]];
+    case EventType::ping:
+      object.Set("peer", event.peer);
+      object.Set("via", via_value(env, event));
+      object.Set("seq", static_cast<double>(event.seq));
+      object.Set("at", event.at);
+      break;
+    case EventType::message:
+      object.Set("peer", event.peer);
+      object.Set("via", via_value(env, event));
+      object.Set("bytes", bytes_value(env, event));
+      object.Set("at", event.at);
+      break;
+    case EventType::outbound:
+      object.Set("peer", event.peer);
+      object.Set("bytes", bytes_value(env, event));
+      break;
+    case EventType::handshake:
+      object.Set("peer", event.peer);
+      object.Set("at", event.at);
+      break;
+    case EventType::peer_moved:
+      object.Set("peer", event.peer);
+      object.Set("path", path_value(env, event));
+      break;
+    case EventType::packet:
+      object.Set("bytes", bytes_value(env, event));
+      break;
+    case EventType::socket_error:
+      object.Set("socket", event.socket);
+      [[fallthrough]];
+    case EventType::failed:
+      object.Set("code", code_value(env, event));
+      break;
+  }
+  return object;
+}
+
+}  // namespace wg::js
