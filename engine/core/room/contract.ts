@@ -74,6 +74,8 @@ export type RoomEvent =
   | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
   /** Seal and send to a proven peer: by a server both are on, else through the tunnel. */
   | { type: 'send'; peer: PeerKey; message: PeerMessage }
+  /** Authenticated life in the tunnel (said now and then): keeps a peer that no server shows any more. */
+  | { type: 'peer-alive'; peer: PeerKey }
   | { type: 'block'; peer: PeerKey; on: boolean }
   | { type: 'tick' };
 
@@ -97,7 +99,8 @@ export type RoomAction =
   | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
   /**
    * Install (or, when it is there already, rekey) the peer in the device. `presharedKey` changes only when the process
-   * of either side restarted. The lower public key initiates WireGuard handshakes.
+   * of either side restarted. Exactly one side has `initiate`: the responder of the handshake, which is the first to
+   * know that the other is ready.
    */
   | {
       type: 'peer-up';
@@ -119,7 +122,7 @@ export type RoomAction =
   | { type: 'remember'; memory: RoomMemory }
   | { type: 'notice'; code: RoomNotice; nick?: string; peer?: PeerKey }
   /** Exit 3 material: some run failed, none succeeded within 10 s, and `create` was not given. */
-  | { type: 'fatal'; code: 'wrong-password' | 'no-server' | 'invalid' }
+  | { type: 'fatal'; code: 'wrong-password' | 'no-server' | 'room-full' | 'invalid' }
   | { type: 'wake'; at: number };
 
 export interface RoomMemberView {

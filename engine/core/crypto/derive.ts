@@ -1,0 +1,61 @@
+/** Everything that is derived from a room's name, a machine's key or a handshake's secret. */
+import { x25519 } from '@noble/curves/ed25519.js';
+import { blake2b } from '@noble/hashes/blake2.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
+import { concatBytes, utf8ToBytes } from './bytes.ts';
+import { lvCat } from './lv.ts';
+
+/** Every label and identifier starts so: another version shares no key with this one. */
+export const DOMAIN = 'warren/1';
+export const SCRYPT = { n: 2 ** 16, r: 8, p: 1, length: 32 } as const;
+
+/** `warren/1/<label>` as bytes. */
+export function label(name: string): Uint8Array {
+  return utf8ToBytes(`${DOMAIN}/${name}`);
+}
+
+/** BLAKE2b of a label and parts, `length` bytes. */
+export function labelledHash(name: string, length: number, ...parts: Uint8Array[]): Uint8Array {
+  return blake2b(concatBytes(label(name), ...parts), { dkLen: length });
+}
+
+/** 32 bytes that name the room towards servers; `name` is normalised. The password plays no part in it. */
+export function topicOf(name: string): Uint8Array {
+  return labelledHash('topic', 32, utf8ToBytes(name));
+}
+
+/** HKDF-SHA512 (RFC 5869) with info `warren/1/<name>`. */
+export function expand(secret: Uint8Array, salt: Uint8Array, name: string, length = 32): Uint8Array {
+  return hkdf(sha512, secret, salt, label(name), length);
+}
+
+export function hmac256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
+  return hmac(sha256, key, concatBytes(...parts));
+}
+
+export interface MemberKeys {
+  privateKey: Uint8Array;
+  publicKey: Uint8Array;
+}
+
+/** The WireGuard key of a machine in a room: two rooms cannot be linked by it. */
+export function memberKeys(machineKey: Uint8Array, topic: Uint8Array): MemberKeys {
+  const privateKey = expand(machineKey, topic, 'member');
+  return { privateKey, publicKey: x25519.getPublicKey(privateKey) };
+}
+
+/** X25519; null when the other key is of low order (RFC 7748 section 6.1). */
+export function sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | null {
+  try {
+    return x25519.getSharedSecret(privateKey, publicKey);
+  } catch {
+    return null;
+  }
+}
+
+/** `sid` and `CI` of a pair: the session ids (16 bytes each) are in the order initiator, responder. */
+export function pairId(topic: Uint8Array, initiator: Uint8Array, responder: Uint8Array): Uint8Array {
+  return lvCat(utf8ToBytes(DOMAIN), topic, initiator, responder);
+}

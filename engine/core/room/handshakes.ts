@@ -1,0 +1,203 @@
+/**
+ * Which handshakes run, when, and how many: random order, at most 8 at once, guesses limited, lost runs tried again.
+ * Members that show the room tag have places of their own, so that strangers cannot keep them out.
+ */
+import { ROOM_LIMITS } from '../../../protocol/limits.ts';
+import type { CryptoResult } from './contract.ts';
+import { GuessLimits } from './guess-limits.ts';
+import { Handshake, type HandshakeContext, type Step } from './handshake.ts';
+import type { Member, Run } from './member.ts';
+import type { Shared } from './shared.ts';
+import { decodeStart, KIND_ABORT, KIND_START } from './wire.ts';
+
+/** A second server's members wait this long for the first server's, which may turn out to be the same. */
+const ONE_SERVER_FIRST_MS = 2_000;
+/** Pause after a lost run: above the server's window of 4 frames in 10 s, counted from the start of the run. */
+const RETRY_FIRST_MS = 4_000;
+const RETRY_CAP_MS = 60_000;
+
+type Outcome = Extract<Step, { type: 'verified' | 'proven' }>;
+
+export interface HandshakeHooks {
+  /** Null until the password is ready. */
+  context: () => HandshakeContext | null;
+  /** Before the message that belongs to it is sent. */
+  outcome: (member: Member, run: Run, outcome: Outcome) => void;
+  /** After it was sent. */
+  settled: (member: Member, outcome: Outcome & { type: 'proven' }) => void;
+  failed: (member: Member, run: Run, guess: boolean) => void;
+}
+
+export class Handshakes {
+  readonly #shared: Shared;
+  readonly #hooks: HandshakeHooks;
+  readonly #members: () => Iterable<Member>;
+  readonly #limits = new GuessLimits();
+
+  constructor(shared: Shared, members: () => Iterable<Member>, hooks: HandshakeHooks) {
+    this.#shared = shared;
+    this.#members = members;
+    this.#hooks = hooks;
+  }
+
+  /** A frame of the handshake from a member; anything is possible. */
+  frame(member: Member, payload: Uint8Array): void {
+    if (payload[0] !== KIND_START) {
+      if (member.run === null) return;
+      if (payload[0] !== KIND_ABORT) member.run.answered = true;
+      return this.#steps(member, member.run, member.run.handshake.frame(payload));
+    }
+    const start = decodeStart(payload);
+    if (start === null || member.refused) return;
+    // Both began: the lower session id goes on as initiator.
+    if (member.run?.handshake.role === 'initiator') {
+      if (member.initiator) return;
+      this.#end(member, member.run, false);
+    }
+    member.pending = { start, at: this.#shared.now };
+    this.pump();
+  }
+
+  /** The member is gone, with what was under way. */
+  departed(member: Member): void {
+    member.pending = null;
+    if (member.run !== null) this.#end(member, member.run, member.run.handshake.guessable);
+  }
+
+  /** It was refused for a reason that may be gone. */
+  reconsider(member: Member): void {
+    if (member.peer !== null) return;
+    member.refused = false;
+    member.nextAt = this.#shared.now;
+  }
+
+  /** Times out old runs and begins what may begin. */
+  pump(): void {
+    const context = this.#hooks.context();
+    for (const member of this.#members()) this.#expire(member);
+    if (context === null) return;
+    for (const member of this.#shared.shuffle([...this.#members()])) {
+      if (member.pending !== null) this.#answer(context, member, member.pending.start);
+      else if (this.#mayBegin(member)) this.#begin(context, member);
+    }
+  }
+
+  /** When `pump` has something to do next. */
+  deadline(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const member of this.#members()) {
+      if (member.run !== null) at = Math.min(at, member.run.startedAt + ROOM_LIMITS.proofTimeoutMs);
+      if (member.pending !== null) at = Math.min(at, this.#shared.now + 1_000);
+      if (member.run === null && member.peer === null && !member.refused) {
+        at = Math.min(at, Math.max(member.nextAt, this.#shared.now + 500));
+      }
+    }
+    return at;
+  }
+
+  #expire(member: Member): void {
+    const { now } = this.#shared;
+    if (member.pending !== null && now - member.pending.at >= ROOM_LIMITS.proofTimeoutMs) member.pending = null;
+    const run = member.run;
+    if (run === null || now - run.startedAt < ROOM_LIMITS.proofTimeoutMs) return;
+    this.#end(member, run, run.handshake.guessable);
+  }
+
+  #mayBegin(member: Member): boolean {
+    if (member.run !== null || member.peer !== null || member.refused || member.nextAt > this.#shared.now) return false;
+    // Only someone with the room tag gets past limits that keep the lower side from beginning.
+    if (!member.initiator && this.#hooks.context()?.roomTag() === null) return false;
+    return !this.#waitsForOtherServer(member);
+  }
+
+  /** The same member on two servers should prove itself once: the second is then recognised by a hint. */
+  #waitsForOtherServer(member: Member): boolean {
+    const { now } = this.#shared;
+    for (const other of this.#members()) {
+      const undecided = other.server < member.server && other.peer === null && !other.refused && other.attempts === 0;
+      if (undecided && now - other.since < ONE_SERVER_FIRST_MS) return true;
+    }
+    return false;
+  }
+
+  #begin(context: HandshakeContext, member: Member): void {
+    if (this.#running(false) >= ROOM_LIMITS.concurrentHandshakes) return;
+    const ticket = this.#limits.take(this.#shared.now, member.source, false);
+    if (ticket === null) return;
+    const handshake = new Handshake(context, 'initiator', member);
+    const run = this.#run(member, handshake, ticket, false);
+    this.#steps(member, run, handshake.begin());
+  }
+
+  #answer(context: HandshakeContext, member: Member, start: NonNullable<Member['pending']>['start']): void {
+    const handshake = new Handshake(context, 'responder', member);
+    const known = handshake.recognises(start);
+    const tagged = known || handshake.isTagged(start);
+    if (this.#running(tagged) >= ROOM_LIMITS.concurrentHandshakes) return;
+    const ticket = known ? null : this.#limits.take(this.#shared.now, member.source, tagged);
+    if (ticket === null && !known) return;
+    // It began anew: what was under way before is lost.
+    if (member.run !== null) this.#end(member, member.run, member.run.handshake.guessable);
+    member.pending = null;
+    const run = this.#run(member, handshake, ticket, tagged);
+    this.#steps(member, run, handshake.answer(start));
+  }
+
+  #run(member: Member, handshake: Handshake, ticket: Run['ticket'], tagged: boolean): Run {
+    member.run = { handshake, ticket, tagged, startedAt: this.#shared.now, answered: false };
+    return member.run;
+  }
+
+  #running(tagged: boolean): number {
+    let running = 0;
+    for (const member of this.#members()) if (member.run?.tagged === tagged) running += 1;
+    return running;
+  }
+
+  #steps(member: Member, run: Run, steps: Step[]): void {
+    let proven: (Outcome & { type: 'proven' }) | null = null;
+    for (const step of steps) {
+      if (step.type === 'job') {
+        this.#shared.job(step.request, (result) => this.#jobDone(member, run, result));
+      } else if (step.type === 'send') {
+        this.#shared.emit({ type: 'server-frame', server: member.server, member: member.id, payload: step.payload });
+      } else if (step.type === 'failed') {
+        member.refused ||= step.refused;
+        this.#end(member, run, step.guess);
+      } else {
+        if (step.type === 'proven') {
+          this.#proved(member, run);
+          proven = step;
+        }
+        this.#hooks.outcome(member, run, step);
+      }
+    }
+    if (proven === null) return;
+    this.#hooks.settled(member, proven);
+    this.pump();
+  }
+
+  #jobDone(member: Member, run: Run, result: CryptoResult): void {
+    if (member.run === run) this.#steps(member, run, run.handshake.job(result));
+  }
+
+  #proved(member: Member, run: Run): void {
+    if (run.ticket !== null) this.#limits.refund(run.ticket);
+    member.run = null;
+    member.attempts = 0;
+    member.nextAt = this.#shared.now;
+  }
+
+  #end(member: Member, run: Run, guess: boolean): void {
+    // Without an answer nobody could have guessed anything.
+    const harmless = !guess && !run.answered && run.handshake.role === 'initiator';
+    if (run.ticket !== null && harmless) this.#limits.refund(run.ticket);
+    member.run = null;
+    member.attempts += 1;
+    const pause =
+      Math.min(RETRY_CAP_MS, RETRY_FIRST_MS * 2 ** (member.attempts - 1)) * (0.75 + this.#shared.chance() / 2);
+    const window = Math.max(0, run.startedAt + ROOM_LIMITS.proofTimeoutMs - this.#shared.now);
+    member.nextAt = this.#shared.now + window + pause;
+    this.#hooks.failed(member, run, guess);
+  }
+}

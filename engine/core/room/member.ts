@@ -1,0 +1,71 @@
+/** One session in the room on one server, and how far it has come in proving itself. */
+import { compareBytes } from '../crypto/bytes.ts';
+import type { PeerKey, ServerIndex } from './contract.ts';
+import type { Ticket } from './guess-limits.ts';
+import type { Handshake } from './handshake.ts';
+import type { Start } from './wire.ts';
+
+/** A handshake under way. */
+export interface Run {
+  handshake: Handshake;
+  /** Null for a reconnect, where nothing can be guessed. */
+  ticket: Ticket | null;
+  tagged: boolean;
+  startedAt: number;
+  /** Initiator: message 2 has been seen, so the other side has had its guess. */
+  answered: boolean;
+}
+
+export interface Member {
+  server: ServerIndex;
+  /** The server's member id. */
+  id: string;
+  session: Uint8Array;
+  ownSession: Uint8Array;
+  source: string;
+  /** It was here before us. */
+  welcomed: boolean;
+  since: number;
+  /** The lower session id begins. */
+  initiator: boolean;
+  /** Whose session it is, once proven. */
+  peer: PeerKey | null;
+  run: Run | null;
+  /** Message 1 that waits for the password or for a place. */
+  pending: { start: Start; at: number } | null;
+  attempts: number;
+  /** When we may begin the next run. */
+  nextAt: number;
+  /** Blocked, our own key, or a session that a newer one of the same member replaced. */
+  refused: boolean;
+}
+
+/** The higher session id begins too, when nothing has come from the lower one for this long. */
+const SECOND_CHANCE_MS = 3_000;
+
+export function newMember(
+  server: { index: ServerIndex; session: Uint8Array },
+  id: string,
+  session: Uint8Array,
+  source: string,
+  welcomed: boolean,
+  now: number,
+): Member {
+  const initiator = compareBytes(server.session, session) < 0;
+  return {
+    server: server.index,
+    id,
+    session,
+    ownSession: server.session,
+    source,
+    welcomed,
+    since: now,
+    initiator,
+    peer: null,
+    run: null,
+    pending: null,
+    attempts: 0,
+    nextAt: initiator ? now : now + SECOND_CHANCE_MS,
+    refused: false,
+  };
+}

@@ -1,0 +1,251 @@
+/**
+ * The members that proved themselves: their keys, their sessions on each server, and how to send to them. A peer outlives
+ * its servers; it goes when it says so, is blocked, or has been seen nowhere for the linger time.
+ */
+import type { PeerMessage } from '../../../protocol/peer.ts';
+import { compareBytes } from '../crypto/bytes.ts';
+import type { PeerKey, RoomAction, ServerIndex } from './contract.ts';
+import type { Verified } from './handshake.ts';
+import type { Member } from './member.ts';
+import type { KnownRoot } from './reconnect.ts';
+import type { Generation, Session } from './session.ts';
+import type { Shared } from './shared.ts';
+import { encodeMessage, openSignal, openTunnel, Parts, sealSignal, sealTunnel } from './signals.ts';
+
+/** Longer than a server takes to restart and clients to come back; a member that crashed is gone after it. */
+export const LINGER_MS = 90_000;
+/** Servers, and for each one the session before the last. */
+const MAX_SESSIONS = 8;
+const MAX_ROOTS = 4;
+
+interface HeldSession {
+  session: Session;
+  parts: Parts;
+  /** Kept until the other side has used the new session: it may not have it yet. */
+  parentRoot: Uint8Array | null;
+}
+
+export interface Peer {
+  key: PeerKey;
+  publicKey: Uint8Array;
+  generation: Generation | null;
+  proven: boolean;
+  /** Newest first. */
+  roots: Uint8Array[];
+  /** Newest first. */
+  sessions: HeldSession[];
+  links: Map<ServerIndex, { member: Member; held: HeldSession }>;
+  routes: string;
+  /** Last time that it was certainly there. */
+  aliveAt: number;
+}
+
+type DownReason = Extract<RoomAction, { type: 'peer-down' }>['reason'];
+
+export class Peers {
+  readonly #shared: Shared;
+  readonly #peers = new Map<PeerKey, Peer>();
+
+  constructor(shared: Shared) {
+    this.#shared = shared;
+  }
+
+  get(key: PeerKey): Peer | undefined {
+    return this.#peers.get(key);
+  }
+
+  proven(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.proven);
+  }
+
+  isProven = (key: PeerKey): boolean => this.#peers.get(key)?.proven === true;
+
+  generationOf(key: PeerKey): string | null {
+    return this.#peers.get(key)?.generation?.id ?? null;
+  }
+
+  /** Roots of members that have no session on this server yet, newest first; `server` null: of all members. */
+  roots(server: ServerIndex | null): KnownRoot[] {
+    return [...this.#peers.values()]
+      .filter((peer) => peer.proven && (server === null || !peer.links.has(server)))
+      .flatMap(({ key, publicKey, roots }) => roots.map((root) => ({ key, publicKey, root })));
+  }
+
+  /** Initiator, before message 3: the device must be ready for what the responder sends behind message 4. */
+  expect(verified: Verified): void {
+    const peer = this.#peer(verified);
+    if (peer.generation === null && verified.generation !== null) this.#install(peer, verified.generation, false);
+  }
+
+  /** A proof verified. `keep`: the generation that both sides still have stays. */
+  prove(member: Member, verified: Verified, keep: boolean, initiator: boolean): Peer {
+    const peer = this.#peer(verified);
+    const generation = verified.generation;
+    if (generation !== null && !(keep && peer.generation !== null) && peer.generation?.id !== generation.id) {
+      // The other process is a new one: its old sessions are dead.
+      for (const server of peer.links.keys()) this.#unlink(peer, server);
+      peer.roots = [];
+      peer.sessions = [];
+      this.#install(peer, generation, !initiator);
+    }
+    this.#hold(peer, member, verified);
+    peer.aliveAt = this.#shared.now;
+    return peer;
+  }
+
+  /** After the proof's message has left: the peer counts from here on. True the first time. */
+  admit(peer: Peer): boolean {
+    const first = !peer.proven;
+    peer.proven = true;
+    if (first) this.#shared.emit({ type: 'peer-proven', peer: peer.key });
+    this.#announceRoutes(peer);
+    return first;
+  }
+
+  departed(member: Member): void {
+    const peer = member.peer === null ? undefined : this.#peers.get(member.peer);
+    member.peer = null;
+    if (peer?.links.get(member.server)?.member !== member) return;
+    this.#unlink(peer, member.server);
+    peer.aliveAt = this.#shared.now;
+    this.#announceRoutes(peer);
+  }
+
+  alive(key: PeerKey): void {
+    const peer = this.#peers.get(key);
+    if (peer !== undefined) peer.aliveAt = this.#shared.now;
+  }
+
+  /** A later handshake with it starts from nothing. */
+  drop(key: PeerKey, reason: DownReason): void {
+    const peer = this.#peers.get(key);
+    if (peer === undefined) return;
+    for (const [server, { member }] of peer.links) {
+      this.#shared.emit({ type: 'server-send', server, message: { t: 'deny', member: member.id } });
+      member.refused = true;
+      this.#unlink(peer, server);
+    }
+    this.#peers.delete(key);
+    this.#shared.emit({ type: 'peer-down', peer: key, reason });
+  }
+
+  /** Seen nowhere for the linger time. */
+  lost(): PeerKey[] {
+    return this.proven()
+      .filter((peer) => peer.links.size === 0 && this.#shared.now - peer.aliveAt >= LINGER_MS)
+      .map((peer) => peer.key);
+  }
+
+  deadline(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const peer of this.#peers.values()) {
+      if (peer.proven && peer.links.size === 0) at = Math.min(at, peer.aliveAt + LINGER_MS);
+    }
+    return at;
+  }
+
+  /** By the first server that both are on, else through the tunnel. False when there is no way at all. */
+  send(peer: Peer, message: PeerMessage): boolean {
+    const plaintext = encodeMessage(message);
+    const [link] = [...peer.links.values()].toSorted((a, b) => a.member.server - b.member.server);
+    if (link !== undefined) {
+      const payload = sealSignal(link.held.session, this.#shared.topic, plaintext);
+      this.#shared.emit({ type: 'server-frame', server: link.member.server, member: link.member.id, payload });
+      return true;
+    }
+    const [newest] = peer.sessions;
+    if (newest === undefined) return false;
+    for (const payload of sealTunnel(newest.session, this.#shared.topic, plaintext)) {
+      this.#shared.emit({ type: 'tunnel-frame', peer: peer.key, payload });
+    }
+    return true;
+  }
+
+  /** Plaintext of a sealed signal that a server brought. */
+  open(member: Member, payload: Uint8Array): { peer: Peer; plaintext: Uint8Array } | null {
+    const peer = member.peer === null ? undefined : this.#peers.get(member.peer);
+    const held = peer?.links.get(member.server)?.held;
+    if (peer === undefined || held === undefined) return null;
+    const plaintext = openSignal(held.session, this.#shared.topic, payload);
+    if (plaintext === null) return null;
+    this.#confirmed(peer, held);
+    return { peer, plaintext };
+  }
+
+  /** Plaintext of a whole message that came through the tunnel. */
+  openTunnel(key: PeerKey, payload: Uint8Array): { peer: Peer; plaintext: Uint8Array } | null {
+    const peer = this.#peers.get(key);
+    if (peer === undefined) return null;
+    const sessions = peer.sessions.map((held) => held.session);
+    const opened = openTunnel(sessions, this.#shared.topic, payload);
+    const held = opened && peer.sessions.find((other) => other.session === opened.session);
+    if (!opened || !held) return null;
+    peer.aliveAt = this.#shared.now;
+    this.#confirmed(peer, held);
+    const plaintext = held.parts.add(opened.part);
+    return plaintext === null ? null : { peer, plaintext };
+  }
+
+  #peer(verified: Verified): Peer {
+    const known = this.#peers.get(verified.key);
+    if (known !== undefined) return known;
+    const peer: Peer = {
+      key: verified.key,
+      publicKey: verified.publicKey,
+      generation: null,
+      proven: false,
+      roots: [],
+      sessions: [],
+      links: new Map(),
+      routes: '[]',
+      aliveAt: this.#shared.now,
+    };
+    this.#peers.set(peer.key, peer);
+    return peer;
+  }
+
+  #install(peer: Peer, generation: Generation, initiate: boolean): void {
+    peer.generation = generation;
+    const { presharedKey, probe } = generation;
+    this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate });
+  }
+
+  #hold(peer: Peer, member: Member, verified: Verified): void {
+    const held = { session: verified.session, parts: new Parts(), parentRoot: verified.parentRoot };
+    peer.sessions = [held, ...peer.sessions].slice(0, MAX_SESSIONS);
+    peer.roots = [verified.root, ...peer.roots].slice(0, MAX_ROOTS);
+    // The newest proven session of a key replaces the one before it on the same server.
+    const before = peer.links.get(member.server)?.member;
+    if (before !== undefined && before !== member) {
+      before.peer = null;
+      before.refused = true;
+    }
+    peer.links.set(member.server, { member, held });
+    member.peer = peer.key;
+  }
+
+  /** The other side has the new root: the one before it is forgotten (forward secrecy). */
+  #confirmed(peer: Peer, held: HeldSession): void {
+    const { parentRoot } = held;
+    if (parentRoot === null) return;
+    held.parentRoot = null;
+    peer.roots = peer.roots.filter((root) => compareBytes(root, parentRoot) !== 0);
+  }
+
+  #unlink(peer: Peer, server: ServerIndex): void {
+    const link = peer.links.get(server);
+    if (link !== undefined) link.member.peer = null;
+    peer.links.delete(server);
+  }
+
+  #announceRoutes(peer: Peer): void {
+    if (!peer.proven) return;
+    const routes = [...peer.links]
+      .map(([server, { member }]) => ({ server, member: member.id }))
+      .toSorted((a, b) => a.server - b.server);
+    const text = JSON.stringify(routes);
+    if (text === peer.routes) return;
+    peer.routes = text;
+    this.#shared.emit({ type: 'peer-routes', peer: peer.key, routes });
+  }
+}
