@@ -15,6 +15,7 @@ import { StunRateLimit } from './rate-limit.ts';
 import { answerStun, type Position, type StunLayout } from './responder.ts';
 
 type Family = 4 | 6;
+type Interfaces = ReturnType<typeof networkInterfaces>;
 
 export interface StunServerOptions {
   /** Left out: every address of both families, IPv6 only where the host has it. */
@@ -76,7 +77,7 @@ function addressPlan({ host, alternateIp }: StunServerOptions): PlannedGrid[] {
   if (!wildcard) return [pair(host, alternateIp)];
   // A wildcard socket cannot choose the address it answers from, so the pair needs a named first one.
   const others = wildcardPlan(host).filter(({ family }) => family !== familyOf(alternateIp));
-  return [pair(primaryBeside(alternateIp), alternateIp), ...others];
+  return [pair(primaryBeside(alternateIp, networkInterfaces()), alternateIp), ...others];
 }
 
 function wildcardPlan(host: string | undefined): PlannedGrid[] {
@@ -95,9 +96,9 @@ function pair(ip: string, alternateIp?: string): PlannedGrid {
 }
 
 /** This host's other address: on the interface of the alternate one, else on any but loopback. */
-function primaryBeside(alternateIp: string): string {
+export function primaryBeside(alternateIp: string, host: Interfaces): string {
   const family = familyOf(alternateIp);
-  const interfaces = Object.values(networkInterfaces()).map((addresses) => addresses ?? []);
+  const interfaces = Object.values(host).map((addresses) => addresses ?? []);
   const beside = interfaces.filter((addresses) => addresses.some(({ address }) => address === alternateIp));
   const elsewhere = interfaces.filter((addresses) => addresses.every(({ internal }) => !internal));
   const candidates = [...beside, ...elsewhere].flat().map(({ address }) => address);

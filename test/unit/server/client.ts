@@ -1,5 +1,6 @@
 /** A bare client of the rendezvous protocol: sends what it is told, right or wrong, and keeps what comes. */
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { type ClientOptions, WebSocket } from 'ws';
 import {
   type BinaryFrame,
@@ -39,6 +40,12 @@ export class Client {
       this.closed = { code, reason: reason.toString() };
     });
     this.socket.on('error', () => undefined);
+  }
+
+  /** Below the WebSocket, for bytes that ws would not send. */
+  get tcp(): Socket {
+    const { _socket: socket } = this.socket as unknown as { _socket: Socket };
+    return socket;
   }
 
   get id(): string {

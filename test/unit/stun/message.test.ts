@@ -104,7 +104,7 @@ describe('hostile bytes', () => {
         fc.nat(SAMPLE_REQUEST.length),
       )
       .map(([sample, edits, length]) =>
-        edits.reduce((bytes, [at, value]) => patched(bytes, at, value), sample).subarray(0, length),
+        edits.reduce<Uint8Array>((bytes, [at, value]) => patched(bytes, at, value), sample).subarray(0, length),
       );
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated, headed()), (bytes) => {
