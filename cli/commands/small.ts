@@ -78,7 +78,8 @@ export async function down(asked: SmallArguments, io: Io): Promise<number> {
   const late = AbortSignal.timeout(DOWN_TIMEOUT_MS);
   await Promise.race([client.closed, aborted(late)]);
   client.close();
-  while (pid !== undefined && lockHolder(stateDir)?.pid === pid && !late.aborted) await pause(POLL_MS, late);
+  const held = () => pid !== undefined && lockHolder(stateDir)?.pid === pid;
+  while (held() && !late.aborted) await pause(POLL_MS, late);
   if (late.aborted) throw new WarrenError('timeout', 'the engine does not end');
   io.out(asked.json ? JSON.stringify({ state: 'off' }) : 'warren is off');
   return 0;

@@ -32,6 +32,8 @@ interface Column {
   align: 'left' | 'right';
   /** Narrow terminals lose the columns of the highest number first. */
   rank: number;
+  /** Figures change every second; a column that held its widest usual one does not jump. */
+  narrowest?: number;
   widest: number;
   text(peer: PeerSnapshot): string;
   paint?(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColors>): Paint;
@@ -40,11 +42,18 @@ interface Column {
 const COLUMNS: Column[] = [
   { title: 'NICK', align: 'left', rank: 0, widest: 24, text: (peer) => printable(peer.nick) },
   { title: 'ADDRESS', align: 'left', rank: 0, widest: 39, text: (peer) => peer.ipv4 ?? peer.ipv6 ?? '-' },
-  { title: 'PATH', align: 'left', rank: 0, widest: 14, text: pathWord, paint: pathPaint },
-  { title: 'RTT', align: 'right', rank: 1, widest: 9, text: (peer) => milliseconds(peer.path?.rttMs) },
-  { title: 'JITTER', align: 'right', rank: 5, widest: 9, text: (peer) => milliseconds(peer.path?.jitterMs) },
-  { title: 'LOSS', align: 'right', rank: 3, widest: 6, text: (peer) => percent(peer.path?.lossPct) },
-  { title: 'NAT', align: 'left', rank: 4, widest: 11, text: (peer) => peer.nat?.type ?? '-' },
+  { title: 'PATH', align: 'left', rank: 0, narrowest: 10, widest: 14, text: pathWord, paint: pathPaint },
+  { title: 'RTT', align: 'right', rank: 1, narrowest: 7, widest: 9, text: (peer) => milliseconds(peer.path?.rttMs) },
+  {
+    title: 'JITTER',
+    align: 'right',
+    rank: 5,
+    narrowest: 7,
+    widest: 9,
+    text: (peer) => milliseconds(peer.path?.jitterMs),
+  },
+  { title: 'LOSS', align: 'right', rank: 3, narrowest: 5, widest: 6, text: (peer) => percent(peer.path?.lossPct) },
+  { title: 'NAT', align: 'left', rank: 4, narrowest: 4, widest: 11, text: (peer) => peer.nat?.type ?? '-' },
   { title: 'WHY', align: 'left', rank: 2, widest: 60, text: explanation },
 ];
 
@@ -115,7 +124,7 @@ function chooseColumns(peers: PeerSnapshot[], available: number): { column: Colu
 function naturalWidth(column: Column, peers: PeerSnapshot[]): number {
   const cells = Math.max(...peers.map((peer) => columnsOf(column.text(peer))));
   if (column.title === 'WHY' && cells === 0) return 0;
-  return Math.min(column.widest, Math.max(columnsOf(column.title), cells));
+  return Math.min(column.widest, Math.max(columnsOf(column.title), cells, column.narrowest ?? 0));
 }
 
 function pathWord(peer: PeerSnapshot): string {

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { describeChanges } from '../../../cli/view/changes.ts';
+import { renderNatCard } from '../../../cli/view/nat-card.ts';
+import { renderRoom } from '../../../cli/view/room.ts';
+import { fit, printable, shorten } from '../../../cli/view/text.ts';
+import { REASON_WORDS } from '../../../cli/view/words.ts';
+import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
+import { peer, snapshot } from './snapshots.ts';
+
+const plain = { columns: 120, colour: false, now: 0 };
+
+/** The table's head and rows: what follows the header's empty line. */
+function tableOf(lines: string[]): string[] {
+  return lines.slice(lines.indexOf('') + 1);
+}
+
+describe('text for a terminal', () => {
+  it('makes control and bidirectional characters visible instead of obeying them', () => {
+    expect(printable('a\u001b[2Jb\u202ec\u0007d\r\n')).toBe('a\u00b7[2Jb\u00b7c\u00b7d\u00b7\u00b7');
+  });
+
+  it('is exactly as wide as asked, in every script', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }).map(printable), fc.integer({ min: 1, max: 30 }), (text, columns) => {
+        expect(stringWidth(fit(text, columns))).toBe(columns);
+        expect(stringWidth(shorten(text, columns))).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  it('is cut between characters of double width', () => {
+    expect(shorten('魔兽争霸三', 6)).toBe('魔兽\u2026');
+    expect(fit('魔', 4, 'right')).toBe('  魔');
+  });
+});
+
+describe('the room on a terminal', () => {
+  it('names the room, the own address, the NAT, and what it means', () => {
+    const text = renderRoom(snapshot(), plain).join('\n');
+    expect(text).toContain('friday');
+    expect(text).toContain('alice at 10.64.0.1');
+    expect(text).toContain('NAT3 (port-restricted)');
+    expect(text).toContain('UPnP');
+    expect(text).toContain('Nobody else is here yet');
+  });
+
+  it('says path and reason in words', () => {
+    const relayed = peer({ path: { ...peer().path!, kind: 'relay', rttMs: 43 }, reason: 'hard-nat-pair' });
+    const [head, row] = tableOf(renderRoom(snapshot({ peers: [relayed] }), plain));
+    expect(head).toMatch(/^NICK +ADDRESS +PATH +RTT +JITTER +LOSS +NAT +WHY$/);
+    expect(row).toContain('relay');
+    expect(row).toContain('43 ms');
+    expect(row).toContain(REASON_WORDS['hard-nat-pair']);
+  });
+
+  it('shows who is blocked, lost or connecting as that, not as a path', () => {
+    const row = (change: Parameters<typeof peer>[0]) =>
+      tableOf(renderRoom(snapshot({ peers: [peer(change)] }), plain))[1];
+    expect(row({ blocked: true })).toContain('blocked');
+    expect(row({ state: 'lost', path: null })).toContain('lost');
+    expect(row({ state: 'connecting', path: null })).toContain('connecting');
+  });
+
+  it('lines columns up whatever the nicknames are, and never passes the terminal', () => {
+    const nick = fc.oneof(
+      fc.string({ unit: 'grapheme', maxLength: 40 }),
+      fc.constantFrom('小明', '가나다', 'é', '👩‍👩‍👧'),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(nick, { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 64, max: 140 }),
+        (nicks, columns) => {
+          const peers = nicks.map((name, index) =>
+            peer({
+              nick: name,
+              ipv4: '10.64.12.200',
+              reason: index % 2 ? 'no-answer' : null,
+              publicKey: String(index),
+            }),
+          );
+          const lines = tableOf(renderRoom(snapshot({ peers }), { ...plain, columns }));
+          expect(lines).toHaveLength(1 + nicks.length);
+          for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
+          const starts = lines.slice(1).map((line) => stringWidth(line.slice(0, line.indexOf('10.64.12.200'))));
+          expect(new Set(starts).size).toBe(1);
+        },
+      ),
+    );
+  });
+
+  it('drops jitter before loss, and loss before the round trip, on a narrow terminal', () => {
+    const head = (columns: number) => tableOf(renderRoom(snapshot({ peers: [peer()] }), { ...plain, columns }))[0];
+    expect(head(50)).not.toContain('JITTER');
+    expect(head(50)).toContain('LOSS');
+    expect(head(40)).not.toContain('LOSS');
+    expect(head(40)).toContain('RTT');
+  });
+
+  it('shows a notice for a minute, with hostile nicknames made harmless', () => {
+    const notices = [{ code: 'nick-taken', nick: 'b\u001b[31mob', at: 1_000 }];
+    const at = (now: number) => renderRoom(snapshot({ notices }), { ...plain, now }).join('\n');
+    expect(at(30_000)).toContain('two members use the same nickname: b\u00b7[31mob');
+    expect(at(62_000)).not.toContain('nickname');
+  });
+});
+
+describe('changes as plain lines', () => {
+  it('tells the join, then each peer once for each path, and not for a new ping', () => {
+    const relay = peer({ path: { ...peer().path!, kind: 'relay', rttMs: 43 }, reason: 'connecting' });
+    const first = describeChanges(null, snapshot({ peers: [relay] }));
+    expect(first).toContain('room friday: joined');
+    expect(first).toContain('you are alice at 10.64.0.1 on warren0');
+    expect(first).toContain('bob (10.64.0.2): relay, looking for a direct path, 43 ms');
+    const slower = peer({ ...relay, path: { ...relay.path!, rttMs: 51 } });
+    expect(describeChanges(snapshot({ peers: [relay] }), snapshot({ peers: [slower] }))).toEqual([]);
+    expect(describeChanges(snapshot({ peers: [relay] }), snapshot({ peers: [peer()] }))).toEqual([
+      'bob (10.64.0.2): direct, 18 ms',
+    ]);
+    expect(describeChanges(snapshot({ peers: [peer()] }), snapshot())).toEqual(['bob left']);
+  });
+
+  it('tells a notice once', () => {
+    const noted = snapshot({ notices: [{ code: 'server-unreachable', at: 5 }] });
+    expect(describeChanges(snapshot(), noted)).toEqual(['! the rendezvous server does not answer']);
+    expect(describeChanges(noted, noted)).toEqual([]);
+  });
+});
+
+describe('the NAT card', () => {
+  it('says unknown where nothing is known, and never no', () => {
+    const text = renderNatCard({ nat: UNKNOWN_NAT, servers: [], stun: [] }, false).join('\n');
+    expect(text).toMatch(/hairpin +unknown/);
+    expect(text).toMatch(/carrier NAT +unknown/);
+  });
+
+  it('lists who answered how fast and who did not', () => {
+    const nat = { ...UNKNOWN_NAT, type: 'NAT4' as const, cgnat: true };
+    const servers = [
+      { url: 'ws://a', rttMs: 12, error: null },
+      { url: 'ws://b', rttMs: null, error: 'refused' },
+    ];
+    const text = renderNatCard({ nat, servers, stun: [{ endpoint: '192.0.2.1:3478', rttMs: null }] }, false).join('\n');
+    expect(text).toContain('ws://a  12 ms');
+    expect(text).toContain('ws://b  no answer (refused)');
+    expect(text).toContain('192.0.2.1:3478  no answer');
+    expect(text).toContain('ask the carrier');
+  });
+});
