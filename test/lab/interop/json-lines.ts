@@ -1,28 +1,32 @@
-/** A child process that answers each JSON line on standard input with one on standard output, in order. */
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+/** A script in a namespace that answers each JSON line on standard input with one on standard output, in order. */
 import { createInterface } from 'node:readline';
 
-export class JsonLines<Command, Answer> {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
-  #stderr = '';
+import type { Lab, LabProcess, Namespace } from '../netns.ts';
 
-  constructor(child: ChildProcessWithoutNullStreams) {
-    this.child = child;
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
-    createInterface({ input: child.stdout }).on('line', (line) =>
+export class JsonLines<Command, Answer> {
+  readonly process: LabProcess;
+  readonly #waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
+
+  constructor(lab: Lab, namespace: Namespace, argv: readonly string[], env: Record<string, string> = {}) {
+    const stdio = ['pipe', 'pipe', 'pipe'] as const;
+    this.process = lab.spawn(namespace, argv, { stdio: [...stdio], env: { ...process.env, ...env } });
+    createInterface({ input: this.process.child.stdout! }).on('line', (line) =>
       this.#waiting.shift()?.resolve(JSON.parse(line) as Answer),
     );
-    child.once('close', (code, signal) => {
-      const error = new Error(`child ended (${code ?? signal}): ${this.#stderr}`);
+    void this.process.exited.then((code) => {
+      const error = new Error(`${argv.join(' ')} ended (${code}): ${this.process.output}`);
       for (const call of this.#waiting.splice(0)) call.reject(error);
     });
+  }
+
+  get pid(): number {
+    return this.process.pid;
   }
 
   ask(command: Command): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
-      this.child.stdin.write(`${JSON.stringify(command)}\n`);
+      this.process.child.stdin!.write(`${JSON.stringify(command)}\n`);
     });
   }
 }

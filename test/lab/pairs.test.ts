@@ -1,0 +1,123 @@
+/**
+ * Every pair of NATs, through the command line: one room that everybody joins, and one look at how each reached each other.
+ *
+ * This file asserts what the first half of traversal promises: easy pairs end direct, everything else is connected at least over
+ * the relay. Hard pairs (port-restricted or symmetric with symmetric) stay on the relay until hard-NAT punching exists.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PathKind } from '../../protocol/app.ts';
+import { Member, RendezvousServer } from './cli.ts';
+import { describeLab } from './requirements.ts';
+import { type SiteSpec, type Topology, startTopology } from './topology.ts';
+
+interface Player {
+  /** Nickname and site; a site with several hosts has several players. */
+  readonly nick: string;
+  readonly site: SiteSpec & { readonly name: string };
+  readonly host: number;
+}
+
+const sites: readonly (SiteSpec & { readonly name: string })[] = [
+  { name: 'public', nat: 'public' },
+  { name: 'public-2', nat: 'public' },
+  { name: 'full-cone', nat: 'full-cone' },
+  { name: 'full-cone-2', nat: 'full-cone' },
+  { name: 'address-restricted', nat: 'address-restricted' },
+  { name: 'address-restricted-2', nat: 'address-restricted' },
+  { name: 'port-restricted', nat: 'port-restricted', hosts: 2 },
+  // The same LAN addresses as the site above: a LAN candidate of one must not be taken for the other's.
+  { name: 'port-restricted-2', nat: 'port-restricted', lan: '192.168.7' },
+  { name: 'kernel-masquerade', nat: { kernel: 'masquerade', input: 'drop' } },
+  { name: 'symmetric-random', nat: 'symmetric-random', ipv6: 'firewalled' },
+  { name: 'symmetric-random-2', nat: 'symmetric-random', ipv6: 'firewalled' },
+  { name: 'symmetric-sequential', nat: 'symmetric-sequential' },
+  { name: 'kernel-fully-random', nat: 'kernel-fully-random' },
+  { name: 'udp-blocked', nat: 'udp-blocked' },
+  { name: 'udp-blocked-2', nat: 'udp-blocked' },
+];
+
+const players: readonly Player[] = sites.flatMap((site) =>
+  Array.from({ length: site.hosts ?? 1 }, (_, host) => ({
+    nick: host === 0 ? site.name : `${site.name}-h${host + 1}`,
+    site,
+    host,
+  })),
+);
+
+const pairs = players.flatMap((a, index) =>
+  players.slice(index + 1).map((b) => [`${a.nick} x ${b.nick}`, a, b] as const),
+);
+
+const isSymmetric = ({ site }: Player): boolean => /symmetric|fully-random/.test(site.name);
+const isBlocked = ({ site }: Player): boolean => site.name.startsWith('udp-blocked');
+/** Answers whoever it has sent to, from whatever port: a symmetric NAT can be direct with it. */
+const isWide = ({ site }: Player): boolean => /^(public|full-cone|address-restricted)/.test(site.name);
+
+/** How a pair may end. Where theory allows a direct path that this half of traversal need not find, either will do. */
+function expectedPaths(a: Player, b: Player): PathKind[] {
+  if (a.site === b.site) return ['lan'];
+  if (a.site.ipv6 && b.site.ipv6) return ['ipv6'];
+  if (isBlocked(a) || isBlocked(b)) return ['relay'];
+  if (!isSymmetric(a) && !isSymmetric(b)) return ['direct'];
+  return (isSymmetric(a) && isWide(b)) || (isSymmetric(b) && isWide(a)) ? ['direct', 'relay'] : ['relay'];
+}
+
+describeLab('a room with every NAT in it', () => {
+  let topology: Topology;
+  let server: RendezvousServer;
+  const members = new Map<string, Member>();
+  const memberOf = (player: Player): Member => members.get(player.nick) as Member;
+
+  beforeAll(async () => {
+    topology = await startTopology({ sites });
+    server = await RendezvousServer.start(topology.lab, topology.server);
+    for (const [index, { nick, site, host }] of players.entries()) {
+      const { namespace } = topology.site(site.name).hosts[host]!;
+      const member = await Member.start(topology.lab, namespace, {
+        nick,
+        room: 'all pairs',
+        password: 'warm-otter-beacon-42',
+        servers: [server.url],
+        create: index === 0,
+      });
+      members.set(nick, member);
+      // One after another: all at once their password hashing alone would keep two cores busy for long.
+      await member.joined();
+    }
+  }, 180_000);
+
+  afterAll(async () => {
+    await Promise.all([...members.values()].map((member) => member.stop()));
+    await server?.stop();
+    await topology?.close();
+  });
+
+  describe('ends on the right path', () => {
+    it.for(pairs)('%s', async ([, a, b]) => {
+      const allowed = expectedPaths(a, b);
+      for (const [here, there] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        await memberOf(here).waitFor(`${there.nick} over ${allowed.join(' or ')}`, ({ peers }) => {
+          const peer = peers.find(({ nick }) => nick === there.nick);
+          return peer?.state === 'connected' && peer.path !== null && allowed.includes(peer.path.kind);
+        });
+      }
+    });
+  });
+
+  describe('carries the kernel’s ping', () => {
+    it.for(pairs)('%s', async ([, a, b]) => {
+      expect(await memberOf(a).kernelPing(memberOf(b).ipv4, 2)).toBe(2);
+    });
+  });
+
+  it('still has every pair where it was, and a reason for every relay', () => {
+    for (const [name, a, b] of pairs) {
+      const peer = memberOf(a).peer(b.nick);
+      expect(expectedPaths(a, b), name).toContain(peer?.path?.kind);
+      if (peer?.path?.kind === 'relay') expect(peer.reason, name).not.toBeNull();
+    }
+  });
+});
