@@ -50,6 +50,10 @@ export class SimDevice implements DevicePort {
   readonly publicKey: Uint8Array;
   /** Called for each ping that leaves: budgets are checked on what the network sees. */
   onProbe: ((via: Via) => void) | null = null;
+  /** Called for each inner packet that comes out, at once. */
+  onPacket: ((bytes: Uint8Array) => void) | null = null;
+  /** Called when a peer's packets begin to leave by another way. */
+  onPath: ((peerKey: string, path: Path | null) => void) | null = null;
   readonly #options: SimDeviceOptions;
   readonly #random: Random;
   readonly #sockets = new Map<SocketId, HostSocket>();
@@ -115,6 +119,7 @@ export class SimDevice implements DevicePort {
   setPath(id: number, path: Path | null, duplicate: Path | null = null): void {
     this.#open();
     const peer = this.#peer(id);
+    if (pathKey(path) !== pathKey(peer.path)) this.onPath?.(peer.key, path);
     peer.path = path;
     peer.duplicate = duplicate;
     if (path !== null) peer.tunnel.pathSet();
@@ -321,7 +326,9 @@ export class SimDevice implements DevicePort {
     }
     peer.rxPackets++;
     const length = inner.payload.byteOffset - padded.byteOffset + inner.payload.length;
-    this.#emit({ type: 'packet', bytes: padded.slice(0, length) });
+    const bytes = padded.slice(0, length);
+    this.onPacket?.(bytes);
+    this.#emit({ type: 'packet', bytes });
   }
 
   #emit(event: DeviceEvent): void {
@@ -371,4 +378,8 @@ export class SimDevice implements DevicePort {
   #open(): void {
     if (this.#closed) throw new Error('closed');
   }
+}
+
+function pathKey(path: Path | null): string {
+  return path?.kind === 'udp' ? `${path.socket} ${path.to.ip} ${path.to.port}` : String(path?.kind);
 }

@@ -138,6 +138,7 @@ export class SimRendezvous implements RendezvousPort {
   readonly #thread: MainThread;
   readonly #host: Host;
   readonly #servers: readonly SimServer[];
+  readonly #connections: SimConnection[] = [];
 
   constructor(timeline: Timeline, thread: MainThread, host: Host, servers: readonly SimServer[]) {
     this.#timeline = timeline;
@@ -147,7 +148,14 @@ export class SimRendezvous implements RendezvousPort {
   }
 
   connect(url: string, handlers: RendezvousHandlers): RendezvousConnection {
-    return new SimConnection(this.#timeline, this.#thread, this.#host, this.#server(url), handlers);
+    const connection = new SimConnection(this.#timeline, this.#thread, this.#host, this.#server(url), handlers);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** The process ended: its kernel closes what it left open. */
+  closeAll(): void {
+    for (const connection of this.#connections) connection.close();
   }
 
   #server(url: string): SimServer | null {

@@ -1,0 +1,33 @@
+/** Every inner packet of a run, so that none arrives twice or at somebody else. */
+export interface Delivery {
+  from: string;
+  to: string;
+  sentAt: number;
+  arrivedAt: number | null;
+}
+
+export class Deliveries {
+  readonly all: Delivery[] = [];
+  readonly violations: string[] = [];
+
+  /** The payload of a new packet: its number. */
+  sent(from: string, to: string, at: number): Uint8Array {
+    const payload = new Uint8Array(32);
+    new DataView(payload.buffer).setUint32(0, this.all.length);
+    this.all.push({ from, to, sentAt: at, arrivedAt: null });
+    return payload;
+  }
+
+  arrived(member: string, payload: Uint8Array, at: number): void {
+    const number = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+    const delivery = this.all[number];
+    if (delivery === undefined) this.violations.push(`${member} got a packet that nobody sent`);
+    else if (delivery.to !== member) this.violations.push(`${member} got packet ${number} for ${delivery.to}`);
+    else if (delivery.arrivedAt !== null) this.violations.push(`${member} got packet ${number} twice`);
+    else delivery.arrivedAt = at;
+  }
+
+  between(from: string, to: string): Delivery[] {
+    return this.all.filter((delivery) => delivery.from === from && delivery.to === to);
+  }
+}

@@ -1,0 +1,167 @@
+/** One member of the world: a host, and the real engine on the simulator's ports. */
+import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
+import type { Engine } from '../../engine/contract.ts';
+import { createEngine, type EngineOptions } from '../../engine/engine.ts';
+import type { Path } from '../../engine/ports.ts';
+import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
+import type { Random } from './core/random.ts';
+import { MainThread } from './core/thread.ts';
+import type { Timeline } from './core/timeline.ts';
+import type { Deliveries } from './deliveries.ts';
+import { SimDevice } from './device.ts';
+import { innerPacket, parseInner } from './device/address.ts';
+import type { Host } from './net/host.ts';
+import { simClock, simCrypto, simInterfaces, simRandom, SimRendezvous, SimStore, SimTun } from './ports.ts';
+import type { SimServer } from './server.ts';
+
+/** Kinds of path that need no server. */
+const DIRECT = new Set(['lan', 'ipv6', 'direct']);
+
+export interface MemberContext {
+  timeline: Timeline;
+  random: Random;
+  servers: readonly SimServer[];
+  deliveries: Deliveries;
+  compute: (request: CryptoRequest) => CryptoResult | Promise<CryptoResult>;
+  /** Room name, password and the rest of what `up` is asked. */
+  options: Partial<EngineOptions>;
+}
+
+export class Member {
+  readonly nick: string;
+  readonly host: Host;
+  readonly store = new SimStore();
+  readonly tun = new SimTun();
+  readonly log: string[] = [];
+  /** Times of all pings that left, in every run of this member. */
+  readonly probes: number[] = [];
+  /** Changes of the path to a peer (by key in hex). */
+  readonly pathChanges: { at: number; peer: string; path: Path | null }[] = [];
+  engine: Engine | null = null;
+  device: SimDevice | null = null;
+  thread: MainThread;
+  startedAt = 0;
+  ended: { code: string | null; message: string } | null = null;
+  readonly #context: MemberContext;
+  readonly #random: Random;
+  readonly #machineKey: Uint8Array;
+  #rendezvous: SimRendezvous | null = null;
+  #runs = 0;
+
+  constructor(nick: string, host: Host, context: MemberContext) {
+    this.nick = nick;
+    this.host = host;
+    this.#context = context;
+    this.#random = context.random.stream(`member ${nick}`);
+    this.#machineKey = this.#random.bytes(32);
+    this.thread = new MainThread(context.timeline);
+  }
+
+  /** Starts the engine; `change` overrides what the world asks of every member. */
+  start(change: Partial<EngineOptions> = {}): void {
+    const { timeline, servers, compute } = this.#context;
+    const thread = new MainThread(timeline);
+    const random = this.#random.stream(`run ${++this.#runs}`);
+    this.thread = thread;
+    this.startedAt = timeline.now();
+    this.ended = null;
+    this.#rendezvous = new SimRendezvous(timeline, thread, this.host, servers);
+    this.engine = createEngine(
+      {
+        clock: simClock(timeline, thread),
+        random: simRandom(random),
+        rendezvous: this.#rendezvous,
+        crypto: simCrypto(timeline, thread, compute),
+        interfaces: simInterfaces(this.host, thread),
+        store: this.store,
+        tun: this.tun,
+        createDevice: (privateKey) => this.#createDevice(privateKey, thread, random),
+        log: (level, message) => this.log.push(`${timeline.now().toFixed(1)} ${level} ${message}`),
+      },
+      this.#engineOptions(change),
+    );
+    void this.engine.done.then((end) => {
+      this.ended = end;
+    });
+    timeline.touch();
+  }
+
+  /** Leaves with a bye. */
+  stop(): void {
+    const { engine } = this;
+    this.engine = null;
+    if (engine !== null) this.#context.timeline.hold(engine.stop());
+  }
+
+  /** kill -9: nobody is told, but the kernel closes its sockets. */
+  kill(): void {
+    this.thread.stop();
+    this.#rendezvous?.closeAll();
+    void this.device?.close();
+    this.engine = null;
+  }
+
+  get running(): boolean {
+    return this.engine !== null && this.ended === null;
+  }
+
+  snapshot(): Snapshot {
+    if (this.engine === null) throw new Error(`${this.nick} is not running`);
+    return this.engine.snapshot();
+  }
+
+  /** The other as this one sees it, or null while unknown. */
+  peer(other: Member): PeerSnapshot | null {
+    const key = other.snapshot().self?.publicKey;
+    return this.snapshot().peers.find((peer) => peer.publicKey === key) ?? null;
+  }
+
+  connectedTo(other: Member): boolean {
+    return this.peer(other)?.state === 'connected';
+  }
+
+  directTo(other: Member): boolean {
+    return DIRECT.has(this.peer(other)?.path?.kind ?? '');
+  }
+
+  /** A game packet to the other's virtual address, as this one knows it. */
+  send(other: Member): void {
+    const { deliveries, timeline } = this.#context;
+    const from = this.snapshot().self?.ipv4;
+    const to = this.peer(other)?.ipv4;
+    const payload = deliveries.sent(this.nick, other.nick, timeline.now());
+    if (from && to) this.device?.writeTun(innerPacket(from, to, payload));
+  }
+
+  #createDevice(privateKey: Uint8Array, thread: MainThread, random: Random): SimDevice {
+    const { timeline, deliveries } = this.#context;
+    const device = new SimDevice({ timeline, random, host: this.host, thread, privateKey });
+    device.onProbe = () => this.probes.push(timeline.now());
+    device.onPath = (peer, path) => this.pathChanges.push({ at: timeline.now(), peer, path });
+    device.onPacket = (bytes) => {
+      const inner = parseInner(bytes);
+      if (inner !== null) deliveries.arrived(this.nick, inner.payload, timeline.now());
+    };
+    this.device = device;
+    return device;
+  }
+
+  #engineOptions(change: Partial<EngineOptions>): EngineOptions {
+    return {
+      room: 'friday night',
+      password: 'correct horse battery staple',
+      nick: this.nick,
+      machineKey: this.#machineKey,
+      servers: this.#context.servers.map((server) => `ws://${server.address}:8787`),
+      create: true,
+      ipv4: null,
+      stun: [],
+      staticCandidates: [],
+      settings: { portMapping: true, hardNat: true, relayOnly: false },
+      saveSettings: () => {},
+      scryptN: 16,
+      ...this.#context.options,
+      ...change,
+    };
+  }
+}
