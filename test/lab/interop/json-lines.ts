@@ -13,8 +13,8 @@ export class JsonLines<Command, Answer> {
     createInterface({ input: this.process.child.stdout! }).on('line', (line) =>
       this.#waiting.shift()?.resolve(JSON.parse(line) as Answer),
     );
-    void this.process.exited.then((code) => {
-      const error = new Error(`${argv.join(' ')} ended (${code}): ${this.process.output}`);
+    this.process.child.once('close', (code, signal) => {
+      const error = new Error(`${argv.join(' ')} ended (${code ?? signal}): ${this.process.output}`);
       for (const call of this.#waiting.splice(0)) call.reject(error);
     });
   }

@@ -1,0 +1,29 @@
+/** A process that opens TUN interfaces as told on standard input, one JSON line a command. */
+import { createInterface } from 'node:readline';
+
+import { openTun, type TunDevice, type TunOptions, WireguardError } from 'node-wireguard';
+
+export type Command =
+  | { do: 'open'; options: TunOptions }
+  | { do: 'configure'; addresses: string[]; routes: string[] }
+  | { do: 'close' };
+export type Answer = { name?: string; mtu?: number; error?: string; message?: string };
+
+let tun: TunDevice | null = null;
+
+async function carryOut(command: Command): Promise<Answer> {
+  if (command.do === 'open') {
+    tun = await openTun(command.options);
+    return { name: tun.name, mtu: tun.mtu };
+  }
+  if (command.do === 'configure') await tun?.configure(command);
+  else await tun?.close();
+  return {};
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const answer = await carryOut(JSON.parse(line) as Command).catch((error: unknown) =>
+    error instanceof WireguardError ? { error: error.code, message: error.message } : { error: String(error) },
+  );
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
