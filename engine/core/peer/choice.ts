@@ -9,9 +9,8 @@ export interface PathFacts {
   rttMs: number | null;
   /** Answered probes behind `rttMs`. */
   samples: number;
-  /** Over the last `judged` probes (at most 32), of which `lost` were overdue. */
-  lost: number;
-  judged: number;
+  /** A slow mean of one-way loss, 0 while nothing was lost. */
+  lossPct: number;
   /** It was in use and left for being clearly worse: it comes back at stricter thresholds. */
   avoided: boolean;
   /** Orders paths of equal worth alike on both sides. */
@@ -36,9 +35,6 @@ export const RETURN_LOSS_PCT = 1;
 export const RETURN_RTT_RATIO = 1.3;
 /** Differences below this are noise of scheduling, not of paths. */
 export const RTT_NOISE_MS = 10;
-/** One lost probe of 32 is 3.1 %: loss is an accusation only when it happened at least twice, over enough probes. */
-export const LOSS_MIN_LOST = 2;
-export const LOSS_MIN_JUDGED = 16;
 /** An RTT is compared only after this many answers. */
 export const RTT_MIN_SAMPLES = 4;
 /** Within one kind, the path in use is left only for one that is this much faster. */
@@ -67,9 +63,9 @@ export function choosePath(paths: readonly PathFacts[], current: string | null, 
 
 /** One path a kind, better kinds first. */
 function bestOfEachKind(alive: readonly PathFacts[], current: string | null, settling: boolean): PathFacts[] {
-  const kinds = [...new Set(alive.map((path) => path.kind))].sort((a, b) => RANKS[a] - RANKS[b]);
+  const kinds = [...new Set(alive.map((path) => path.kind))].toSorted((a, b) => RANKS[a] - RANKS[b]);
   return kinds.flatMap((kind) => {
-    const same = alive.filter((path) => path.kind === kind).sort((a, b) => compareText(a.tieBreak, b.tieBreak));
+    const same = alive.filter((path) => path.kind === kind).toSorted((a, b) => compareText(a.tieBreak, b.tieBreak));
     const inUse = settling ? undefined : same.find((path) => path.key === current);
     let best = inUse ?? same[0];
     for (const path of same) if (best !== undefined && notablyBetter(path, best)) best = path;
@@ -79,8 +75,8 @@ function bestOfEachKind(alive: readonly PathFacts[], current: string | null, set
 
 /** Within one kind. */
 function notablyBetter(path: PathFacts, than: PathFacts): boolean {
-  if (losesMore(than, path, WORSE_LOSS_PCT)) return true;
-  if (losesMore(path, than, WORSE_LOSS_PCT)) return false;
+  if (than.lossPct - path.lossPct > WORSE_LOSS_PCT) return true;
+  if (path.lossPct - than.lossPct > WORSE_LOSS_PCT) return false;
   if (path.rttMs === null || than.rttMs === null) return false;
   if (path.samples < RTT_MIN_SAMPLES || than.samples < RTT_MIN_SAMPLES) return false;
   return path.rttMs < than.rttMs * SAME_KIND_RTT_RATIO && path.rttMs < than.rttMs - SAME_KIND_RTT_GAIN_MS;
@@ -88,17 +84,11 @@ function notablyBetter(path: PathFacts, than: PathFacts): boolean {
 
 /** Whether `path`, of a better kind, should give way to `other`. */
 export function clearlyWorse(path: PathFacts, other: PathFacts): boolean {
-  if (losesMore(path, other, path.avoided ? RETURN_LOSS_PCT : WORSE_LOSS_PCT)) return true;
+  if (path.lossPct - other.lossPct > (path.avoided ? RETURN_LOSS_PCT : WORSE_LOSS_PCT)) return true;
   if (path.rttMs === null || other.rttMs === null) return false;
   if (path.samples < RTT_MIN_SAMPLES || other.samples < RTT_MIN_SAMPLES) return false;
   const ratio = path.avoided ? RETURN_RTT_RATIO : WORSE_RTT_RATIO;
   return path.rttMs > other.rttMs * ratio && path.rttMs > other.rttMs + RTT_NOISE_MS;
-}
-
-function losesMore(path: PathFacts, other: PathFacts, points: number): boolean {
-  if (path.judged < LOSS_MIN_JUDGED || path.lost < LOSS_MIN_LOST) return false;
-  const otherLoss = other.judged === 0 ? 0 : (100 * other.lost) / other.judged;
-  return (100 * path.lost) / path.judged - otherLoss > points;
 }
 
 function compareText(a: string, b: string): number {

@@ -5,6 +5,7 @@ import {
   ACTIVE_PROBE_MS,
   KEEPALIVE_MS,
   KEPT_STANDBYS,
+  PASSED_OVER_PROBE_MS,
   RELAY_ACTIVE_PROBE_MS,
   RELAY_ALERT_MS,
   RELAY_IDLE_PROBE_MS,
@@ -20,6 +21,8 @@ export interface Pace {
   alertSince: number | null;
   /** Key of the path in use. */
   chosen: string | null;
+  /** That is a relay. */
+  relayed: boolean;
   /** Direct paths that live, best standby first. */
   standbys: readonly string[];
 }
@@ -35,6 +38,7 @@ function directPaceMs(record: PathRecord, pace: Pace, now: number): number {
   if (doubted || !record.eligible(now)) return ACTIVE_PROBE_MS;
   if (record.probes < WARM_UP_PROBES) return WARM_UP_PROBE_MS;
   if (record.key === pace.chosen) return pace.active ? ACTIVE_PROBE_MS : KEEPALIVE_MS;
+  if (pace.relayed) return PASSED_OVER_PROBE_MS;
   return pace.standbys.indexOf(record.key) < KEPT_STANDBYS ? KEEPALIVE_MS : SPARE_PATH_MS;
 }
 

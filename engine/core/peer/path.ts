@@ -6,6 +6,8 @@ import {
   DEATHS_FORGIVEN_AFTER_MS,
   DUPLICATE_AFTER_OVERDUE,
   FIRST_DEADLINE_MS,
+  LOSS_AFTER_DEATH,
+  LOSS_MEAN_PROBES,
   LOSS_WINDOW,
   MIN_DEADLINE_MS,
   MIN_VARIANCE_TERM_MS,
@@ -43,6 +45,7 @@ export class PathRecord {
   mustProve = false;
   /** Left for being clearly worse than another; see choice.ts. */
   avoided = false;
+  #meanLoss = 0;
   #deaths = 0;
   #eligibleAt = Number.NEGATIVE_INFINITY;
   readonly #probes: Probe[] = [];
@@ -64,17 +67,16 @@ export class PathRecord {
     return this.mustProve || this.overdue >= DUPLICATE_AFTER_OVERDUE;
   }
 
-  /** Probes that were judged, at most 32. */
-  get judged(): number {
-    return this.#probes.filter((probe) => probe.state !== 'pending').length;
-  }
-
-  get lost(): number {
-    return this.#probes.filter((probe) => probe.state === 'overdue').length;
-  }
-
+  /** Over the last 32 probes that were judged, for people. */
   get lossPct(): number | null {
-    return this.judged === 0 ? null : (100 * this.lost) / this.judged;
+    const judged = this.#probes.filter((probe) => probe.state !== 'pending');
+    if (judged.length === 0) return null;
+    return (100 * judged.filter((probe) => probe.state === 'overdue').length) / judged.length;
+  }
+
+  /** The slow mean, for decisions, one way: a probe goes there and back, a game's packet only there. */
+  get meanLossPct(): number {
+    return 100 * (1 - Math.sqrt(1 - this.#meanLoss));
   }
 
   /** Whether it may take over from a path that works: not within the hold that follows a death in use. */
@@ -96,7 +98,14 @@ export class PathRecord {
   /** An answer to a ping of ours, sent at `sentAt`. */
   answered(seq: number, sentAt: number, rttMs: number, at: number): void {
     const probe = this.#probes.find((candidate) => candidate.seq === seq);
-    if (probe !== undefined) probe.state = 'answered';
+    if (probe !== undefined) {
+      // A late answer takes back the verdict.
+      this.#meanLoss = Math.max(
+        0,
+        this.#meanLoss - (probe.state === 'overdue' ? 1 : this.#meanLoss) / LOSS_MEAN_PROBES,
+      );
+      probe.state = 'answered';
+    }
     this.samples += 1;
     this.#measure(rttMs);
     this.lastProofAt = Math.max(at, this.lastProofAt ?? at);
@@ -122,6 +131,7 @@ export class PathRecord {
     for (const probe of this.#probes) {
       if (probe.state !== 'pending' || probe.deadline > now) continue;
       probe.state = 'overdue';
+      this.#meanLoss += (1 - this.#meanLoss) / LOSS_MEAN_PROBES;
       // An older probe than the last proof may be lost without the path being silent.
       if (this.lastProofAt !== null && probe.sentAt < this.lastProofAt) continue;
       this.overdue += 1;
@@ -163,8 +173,9 @@ export class PathRecord {
 
   died(inUse: boolean): void {
     this.alive = false;
-    this.avoided = false;
-    if (inUse) this.#deaths += 1;
+    if (!inUse) return;
+    this.#deaths += 1;
+    this.#meanLoss = Math.min(this.#meanLoss, LOSS_AFTER_DEATH);
   }
 
   /** A pong came on a dead path. */

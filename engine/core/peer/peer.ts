@@ -187,7 +187,7 @@ class Peer implements PeerCore {
   /** The lower key's end first: both sides spell the same text for one path. */
   #tieBreak(observed: Endpoint, remote: Endpoint): string {
     const ends = [canonical(observed), remote].map((end) => `${end.ip} ${end.port}`);
-    return (this.#options.lower ? ends : ends.reverse()).join(' ');
+    return (this.#options.lower ? ends : ends.toReversed()).join(' ');
   }
 
   #rekeyed(now: number): void {
@@ -299,9 +299,16 @@ class Peer implements PeerCore {
   #pace(now: number): Pace {
     const standbys = [...this.#paths.records.values()]
       .filter((record) => record.alive && isDirect(record.kind) && record.key !== this.#paths.chosen)
-      .sort((a, b) => (a.srttMs ?? 0) - (b.srttMs ?? 0))
+      .toSorted((a, b) => (a.srttMs ?? 0) - (b.srttMs ?? 0))
       .map((record) => record.key);
-    return { active: now < this.#activeUntil, alertSince: this.#alertSince, chosen: this.#paths.chosen, standbys };
+    const { chosen } = this.#paths;
+    return {
+      active: now < this.#activeUntil,
+      alertSince: this.#alertSince,
+      chosen,
+      relayed: chosen === RELAY,
+      standbys,
+    };
   }
 
   #forget(now: number): void {

@@ -39,18 +39,9 @@ export function selectDuplicate(state: PathState, now: number): string | null {
 }
 
 function factsOf(record: PathRecord, chosen: string | null, now: number): PathFacts {
-  const { key, kind, samples, lost, judged, avoided, tieBreak } = record;
-  return {
-    key,
-    kind,
-    alive: isSound(record, chosen, now),
-    rttMs: record.srttMs,
-    samples,
-    lost,
-    judged,
-    avoided,
-    tieBreak,
-  };
+  const { key, kind, samples, avoided, tieBreak } = record;
+  const alive = isSound(record, chosen, now);
+  return { key, kind, alive, rttMs: record.srttMs, samples, lossPct: record.meanLossPct, avoided, tieBreak };
 }
 
 /**

@@ -57,8 +57,17 @@ export const DEAD_AFTER_MS = 1_000;
 export const STALL_MS = 100;
 /** After a stall every probe in flight gets at least this long, for answers that still wait in the process. */
 export const STALL_GRACE_MS = 150;
-/** Loss is counted over this many probes. */
+/** Loss is shown over this many probes. */
 export const LOSS_WINDOW = 32;
+/**
+ * Loss is judged by an exponential mean over this many: of 32, a single one is 3.1 % already, and a hiccup of 600 ms
+ * takes three. A path that truly loses 1 % each way stays three deviations below the 3 % at which it would be left.
+ */
+export const LOSS_MEAN_PROBES = 96;
+/** A direct path that lives but was passed over for a relay is asked this often, to see it recover. */
+export const PASSED_OVER_PROBE_MS = 500;
+/** What a death in use leaves of the mean: the death itself must not keep the path out when it lives again. */
+export const LOSS_AFTER_DEATH = 0.04;
 
 /** A path that died in use must prove itself this long before it is used again, doubled for each death in a row. */
 export const RETURN_HOLD_MS = 500;

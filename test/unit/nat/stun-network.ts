@@ -32,8 +32,7 @@ export class StunNetwork {
   hairpins = false;
   /** Decides for each datagram from the client whether it is lost. */
   loses: (index: number) => boolean = () => false;
-  #jobs: { at: number; order: number; run: () => void }[] = [];
-  #order = 0;
+  #jobs: { at: number; run: () => void }[] = [];
   #nextSocket = 7;
   #random = 1;
 
@@ -73,7 +72,6 @@ export class StunNetwork {
   run(ms: number): void {
     const end = this.now + ms;
     for (;;) {
-      this.#jobs.sort((x, y) => x.at - y.at || x.order - y.order);
       const job = this.#jobs[0];
       if (job === undefined || job.at > end) break;
       this.#jobs.shift();
@@ -149,8 +147,8 @@ export class StunNetwork {
   }
 
   #later(ms: number, run: () => void): void {
-    this.#order += 1;
-    this.#jobs.push({ at: this.now + ms, order: this.#order, run });
+    const at = this.now + ms;
+    this.#jobs.splice(this.#jobs.findLastIndex((job) => job.at <= at) + 1, 0, { at, run });
   }
 }
 

@@ -92,7 +92,6 @@ export interface Host extends HostOptions {
 
 interface Job {
   at: number;
-  order: number;
   run: () => void;
 }
 
@@ -115,7 +114,6 @@ export class Network {
   readonly signals: { at: number; from: string; message: unknown }[] = [];
   readonly #losesSignal: () => boolean;
   readonly #jobs: Job[] = [];
-  #order = 0;
 
   constructor(a: HostOptions, b: HostOptions, options: NetworkOptions = {}) {
     this.oneWayMs = options.oneWayMs ?? 20;
@@ -220,7 +218,6 @@ export class Network {
   run(ms: number): void {
     const end = this.now + ms;
     for (;;) {
-      this.#jobs.sort((x, y) => x.at - y.at || x.order - y.order);
       const job = this.#jobs[0];
       if (job === undefined || job.at > end) break;
       this.#jobs.shift();
@@ -279,8 +276,8 @@ export class Network {
   }
 
   #later(ms: number, run: () => void): void {
-    this.#order += 1;
-    this.#jobs.push({ at: this.now + ms, order: this.#order, run });
+    const at = this.now + ms;
+    this.#jobs.splice(this.#jobs.findLastIndex((job) => job.at <= at) + 1, 0, { at, run });
   }
 
   #ping(host: Host, seq: number, via: Via): void {
@@ -360,5 +357,14 @@ export function home(index: 1 | 2, mapping: Mapping, filter: Filter): HostOption
     v4: { ip: `192.168.${index}.10`, port: 51_820 },
     nat: new Nat(`203.0.113.${index}`, mapping, filter),
     report: { mapping, filtering: filter },
+  };
+}
+
+/** True with this probability, the same sequence for the same seed. */
+export function chance(probability: number, seed: number): () => boolean {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647 < probability;
   };
 }
