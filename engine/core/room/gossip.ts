@@ -4,7 +4,7 @@
  */
 import type { AddressClaim, PeerMessage } from '../../../protocol/peer.ts';
 import { compareBytes, fromBase64, keyFromBase64, toBase64 } from '../crypto/bytes.ts';
-import { clearIndex, formatIpv4, ipv6Of, isClear, parseIpv4, PREFIX_LENGTH, prefixOf } from './addresses.ts';
+import { ASKED, clearIndex, formatIpv4, ipv6Of, isClear, parseIpv4, PREFIX_LENGTH, prefixOf } from './addresses.ts';
 import { Claims } from './claims.ts';
 import type { PeerKey, RoomMemory, RoomOptions } from './contract.ts';
 import { cleanNick, Nicks } from './nicks.ts';
@@ -112,7 +112,6 @@ export class Gossip {
   met(peer: Peer): void {
     const claim = this.claims.of(peer.key);
     if (claim !== null) this.#accepted.set(peer.key, claim);
-    this.roomTag ??= this.#shared.random(32);
     this.#showPeer(peer.key);
     this.#tell(peer);
   }
@@ -123,17 +122,25 @@ export class Gossip {
     this.#dirty.delete(key);
   }
 
+  /** The profile out of message 3, which leaves out the room tag and the others' claims. */
+  greeted(peer: Peer, profile: Profile): void {
+    this.#meetNick(peer.key, profile.nick);
+    this.#mergePrefix(profile.prefix);
+    if (profile.claim?.key === peer.key) this.#judge(peer, profile.claim);
+    this.#settle();
+  }
+
   profile(peer: Peer, profile: Profile): void {
     this.#meetNick(peer.key, profile.nick);
     this.#mergePrefix(profile.prefix);
-    this.#mergeTag(profile.roomTag);
+    this.#mergeTag(peer.key, profile.roomTag);
     if (this.claims.learn(profile.claims, this.#peers.isProven)) this.#shared.changed();
     if (profile.claim?.key === peer.key) this.#judge(peer, profile.claim);
     this.#settle();
   }
 
   answer(peer: Peer, answer: Answer): void {
-    const asked = this.claims.own.host === (this.#asked ?? -1) % 2 ** (32 - PREFIX_LENGTH);
+    const asked = this.claims.own.attempt === ASKED;
     if (answer.accepted) {
       if (this.claims.accepted(answer.host)) this.#shared.changed();
     } else if (answer.by !== null && this.claims.refused(answer.host, answer.by)) {
@@ -210,8 +217,10 @@ export class Gossip {
     this.#settled = true;
   }
 
-  #mergeTag(text: string | null): void {
-    const theirs = text === null ? null : fromBase64(text);
+  /** The lower of two wins. Where nobody has one, as when nobody came first, the lower key makes it. */
+  #mergeTag(key: PeerKey, text: string | null): void {
+    const made = text === null && this.roomTag === null && this.#shared.publicKey < key;
+    const theirs = made ? this.#shared.random(32) : fromBase64(text ?? '');
     if (theirs?.length !== 32) return;
     if (this.roomTag !== null && compareBytes(theirs, this.roomTag) >= 0) return;
     this.roomTag = theirs;
@@ -263,7 +272,7 @@ export class Gossip {
   /** An address that was asked for counts only inside the room's prefix. */
   #placeAsked(): void {
     const { own } = this.claims;
-    if (this.#asked === null || own.host !== this.#asked % 2 ** (32 - PREFIX_LENGTH)) return;
+    if (this.#asked === null || own.attempt !== ASKED) return;
     if (this.#asked === prefixOf(this.#shared.topic, this.prefix.index) + own.host) return;
     if (this.claims.forgetAsked()) {
       this.#shared.notice('address-conflict');

@@ -15,8 +15,11 @@ const ONE_SERVER_FIRST_MS = 2_000;
 /** Pause after a lost run: above the server's window of 4 frames in 10 s, counted from the start of the run. */
 const RETRY_FIRST_MS = 4_000;
 const RETRY_CAP_MS = 60_000;
+/** Another password does not become the right one: a slow retry is for servers that spoiled a frame. */
+const WRONG_FIRST_MS = 60_000;
+const WRONG_CAP_MS = 10 * 60_000;
 
-type Outcome = Extract<Step, { type: 'verified' | 'proven' }>;
+export type Outcome = Extract<Step, { type: 'verified' | 'proven' }>;
 
 export interface HandshakeHooks {
   /** Null until the password is ready. */
@@ -76,7 +79,8 @@ export class Handshakes {
     const context = this.#hooks.context();
     for (const member of this.#members()) this.#expire(member);
     if (context === null) return;
-    for (const member of this.#shared.shuffle([...this.#members()])) {
+    const waiting = [...this.#members()].filter((member) => member.pending !== null || this.#mayBegin(member));
+    for (const member of this.#shared.shuffle(waiting)) {
       if (member.pending !== null) this.#answer(context, member, member.pending.start);
       else if (this.#mayBegin(member)) this.#begin(context, member);
     }
@@ -113,6 +117,7 @@ export class Handshakes {
   /** The same member on two servers should prove itself once: the second is then recognised by a hint. */
   #waitsForOtherServer(member: Member): boolean {
     const { now } = this.#shared;
+    if (member.server === 0) return false;
     for (const other of this.#members()) {
       const undecided = other.server < member.server && other.peer === null && !other.refused && other.attempts === 0;
       if (undecided && now - other.since < ONE_SERVER_FIRST_MS) return true;
@@ -194,8 +199,9 @@ export class Handshakes {
     if (run.ticket !== null && harmless) this.#limits.refund(run.ticket);
     member.run = null;
     member.attempts += 1;
-    const pause =
-      Math.min(RETRY_CAP_MS, RETRY_FIRST_MS * 2 ** (member.attempts - 1)) * (0.75 + this.#shared.chance() / 2);
+    const [first, cap] = guess ? [WRONG_FIRST_MS, WRONG_CAP_MS] : [RETRY_FIRST_MS, RETRY_CAP_MS];
+    const backoff = Math.min(cap, first * 2 ** Math.min(member.attempts - 1, 10));
+    const pause = backoff * (0.75 + this.#shared.chance() / 2);
     const window = Math.max(0, run.startedAt + ROOM_LIMITS.proofTimeoutMs - this.#shared.now);
     member.nextAt = this.#shared.now + window + pause;
     this.#hooks.failed(member, run, guess);

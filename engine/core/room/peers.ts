@@ -8,7 +8,7 @@ import type { PeerKey, RoomAction, ServerIndex } from './contract.ts';
 import type { Verified } from './handshake.ts';
 import type { Member } from './member.ts';
 import type { KnownRoot } from './reconnect.ts';
-import type { Generation, Session } from './session.ts';
+import type { Generation, Role, Session } from './session.ts';
 import type { Shared } from './shared.ts';
 import { encodeMessage, openSignal, openTunnel, Parts, sealSignal, sealTunnel } from './signals.ts';
 
@@ -23,6 +23,8 @@ interface HeldSession {
   parts: Parts;
   /** Kept until the other side has used the new session: it may not have it yet. */
   parentRoot: Uint8Array | null;
+  /** The other side has used it, or cannot but have it. */
+  confirmed: boolean;
 }
 
 export interface Peer {
@@ -78,7 +80,7 @@ export class Peers {
   }
 
   /** A proof verified. `keep`: the generation that both sides still have stays. */
-  prove(member: Member, verified: Verified, keep: boolean, initiator: boolean): Peer {
+  prove(member: Member, verified: Verified, keep: boolean, role: Role): void {
     const peer = this.#peer(verified);
     const generation = verified.generation;
     if (generation !== null && !(keep && peer.generation !== null) && peer.generation?.id !== generation.id) {
@@ -86,11 +88,10 @@ export class Peers {
       for (const server of peer.links.keys()) this.#unlink(peer, server);
       peer.roots = [];
       peer.sessions = [];
-      this.#install(peer, generation, !initiator);
+      this.#install(peer, generation, role === 'responder');
     }
-    this.#hold(peer, member, verified);
+    this.#hold(peer, member, verified, role);
     peer.aliveAt = this.#shared.now;
-    return peer;
   }
 
   /** After the proof's message has left: the peer counts from here on. True the first time. */
@@ -153,7 +154,7 @@ export class Peers {
       this.#shared.emit({ type: 'server-frame', server: link.member.server, member: link.member.id, payload });
       return true;
     }
-    const [newest] = peer.sessions;
+    const newest = peer.sessions.find((held) => held.confirmed) ?? peer.sessions[0];
     if (newest === undefined) return false;
     for (const payload of sealTunnel(newest.session, this.#shared.topic, plaintext)) {
       this.#shared.emit({ type: 'tunnel-frame', peer: peer.key, payload });
@@ -210,8 +211,10 @@ export class Peers {
     this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate });
   }
 
-  #hold(peer: Peer, member: Member, verified: Verified): void {
-    const held = { session: verified.session, parts: new Parts(), parentRoot: verified.parentRoot };
+  #hold(peer: Peer, member: Member, verified: Verified, role: Role): void {
+    const held = { session: verified.session, parts: new Parts(), parentRoot: verified.parentRoot, confirmed: false };
+    // The last message of each kind of handshake was the other side's in these two.
+    const last = role === 'initiator' ? verified.parentRoot === null : verified.parentRoot !== null;
     peer.sessions = [held, ...peer.sessions].slice(0, MAX_SESSIONS);
     peer.roots = [verified.root, ...peer.roots].slice(0, MAX_ROOTS);
     // The newest proven session of a key replaces the one before it on the same server.
@@ -222,10 +225,12 @@ export class Peers {
     }
     peer.links.set(member.server, { member, held });
     member.peer = peer.key;
+    if (last) this.#confirmed(peer, held);
   }
 
-  /** The other side has the new root: the one before it is forgotten (forward secrecy). */
+  /** The other side has the session, and its root: the one before it is forgotten (forward secrecy). */
   #confirmed(peer: Peer, held: HeldSession): void {
+    held.confirmed = true;
     const { parentRoot } = held;
     if (parentRoot === null) return;
     held.parentRoot = null;

@@ -7,19 +7,18 @@
  * 3. `peers` holds the proven ones, by key, over all servers and the tunnel.
  * 4. `gossip` carries names, host numbers, the prefix and the room tag between them.
  */
-import { WarrenError } from '../../../protocol/errors.ts';
-import { ROOM_LIMITS } from '../../../protocol/limits.ts';
-import { bytesToHex, keyFromBase64, toBase64, utf8ToBytes } from '../crypto/bytes.ts';
+import { bytesToHex, keyFromBase64, toBase64 } from '../crypto/bytes.ts';
 import { memberKeys, SCRYPT, topicOf } from '../crypto/derive.ts';
-import { normaliseName, opaqueString } from '../crypto/names.ts';
-import { parseIpv4, PREFIX_LENGTH } from './addresses.ts';
+import { normaliseName } from '../crypto/names.ts';
+import { PREFIX_LENGTH } from './addresses.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory, RoomOptions, RoomView } from './contract.ts';
 import { Gossip } from './gossip.ts';
 import type { HandshakeContext } from './handshake.ts';
-import { Handshakes } from './handshakes.ts';
+import { Handshakes, type Outcome } from './handshakes.ts';
 import type { Member, Run } from './member.ts';
-import { cleanNick } from './nicks.ts';
+import { checkOptions } from './options.ts';
 import { type Peer, Peers } from './peers.ts';
+import type { Role } from './session.ts';
 import { Servers } from './servers.ts';
 import { Shared } from './shared.ts';
 import { decodeMessage } from './signals.ts';
@@ -28,6 +27,8 @@ import { KIND_SIGNAL } from './wire.ts';
 /** From start to the first welcome, and from there to the first proof. */
 const FIRST_WELCOME_MS = 10_000;
 const FIRST_PROOF_MS = 10_000;
+/** A room is not begun while another server may still show who is there. */
+const OTHER_SERVERS_MS = 2_000;
 const MAX_SHARES = 1_024;
 const MAX_BLOCKED = 1_000;
 
@@ -69,21 +70,14 @@ class Room implements RoomCore {
     this.#peers = new Peers(this.#shared);
     this.#gossip = new Gossip(this.#shared, this.#peers, options);
     this.#servers = new Servers(this.#shared, options.servers, {
-      arrived: () => {},
       departed: (member) => this.#departed(member),
-      joined: () => this.#joined(),
+      joined: () => {
+        this.#firstWelcomeAt ??= this.#shared.now;
+      },
     });
     this.#handshakes = new Handshakes(this.#shared, () => this.#servers.members(), {
       context: () => this.#context,
-      outcome: (member, run, step) => {
-        if (step.type === 'verified') this.#peers.expect(step.verified);
-        else this.#peers.prove(member, step.verified, step.keep, run.handshake.role === 'initiator');
-        this.#shared.emit({
-          type: 'server-send',
-          server: member.server,
-          message: { t: 'allow', member: member.id },
-        });
-      },
+      outcome: (member, run, step) => this.#outcome(member, run.handshake.role, step),
       settled: (_member, step) => this.#settled(step.verified.key, step.greeting),
       failed: (member, run, guess) => this.#failed(member, run, guess),
     });
@@ -93,6 +87,7 @@ class Room implements RoomCore {
     this.#shared.now = now;
     this.#dispatch(event);
     if (this.#state !== 'off') {
+      this.#foundIfAlone();
       this.#gossip.flush();
       this.#updateState();
       this.#wake();
@@ -177,7 +172,6 @@ class Room implements RoomCore {
   #ready(prs: Uint8Array | null): void {
     if (prs === null) return this.#fatal('invalid');
     this.#prs = prs;
-    this.#shared.changed();
     this.#context = this.#handshakeContext(prs);
     this.#handshakes.pump();
   }
@@ -218,10 +212,27 @@ class Room implements RoomCore {
     this.#stopped = true;
   }
 
-  #joined(): void {
-    this.#firstWelcomeAt ??= this.#shared.now;
-    const alone = this.#servers.joined.every((server) => server.members.size === 0);
-    if (alone && !this.#everProven) this.#gossip.found();
+  /** Nobody is here on any server, as far as can be known by now: the room begins with us. */
+  #foundIfAlone(): void {
+    const welcomeAt = this.#firstWelcomeAt;
+    if (welcomeAt === null || this.#everProven || this.#gossip.founded || this.#prs === null) return;
+    const { joined } = this.#servers;
+    if (joined.length === 0 || joined.some((server) => server.members.size > 0)) return;
+    if (this.#servers.undecided && this.#shared.now - welcomeAt < OTHER_SERVERS_MS) return;
+    this.#gossip.found();
+  }
+
+  /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
+  #outcome(member: Member, role: Role, step: Outcome): void {
+    if (step.type === 'verified') this.#peers.expect(step.verified);
+    else this.#peers.prove(member, step.verified, step.keep, role);
+    const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
+    if (!allowed) this.#sayTo(member, 'allow');
+  }
+
+  #sayTo(member: Member, t: 'allow' | 'deny'): void {
+    if (this.#servers.member(member.server, member.id) !== member) return;
+    this.#shared.emit({ type: 'server-send', server: member.server, message: { t, member: member.id } });
   }
 
   #departed(member: Member): void {
@@ -255,24 +266,29 @@ class Room implements RoomCore {
   #settled(key: PeerKey, greeting: Uint8Array | null): void {
     const peer = this.#peers.get(key);
     if (peer === undefined) return;
+    if (!this.#everProven) this.#shared.changed();
     this.#everProven = true;
     this.#peers.admit(peer);
     this.#gossip.met(peer);
     const profile = greeting === null ? null : decodeMessage(greeting);
-    if (profile?.t === 'profile') this.#gossip.profile(peer, profile);
+    if (profile?.t === 'profile') this.#gossip.greeted(peer, profile);
   }
 
   #failed(member: Member, run: Run, guess: boolean): void {
-    this.#dropUnproven(run);
+    this.#dropUnproven(member, run);
     if (!guess) return;
     if (this.#everProven || !member.welcomed) this.#shared.notice('failed-guess');
     else this.#mismatch = true;
   }
 
-  /** Installed before message 3, and message 4 never came. */
-  #dropUnproven(run: Run): void {
+  /** Installed and allowed before message 3, and message 4 never came. */
+  #dropUnproven(member: Member, run: Run): void {
     const key = run.handshake.verifiedKey;
-    if (key !== null && this.#peers.get(key)?.proven === false) this.#drop(key, 'unproven');
+    if (key === null) return;
+    if (member.peer === null) this.#sayTo(member, 'deny');
+    // On another server its message 4 may still be under way.
+    for (const other of this.#servers.members()) if (other.run?.handshake.verifiedKey === key) return;
+    if (this.#peers.get(key)?.proven === false) this.#drop(key, 'unproven');
   }
 
   #drop(key: PeerKey, reason: 'bye' | 'blocked' | 'gone' | 'unproven'): void {
@@ -325,7 +341,6 @@ class Room implements RoomCore {
   }
 
   #updateState(): void {
-    if (this.#state === 'off') return;
     const reachable = this.#servers.joined.length > 0;
     if (this.#state === 'joining') {
       if (reachable && this.#prs !== null && (this.#everProven || this.#gossip.founded)) this.#state = 'joined';
@@ -335,22 +350,31 @@ class Room implements RoomCore {
   }
 
   #wake(): void {
-    const start =
-      this.#firstWelcomeAt === null ? this.#startedAt + FIRST_WELCOME_MS : this.#firstWelcomeAt + FIRST_PROOF_MS;
-    const undecided = !this.#ended && !this.#everProven && !this.#gossip.founded;
     const at = Math.min(
       this.#servers.deadline(),
       this.#handshakes.deadline(),
       this.#peers.deadline(),
       this.#gossip.deadline(),
-      undecided ? Math.max(start, this.#shared.now + 1_000) : Number.POSITIVE_INFINITY,
+      this.#startDeadline(),
     );
     if (Number.isFinite(at)) this.#shared.emit({ type: 'wake', at });
   }
 
+  /** When the start has to be judged, until it is decided. */
+  #startDeadline(): number {
+    if (this.#ended || this.#everProven || this.#gossip.founded) return Number.POSITIVE_INFINITY;
+    const { now } = this.#shared;
+    const welcomeAt = this.#firstWelcomeAt;
+    if (welcomeAt === null) return Math.max(now + 1_000, this.#startedAt + FIRST_WELCOME_MS);
+    if (now < welcomeAt + OTHER_SERVERS_MS) return welcomeAt + OTHER_SERVERS_MS;
+    return Math.max(now + 1_000, welcomeAt + FIRST_PROOF_MS);
+  }
+
   #memory(): RoomMemory {
+    // A password that nobody shares is not worth keeping: it may be a slip.
+    const right = this.#prs !== null && (this.#everProven || this.#gossip.founded);
     return {
-      prs: this.#prs === null ? (this.#options.memory?.prs ?? null) : toBase64(this.#prs),
+      prs: right && this.#prs !== null ? toBase64(this.#prs) : (this.#options.memory?.prs ?? null),
       roomTag: this.#gossip.roomTag === null ? null : toBase64(this.#gossip.roomTag),
       prefix: this.#gossip.prefix,
       claims: this.#gossip.claims.all(),
@@ -358,42 +382,4 @@ class Room implements RoomCore {
       blocked: [...this.#blocked],
     };
   }
-}
-
-/** The prepared password, or null where the remembered one is to be used. */
-function checkOptions(options: RoomOptions, name: string): Uint8Array | null {
-  const nameBytes = utf8ToBytes(name).length;
-  if (nameBytes === 0 || nameBytes > ROOM_LIMITS.nameBytes) {
-    throw new WarrenError('invalid', `a room name has 1 to ${ROOM_LIMITS.nameBytes} bytes`);
-  }
-  if (cleanNick(options.nick) === '') throw new WarrenError('invalid', 'a nickname needs a visible letter');
-  if (options.machineKey.length !== 32) throw new WarrenError('invalid', 'a machine key has 32 bytes');
-  if (options.servers.length === 0 || options.servers.length > ROOM_LIMITS.servers) {
-    throw new WarrenError('invalid', `a room has 1 to ${ROOM_LIMITS.servers} servers`);
-  }
-  if (options.ipv4 !== null && !isHostAddress(options.ipv4)) {
-    throw new WarrenError('invalid', `${options.ipv4} is no address that a room can give (10.64.0.0/10)`);
-  }
-  if (options.password === null) {
-    if (keyFromBase64(options.memory?.prs ?? '') === null) {
-      throw new WarrenError('invalid', 'this room is not saved: a password is needed');
-    }
-    return null;
-  }
-  const password = opaqueString(options.password);
-  if (password === null)
-    throw new WarrenError('invalid', 'the password is empty or has characters that cannot be typed');
-  const bytes = utf8ToBytes(password);
-  if (bytes.length > ROOM_LIMITS.passwordBytes) {
-    throw new WarrenError('invalid', `a password has at most ${ROOM_LIMITS.passwordBytes} bytes`);
-  }
-  return bytes;
-}
-
-/** Inside 10.64.0.0/10, and neither the first nor the last two of a /20. */
-function isHostAddress(text: string): boolean {
-  const address = parseIpv4(text);
-  if (address === null || Math.floor(address / 2 ** 22) !== 0x0a_40_00_00 / 2 ** 22) return false;
-  const host = address % 2 ** (32 - PREFIX_LENGTH);
-  return host >= 1 && host <= 4_094;
 }

@@ -2,7 +2,8 @@
  * The room's connections to its servers (at most 4): hello under a fresh session id each time, the list of who is there,
  * and coming back with back-off after an end. It knows members by session only; whose session it is comes out later.
  */
-import { PROTOCOL_VERSION } from '../../../protocol/limits.ts';
+import { PROTOCOL_VERSION, SERVER_LIMITS } from '../../../protocol/limits.ts';
+import type { ServerErrorCode } from '../../../protocol/errors.ts';
 import type { ServerMember, ServerMessage, Welcome } from '../../../protocol/server.ts';
 import { bytesToHex, hexToBytes } from '../crypto/bytes.ts';
 import type { ServerIndex } from './contract.ts';
@@ -17,6 +18,10 @@ const RETRY_AFTER_CAP_MS = 5 * 60_000;
 const STEADY_MS = 10_000;
 /** Connect, hello and welcome together; above the server's own 5 s for hello. */
 const WELCOME_TIMEOUT_MS = 10_000;
+
+/** Nothing that the next attempt would change: it waits for the longest pause at once. */
+const HOPELESS: ReadonlySet<ServerErrorCode> = new Set(['bad-message', 'version', 'origin', 'too-large']);
+const HOPELESS_ATTEMPTS = 7;
 
 export interface ServerSession {
   index: ServerIndex;
@@ -35,12 +40,10 @@ export interface ServerSession {
   everJoined: boolean;
   reported: boolean;
   /** The server's last error. */
-  error: string | null;
+  error: ServerErrorCode | null;
 }
 
 export interface ServerHooks {
-  /** `first`: these were here before us. */
-  arrived: (member: Member) => void;
   departed: (member: Member) => void;
   joined: (server: ServerSession) => void;
 }
@@ -90,8 +93,9 @@ export class Servers {
     return this.all.filter((server) => server.phase === 'joined');
   }
 
-  get everJoined(): boolean {
-    return this.all.some((server) => server.everJoined);
+  /** Some server has neither let us in nor failed yet. */
+  get undecided(): boolean {
+    return this.all.some((server) => !server.everJoined && server.attempts === 0);
   }
 
   *members(): Iterable<Member> {
@@ -133,7 +137,9 @@ export class Servers {
       case 'left':
         return this.#remove(server, message.member);
       case 'error':
+        if (message.code === 'rate-limited') return;
         server.error = message.code;
+        if (HOPELESS.has(message.code)) server.attempts = Math.max(server.attempts, HOPELESS_ATTEMPTS);
         server.retryAfterMs = Math.max(server.retryAfterMs, message.retryAfterMs ?? 0);
         return;
       case 'going-away':
@@ -204,14 +210,13 @@ export class Servers {
 
   /** A session id that is our own, or somebody else's here, is a reflection: that member does not exist for us. */
   #add(server: ServerSession, told: ServerMember, welcomed: boolean): void {
-    if (told.member === server.self) return;
+    if (told.member === server.self || server.members.size >= SERVER_LIMITS.membersPerRoom) return;
     this.#remove(server, told.member);
     const repeated = [...server.members.values()].some((member) => bytesToHex(member.session) === told.session);
     if (repeated || told.session === bytesToHex(server.session)) return;
     const session = hexToBytes(told.session);
     const member = newMember(server, told.member, session, told.source, welcomed, this.#shared.now);
     server.members.set(told.member, member);
-    this.#hooks.arrived(member);
   }
 
   #remove(server: ServerSession, id: string): void {
