@@ -2,6 +2,7 @@
  * The native device in the simulator: the same contract (native/types.ts) over virtual sockets. Pings are answered here,
  * below the main thread, so that a stall of the engine never silences a path.
  */
+import { isIP } from 'node:net';
 import { x25519 } from '@noble/curves/ed25519.js';
 import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../../engine/ports.ts';
 import type { DeviceStats } from '../../native/types.ts';
@@ -118,6 +119,7 @@ export class SimDevice implements DevicePort {
 
   setPath(id: number, path: Path | null, duplicate: Path | null = null): void {
     this.#open();
+    for (const way of [path, duplicate]) if (way?.kind === 'udp') this.#check({ socket: way.socket, remote: way.to });
     const peer = this.#peer(id);
     if (pathKey(path) !== pathKey(peer.path)) this.onPath?.(peer.key, path);
     peer.path = path;
@@ -148,12 +150,14 @@ export class SimDevice implements DevicePort {
 
   send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean {
     this.#open();
+    this.#check({ socket, remote: to });
     this.#stun.sent(this.#now(), bytes);
     return this.#transmit({ socket, remote: to }, null, bytes.slice(), options?.ttl);
   }
 
   ping(id: number, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean {
     this.#open();
+    this.#check(via);
     const peer = this.#peer(id);
     if (peer.probe === null) return false;
     const bytes = peer.probe.ping(this.#now(), seq, options?.size ?? 0);
@@ -163,8 +167,10 @@ export class SimDevice implements DevicePort {
 
   sendMessage(id: number, seq: number, via: Via, bytes: Uint8Array): boolean {
     this.#open();
+    this.#check(via);
     const peer = this.#peer(id);
-    if (peer.probe === null || bytes.length === 0 || bytes.length > MESSAGE_BYTES) return false;
+    if (bytes.length === 0 || bytes.length > MESSAGE_BYTES) throw new Error('invalid: size of a message');
+    if (peer.probe === null) return false;
     return this.#transmit(via, peer, peer.probe.message(seq, bytes));
   }
 
@@ -243,9 +249,9 @@ export class SimDevice implements DevicePort {
 
   /** Along the path, and as the same sealed bytes along the duplicate. */
   #seal(peer: Peer, bytes: Uint8Array): void {
+    if (peer.path !== null) peer.txBytes += bytes.length;
     for (const path of [peer.path, peer.duplicate]) {
       if (path === null) continue;
-      peer.txBytes += bytes.length;
       const via: Via = path.kind === 'external' ? 'external' : { socket: path.socket, remote: path.to };
       if (!this.#transmit(via, peer, bytes)) this.#counters.txDropped++;
     }
@@ -369,6 +375,16 @@ export class SimDevice implements DevicePort {
     const peer = this.#peers.get(id);
     if (peer === undefined) throw new Error(`no such peer: ${id}`);
     return peer;
+  }
+
+  /** As strict as the native device: an open socket, and a numeric address of its family. */
+  #check(via: Via): void {
+    if (via === 'external') return;
+    const socket = this.#sockets.get(via.socket);
+    if (socket === undefined) throw new Error(`invalid: no such socket: ${via.socket}`);
+    const { ip, port } = via.remote;
+    const good = isIP(ip) === socket.family && Number.isInteger(port) && port > 0 && port < 65_536;
+    if (!good) throw new Error(`invalid: ${ip} ${port} from a socket of family ${socket.family}`);
   }
 
   #now(): number {
