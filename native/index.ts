@@ -13,9 +13,7 @@ export type Device = WireguardDevice;
  *
  * @throws WireguardError `invalid`, `port-taken`, `no-rights`, `unsupported`, `closed` (the TUN) or `addon-missing`
  */
-export const Device = class {
+export const Device = function open(options: DeviceOptions): WireguardDevice {
   // The addon is looked for on first use only: who imports types or errors does not need it.
-  constructor(options: DeviceOptions) {
-    return new (loadAddon().Device)(options);
-  }
-} as new (options: DeviceOptions) => WireguardDevice;
+  return new (loadAddon().Device)(options);
+} as unknown as new (options: DeviceOptions) => WireguardDevice;
