@@ -12,8 +12,12 @@ const welcome = JSON.stringify(WELCOME);
 const frame = encodeFrame({ type: FRAME_RELAY, member: MEMBER, payload: new Uint8Array(4) });
 
 function crowdedWelcome(count: number): string {
-  const member = () => ({ member: MEMBER, session: '04'.repeat(16), source: 'x'.repeat(32) });
-  return JSON.stringify({ ...WELCOME, members: Array.from({ length: count }, member) });
+  const memberOf = (n: number) => ({
+    member: n.toString(16).padStart(16, '0'),
+    session: '04'.repeat(16),
+    source: 'x'.repeat(32),
+  });
+  return JSON.stringify({ ...WELCOME, members: Array.from({ length: count }, (_, n) => memberOf(n)) });
 }
 
 /** A client against a server that greets it with these. */
