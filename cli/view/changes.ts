@@ -4,7 +4,9 @@ import { printable } from './text.ts';
 import { milliseconds, NAT_WORDS, natAdvice, noticeWords, PATH_WORDS, REASON_WORDS, STATE_WORDS } from './words.ts';
 
 export function describeChanges(before: Snapshot | null, after: Snapshot): string[] {
-  return [...ownChanges(before, after), ...peerChanges(before, after), ...newNotices(before, after)];
+  const own = ownChanges(before, after);
+  // At the end everybody is gone: saying so for each would be noise.
+  return after.state === 'off' ? own : [...own, ...peerChanges(before, after), ...newNotices(before, after)];
 }
 
 function ownChanges(before: Snapshot | null, after: Snapshot): string[] {
