@@ -238,7 +238,7 @@ export class Member {
       this.#snapshot = JSON.parse(line) as Snapshot;
       for (const look of this.#waiting) look();
     });
-    void this.up.exited.then(() => {
+    this.up.child.once('close', () => {
       for (const look of this.#waiting) look();
     });
   }

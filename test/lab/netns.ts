@@ -46,11 +46,11 @@ export class LabProcess {
       child.once('error', () => resolve(127));
       child.once('close', (code) => resolve(code ?? 128));
     });
-    const collect = (chunk: Buffer): void => {
+    const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString()).slice(-1_000_000);
     };
-    child.stdout?.on('data', collect);
-    child.stderr?.on('data', collect);
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
   }
 
   get pid(): number {
@@ -238,20 +238,24 @@ function removeNamespace(name: string): void {
 const openLabs = new Set<Lab>();
 let hooksInstalled = false;
 
+function closeAllLabs(): void {
+  for (const lab of openLabs) lab.closeNow();
+}
+
+/** A program that handles a signal itself is left to do so: what it forgets goes when it exits. */
 function installExitHooks(): void {
   if (hooksInstalled) return;
   hooksInstalled = true;
-  const closeAll = (): void => {
-    for (const lab of openLabs) lab.closeNow();
-  };
-  process.once('exit', closeAll);
-  for (const [signal, number] of [
+  process.once('exit', closeAllLabs);
+  const signals = [
     ['SIGINT', 2],
     ['SIGTERM', 15],
     ['SIGHUP', 1],
-  ] as const) {
-    process.once(signal, () => {
-      closeAll();
+  ] as const;
+  for (const [signal, number] of signals) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) > 1) return;
+      closeAllLabs();
       process.exit(128 + number);
     });
   }

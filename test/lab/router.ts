@@ -121,9 +121,9 @@ export class Router {
   readonly #waiting = new Map<number, (reply: Reply) => void>();
   #nextId = 1;
 
-  private constructor(process: LabProcess) {
-    this.#process = process;
-    void process.exited.then(() => {
+  private constructor(natbox: LabProcess) {
+    this.#process = natbox;
+    natbox.child.once('close', () => {
       for (const settle of this.#waiting.values()) settle({ ok: false, error: 'natbox has ended' });
     });
   }

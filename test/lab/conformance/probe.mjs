@@ -13,7 +13,7 @@ const sockets = new Map();
 const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 function open({ id, label, address, port }) {
-  const socket = createSocket('udp4');
+  const socket = createSocket(address?.includes(':') ? 'udp6' : 'udp4');
   sockets.set(label, socket);
   socket.on('message', (data, from) => {
     write({ label, text: data.toString('latin1'), from: { address: from.address, port: from.port } });

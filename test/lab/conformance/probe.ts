@@ -21,6 +21,7 @@ export class Probe {
   readonly #process: LabProcess;
   readonly #replies = new Map<number, (reply: Reply) => void>();
   readonly #arrivals = new Map<string, (from: Endpoint) => void>();
+  readonly #received: string[] = [];
   #nextId = 1;
 
   constructor(lab: Lab, namespace: Namespace) {
@@ -56,6 +57,11 @@ export class Probe {
     });
   }
 
+  /** Texts of all datagrams so far, in order of arrival. */
+  get received(): readonly string[] {
+    return this.#received;
+  }
+
   async stop(): Promise<void> {
     this.#process.child.stdin?.end();
     await this.#process.exited;
@@ -66,6 +72,7 @@ export class Probe {
       this.#replies.get(reply.id)?.(reply);
       this.#replies.delete(reply.id);
     } else if (reply.from !== undefined) {
+      this.#received.push(reply.text ?? '');
       this.#arrivals.get(`${reply.label}\n${reply.text}`)?.(reply.from);
     }
   }

@@ -16,47 +16,48 @@ export const allocations: readonly ExpectedPorts[] = [
 
 export interface TableRow {
   readonly name: string;
-  readonly mapping: Dependence;
-  readonly filtering: Dependence;
-  readonly ports: ExpectedPorts;
-  readonly hairpin: boolean;
-  readonly lifetimeMs: number | null;
-  readonly inboundRefresh: boolean;
-  readonly filterLifetimeMs?: number;
+  /** What to configure a NAT with, and what to expect of it: the members' names are the same in both. */
+  readonly behaviour: Omit<ExpectedNat, 'external'>;
 }
 
 const lifetimeMs = 1_000;
 
 /** Lifetimes are checked on the port-preserving row of each combination; real time passes in the lab. */
+function combination(mapping: Dependence, filtering: Dependence, ports: ExpectedPorts): TableRow {
+  const timed = ports.kind === 'preserved';
+  return {
+    name: `${mapping} mapping, ${filtering} filtering, ${ports.kind} ports`,
+    behaviour: {
+      mapping,
+      filtering,
+      ports,
+      // Both kinds occur in the table, spread over it.
+      hairpin: ports.kind !== 'random',
+      lifetimeMs: timed ? lifetimeMs : null,
+      inboundRefresh: timed && mapping === 'address-dependent',
+    },
+  };
+}
+
+function shortFilter(filtering: Dependence): TableRow {
+  return {
+    name: `${filtering} filter entries that end before their mapping`,
+    behaviour: {
+      mapping: 'endpoint-independent',
+      filtering,
+      ports: { kind: 'preserved' },
+      hairpin: true,
+      lifetimeMs: 3 * lifetimeMs,
+      inboundRefresh: false,
+      filterLifetimeMs: lifetimeMs,
+    },
+  };
+}
+
 export const natTable: readonly TableRow[] = [
   ...dependences.flatMap((mapping) =>
-    dependences.flatMap((filtering) =>
-      allocations.map((ports) => ({
-        name: `${mapping} mapping, ${filtering} filtering, ${ports.kind} ports`,
-        mapping,
-        filtering,
-        ports,
-        // Both kinds occur in the table, spread over it.
-        hairpin: ports.kind !== 'random',
-        lifetimeMs: ports.kind === 'preserved' ? lifetimeMs : null,
-        inboundRefresh: ports.kind === 'preserved' && mapping === 'address-dependent',
-      })),
-    ),
+    dependences.flatMap((filtering) => allocations.map((ports) => combination(mapping, filtering, ports))),
   ),
-  ...(['address-dependent', 'address-and-port-dependent'] as const).map((filtering) => ({
-    name: `${filtering} filter entries that end before their mapping`,
-    mapping: 'endpoint-independent' as const,
-    filtering,
-    ports: { kind: 'preserved' as const },
-    hairpin: true,
-    lifetimeMs: 3 * lifetimeMs,
-    inboundRefresh: false,
-    filterLifetimeMs: lifetimeMs,
-  })),
+  shortFilter('address-dependent'),
+  shortFilter('address-and-port-dependent'),
 ];
-
-/** A row with the external addresses that the implementation gave its NAT. */
-export function expectation(row: TableRow, external: readonly string[]): ExpectedNat {
-  const { name: _, ...behaviour } = row;
-  return { ...behaviour, external };
-}
