@@ -22,7 +22,8 @@ void Notifier::call(Napi::Env env, Napi::Function, Notifier* context, void*) {
   try {
     context->called_(env);
   } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
+    // Thrown on, Node would only warn: the listener's exception is uncaught like any other.
+    napi_fatal_exception(env, error.Value());
   }
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { Device, WireguardError } from '../../../native/index.ts';
+import { Device, WireguardError } from 'node-wireguard';
 import { closeDevices, connectPair, openDevice, openPair, packet, payloadOf, settle } from './fixture.ts';
 
 afterEach(closeDevices);

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { Device } from '../../../native/index.ts';
-import type {
-  DeviceEvent,
-  DeviceOptions,
-  Path,
-  PeerId,
-  PeerOptions,
-  ProbeKeys,
-  Via,
-  WireguardDevice,
-} from '../../../native/types.ts';
+import {
+  Device,
+  type DeviceEvent,
+  type DeviceOptions,
+  type Path,
+  type PeerId,
+  type PeerOptions,
+  type ProbeKeys,
+  type Via,
+  type WireguardDevice,
+} from 'node-wireguard';
 
 export type EventOf<T extends DeviceEvent['type']> = Extract<DeviceEvent, { type: T }>;
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { PeerId } from '../../../native/types.ts';
+import type { PeerId } from 'node-wireguard';
 import {
   closeDevices,
   connectPair,
@@ -113,32 +113,32 @@ describe('a path after data from elsewhere', () => {
   });
 });
 
-describe('fan-out', () => {
-  async function room() {
-    const host = openDevice();
-    const members = [openDevice(), openDevice(), openDevice()];
-    for (const [index, member] of members.entries()) {
-      const ip = `10.0.0.${index + 2}/32`;
-      // The third takes no part.
-      const peer = host.device.addPeer({
-        publicKey: member.device.publicKey,
-        allowedIps: [ip],
-        fanout: index < 2,
-      });
-      const back = member.device.addPeer({
-        publicKey: host.device.publicKey,
-        allowedIps: ['10.0.0.1/32'],
-        fanout: true,
-        initiate: false,
-      });
-      member.device.setFanout({ directedBroadcast: '10.0.0.255' });
-      member.device.setPath(back, member.to(host));
-      host.device.setPath(peer, host.to(member));
-      await member.next('handshake');
-    }
-    return { host, members };
+/** A host with three members, of which two take part in fan-out. */
+async function room() {
+  const host = openDevice();
+  const members = [openDevice(), openDevice(), openDevice()];
+  for (const [index, member] of members.entries()) {
+    const ip = `10.0.0.${index + 2}/32`;
+    const peer = host.device.addPeer({
+      publicKey: member.device.publicKey,
+      allowedIps: [ip],
+      fanout: index < 2,
+    });
+    const back = member.device.addPeer({
+      publicKey: host.device.publicKey,
+      allowedIps: ['10.0.0.1/32'],
+      fanout: true,
+      initiate: false,
+    });
+    member.device.setFanout({ directedBroadcast: '10.0.0.255' });
+    member.device.setPath(back, member.to(host));
+    host.device.setPath(peer, host.to(member));
+    await member.next('handshake');
   }
+  return { host, members };
+}
 
+describe('fan-out', () => {
   it.each(['255.255.255.255', '10.0.0.255', '224.0.0.251', '239.255.255.250'])('copies %s to each', async (to) => {
     const { host, members } = await room();
     host.device.setFanout({ directedBroadcast: '10.0.0.255' });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { ProbeKeys, WireguardDevice } from '../../../native/types.ts';
+import type { ProbeKeys, WireguardDevice } from 'node-wireguard';
 import { closeDevices, openDevice, openPair, probeKeys, settle, type TestDevice, until } from './fixture.ts';
 
 afterEach(closeDevices);
@@ -20,6 +20,8 @@ function probe(key: Uint8Array, kind: number, seq: number, body: Uint8Array): Ui
   head.set(body, 20);
   return Uint8Array.from([...head, ...mac(key, head)]);
 }
+
+const rejected = (device: WireguardDevice) => device.stats().datagramsRejected;
 
 const ZEROS = new Uint8Array(24);
 
@@ -82,7 +84,6 @@ describe('probes on the wire', () => {
   afterEach(() => raw.close());
 
   const send = (bytes: Uint8Array) => raw.send(bytes, target.port, '127.0.0.1');
-  const rejected = (device: WireguardDevice) => device.stats().datagramsRejected;
 
   it('are what docs/protocol.md says', async () => {
     send(probe(keys.sendKey, 1, 5, ZEROS));
