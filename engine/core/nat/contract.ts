@@ -50,7 +50,7 @@ export type NatAction =
 export interface NatCore {
   handle(now: number, event: NatEvent): NatAction[];
   report(): NatReport;
-  /** True once mapping and filtering have an answer or have given up. */
+  /** True once mapping and filtering have an answer or have given up, and while there is no server to ask. */
   settled(): boolean;
 }
 /** `engine/core/nat/discovery.ts` exports `createNatCore: (options: NatOptions) => NatCore`; main socket id is 0 (v4) or 1 (v6). */

@@ -54,6 +54,8 @@ class Discovery implements NatCore {
   /** Something answered on this network: silence later is an outage, not a blocked UDP. */
   #everAnswered = false;
   #tcpReachable = false;
+  /** This round's silence has lasted long enough to mean something. */
+  #silenceJudged = false;
   #watching = false;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #recheckAt = Number.POSITIVE_INFINITY;
@@ -74,7 +76,9 @@ class Discovery implements NatCore {
   }
 
   settled(): boolean {
-    return this.#roundAt !== null && this.#transactions.nextAt() === Number.POSITIVE_INFINITY && !this.#awaitsSocket();
+    if (this.#roundAt === null) return true;
+    const done = this.#transactions.nextAt() === Number.POSITIVE_INFINITY && !this.#awaitsSocket();
+    return done && (this.#everAnswered || this.#silenceJudged);
   }
 
   handle(now: number, event: NatEvent): NatAction[] {
@@ -132,6 +136,7 @@ class Discovery implements NatCore {
     this.#roundAt = now;
     this.#filterServer = null;
     this.#hairpinDone = false;
+    this.#silenceJudged = false;
     this.#recheckAt = this.#nextRecheck(now);
     this.#requests += 1;
     this.#second = { state: 'asked', request: this.#requests };
@@ -360,9 +365,10 @@ class Discovery implements NatCore {
       this.#evidence.blocked = false;
       return;
     }
+    this.#silenceJudged = now - this.#roundAt >= BLOCKED_AFTER_MS;
     // A host without an address of this family is not blocked, it is simply not there.
     const present = this.#localAddresses.some((ip) => parseAddress(ip)?.family === this.#options.family);
-    this.#evidence.blocked ||= now - this.#roundAt >= BLOCKED_AFTER_MS && this.#tcpReachable && present;
+    this.#evidence.blocked ||= this.#silenceJudged && this.#tcpReachable && present;
   }
 
   #blockedAt(now: number): number {

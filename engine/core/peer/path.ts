@@ -13,6 +13,7 @@ import {
   MIN_VARIANCE_TERM_MS,
   RETURN_HOLD_MAX_MS,
   RETURN_HOLD_MS,
+  WARM_UP_PROBE_MS,
 } from './tuning.ts';
 
 interface Probe {
@@ -93,6 +94,11 @@ export class PathRecord {
     this.probes += 1;
     this.#probes.push({ seq, sentAt: now, deadline: now + this.timeoutMs, state: 'pending' });
     if (this.#probes.length > LOSS_WINDOW) this.#probes.shift();
+  }
+
+  /** Something hints that the path may have changed: probe now, unless a probe left just now. */
+  hurry(now: number): void {
+    if (now - this.lastProbeAt > WARM_UP_PROBE_MS) this.lastProbeAt = Number.NEGATIVE_INFINITY;
   }
 
   /** An answer to a ping of ours, sent at `sentAt`. */

@@ -133,7 +133,7 @@ class Peer implements PeerCore {
     if (!this.#exchange.accept(message)) return;
     this.#theirs = { candidates: message.candidates, nat: message.nat };
     // A new list often means that the peer moved: ask every path now instead of at its next keepalive.
-    for (const record of this.#paths.records.values()) record.lastProbeAt = Number.NEGATIVE_INFINITY;
+    for (const record of this.#paths.records.values()) record.hurry(now);
     this.#followCandidates(now);
   }
 

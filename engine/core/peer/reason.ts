@@ -29,12 +29,13 @@ export function relayReason(facts: ReasonFacts): RelayReason | null {
   return hardPair(facts.ownNat, facts.theirNat) ? 'hard-nat-pair' : 'no-answer';
 }
 
-/** A mapping that changes with the destination cannot meet a filter that wants the exact port, nor another such mapping. */
 function hardPair(own: NatReport, theirs: NatReport | null): boolean {
-  if (theirs === null) return false;
-  const blocked = (a: NatReport, b: NatReport) =>
-    hardMapping(a) && (hardMapping(b) || b.filtering === 'address-and-port-dependent');
-  return blocked(own, theirs) || blocked(theirs, own);
+  return theirs !== null && (misses(own, theirs) || misses(theirs, own));
+}
+
+/** A mapping that changes with the destination meets neither a filter that wants the exact port nor another such mapping. */
+function misses(nat: NatReport, other: NatReport): boolean {
+  return hardMapping(nat) && (hardMapping(other) || other.filtering === 'address-and-port-dependent');
 }
 
 function hardMapping(nat: NatReport): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Filter, type Mapping, Nat } from '../peer/network.ts';
+import { encodeBindingResponse } from '../../../engine/core/stun/binding.ts';
+import { chance, type Filter, type Mapping, Nat } from '../peer/network.ts';
 import { StunNetwork } from './stun-network.ts';
 
 const MAPPINGS: Mapping[] = ['endpoint-independent', 'address-dependent', 'address-and-port-dependent'];
@@ -46,5 +47,237 @@ describe('a server with two addresses', () => {
     const fresh = net.sent.filter((datagram) => datagram.socket !== 0);
     expect(fresh.length).toBeGreaterThan(3);
     expect(new Set(fresh.map(({ to }) => `${to.ip}:${to.port}`))).toEqual(new Set(['198.51.100.2:3478']));
+  });
+});
+
+describe('a server with one address and two ports', () => {
+  const ask = (net: StunNetwork) => {
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'one-address')] });
+    net.run(4_000);
+    return net.last;
+  };
+
+  it('calls a mapping that is the same for both ports endpoint-independent', () => {
+    expect(ask(behind('endpoint-independent', 'address-and-port-dependent'))).toMatchObject({
+      mapping: 'endpoint-independent',
+      filtering: 'address-and-port-dependent',
+      type: 'NAT3',
+    });
+  });
+
+  it('sees a mapping that follows the port', () => {
+    expect(ask(behind('address-and-port-dependent', 'address-and-port-dependent')).type).toBe('NAT4');
+  });
+
+  it('gives an open filter the narrower name, because it cannot ask from another address', () => {
+    expect(ask(behind('endpoint-independent', 'endpoint-independent'))).toMatchObject({
+      filtering: 'address-dependent',
+      type: 'NAT2',
+    });
+  });
+
+  it('calls a host without NAT open', () => {
+    expect(ask(new StunNetwork(null))).toMatchObject({ mapping: 'none', type: 'open', cgnat: false, hairpin: null });
+  });
+
+  it('two of them see a mapping that follows the address', () => {
+    const net = behind('address-dependent', 'address-and-port-dependent');
+    const servers = [net.server('198.51.100.2', 'one-address'), net.server('198.51.100.8', 'one-address')];
+    net.feed({ type: 'servers', servers });
+    net.run(4_000);
+    expect(net.last).toMatchObject({ mapping: 'address-dependent', type: 'NAT4' });
+    expect(net.reports.at(-1)?.candidates).toHaveLength(2);
+  });
+});
+
+describe('a server that knows nothing of RFC 5780', () => {
+  it('still gives the reflexive candidate, and no name', () => {
+    const net = behind('endpoint-independent', 'address-dependent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'plain')] });
+    net.run(4_000);
+    expect(net.last).toMatchObject({ mapping: 'unknown', filtering: 'unknown', type: 'unknown' });
+    expect(net.reports.at(-1)?.candidates).toHaveLength(1);
+    expect(net.core.settled()).toBe(true);
+  });
+});
+
+describe('lost datagrams', () => {
+  it('change no mapping when three of ten are lost, and never open a filter', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const net = behind('endpoint-independent', 'address-dependent');
+      const lost = chance(0.3, seed * 7_919);
+      net.loses = () => lost();
+      net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+      net.run(6_000);
+      expect(net.last.mapping).toBe('endpoint-independent');
+      expect(['address-dependent', 'address-and-port-dependent']).toContain(net.last.filtering);
+    }
+  });
+
+  it('delay the reflexive candidate by the retransmission timeout only', () => {
+    const net = behind('endpoint-independent', 'address-dependent');
+    net.loses = (index) => index < 3;
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(1_000);
+    expect(net.reports.find(({ candidates }) => candidates.length > 0)?.at).toBe(5_000 + 100 + 2 * net.oneWayMs);
+  });
+});
+
+describe('UDP that is blocked', () => {
+  const silent = () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    net.loses = () => true;
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    return net;
+  };
+
+  it('is said after 3 s of silence while TCP works', () => {
+    const net = silent();
+    net.feed({ type: 'tcp-reachable' });
+    net.run(2_990);
+    expect(net.last.type).toBe('unknown');
+    expect(net.core.settled()).toBe(false);
+    net.run(20);
+    expect(net.last.type).toBe('udp-blocked');
+    expect(net.core.settled()).toBe(true);
+  });
+
+  it('is not said where TCP does not work either', () => {
+    const net = silent();
+    net.run(10_000);
+    expect(net.last.type).toBe('unknown');
+  });
+
+  it('is taken back by the first answer, on a later try', () => {
+    const net = silent();
+    net.feed({ type: 'tcp-reachable' });
+    net.feed({ type: 'watch', on: true });
+    net.run(5_000);
+    net.loses = () => false;
+    net.run(30_000);
+    expect(net.last.type).toBe('NAT1');
+  });
+});
+
+describe('hairpinning', () => {
+  for (const hairpins of [true, false]) {
+    it(`is ${hairpins ? 'found' : 'denied'} behind a NAT that ${hairpins ? 'does' : 'does not do'} it`, () => {
+      const net = behind('endpoint-independent', 'address-and-port-dependent');
+      net.hairpins = hairpins;
+      net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+      net.run(6_000);
+      expect(net.last.hairpin).toBe(hairpins);
+      expect([...net.sockets.keys()]).toEqual([0]);
+    });
+  }
+
+  it('stays unknown behind a symmetric NAT', () => {
+    const net = behind('address-and-port-dependent', 'endpoint-independent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(6_000);
+    expect(net.last.hairpin).toBeNull();
+  });
+});
+
+describe('carrier NAT', () => {
+  it('is proven by a local address of 100.64.0.0/10', () => {
+    const net = new StunNetwork(new Nat('203.0.113.1', 'endpoint-independent', 'endpoint-independent'), '100.70.1.2');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(4_000);
+    expect(net.last.cgnat).toBe(true);
+  });
+
+  it('is unknown behind an ordinary router', () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(4_000);
+    expect(net.last.cgnat).toBeNull();
+  });
+});
+
+describe('watching', () => {
+  const settled = () => {
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(10_000);
+    net.sent.length = 0;
+    return net;
+  };
+
+  it('off: sends nothing at all', () => {
+    const net = settled();
+    net.run(300_000);
+    expect(net.sent).toEqual([]);
+  });
+
+  it('on: asks at once, then once each 20 to 26 s', () => {
+    const net = settled();
+    net.feed({ type: 'watch', on: true });
+    net.run(300_000);
+    expect(net.sent[0]?.at).toBe(net.now - 300_000);
+    const gaps = net.sent.slice(1).map(({ at }, i) => at - (net.sent[i]?.at ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(20_000);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(26_000);
+  });
+
+  it('finds the new mapping of a NAT that rebooted one round trip after a path died', () => {
+    const net = settled();
+    net.nat?.reboot();
+    const reports = net.reports.length;
+    net.feed({ type: 'watch', on: true });
+    net.run(2 * net.oneWayMs + 1);
+    const news = net.reports[reports];
+    expect(news?.candidates).toMatchObject([{ kind: 'reflexive', ip: '203.0.113.1' }]);
+    expect(news?.candidates[0]?.port).toBeGreaterThan(21_000);
+    // What was known of the NAT stays known meanwhile.
+    expect(news?.report.type).toBe('NAT3');
+    net.run(5_000);
+    expect(net.last.type).toBe('NAT3');
+  });
+
+  it('asks everybody again when the one server falls silent', () => {
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    const servers = [net.server('198.51.100.2', 'two-addresses'), net.server('198.51.100.8', 'two-addresses')];
+    net.feed({ type: 'servers', servers });
+    net.run(10_000);
+    net.silence('198.51.100.2');
+    net.nat?.reboot();
+    net.feed({ type: 'watch', on: true });
+    net.run(10_000);
+    expect(net.reports.at(-1)?.candidates).toHaveLength(1);
+    expect(net.last.type).toBe('NAT3');
+  });
+});
+
+describe('a change of network', () => {
+  it('starts over, and forgets what was known', () => {
+    const net = behind('address-and-port-dependent', 'address-and-port-dependent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(6_000);
+    expect(net.last.type).toBe('NAT4');
+    net.nat = new Nat('203.0.113.99', 'endpoint-independent', 'endpoint-independent');
+    net.feed({ type: 'network-changed', localAddresses: ['192.168.1.10'] });
+    net.run(50);
+    expect(net.last.type).not.toBe('NAT4');
+    net.run(6_000);
+    expect(net.last).toMatchObject({ type: 'NAT1', publicAddresses: ['203.0.113.99'] });
+  });
+});
+
+describe('hostile answers', () => {
+  it('are ignored: garbage, other transactions, other senders', () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    const from = { ip: '198.51.100.2', port: 3_478 };
+    for (let length = 0; length < 80; length++) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + length) & 0xff);
+      net.feed({ type: 'stun', socket: 0, from, bytes, at: net.now });
+    }
+    const transactionId = new Uint8Array(12);
+    const mapped = { ip: '192.0.2.66', port: 666 };
+    const forged = encodeBindingResponse({ kind: 'success', transactionId, mapped, origin: null, other: null });
+    net.feed({ type: 'stun', socket: 0, from, bytes: forged, at: net.now });
+    net.run(4_000);
+    expect(net.last.publicAddresses).toEqual(['203.0.113.1']);
   });
 });

@@ -65,6 +65,12 @@ export class StunNetwork {
     };
   }
 
+  /** That server answers no more, on any of its addresses. */
+  silence(ip: string): void {
+    this.#kinds.delete(ip);
+    this.#kinds.delete(nextIp(ip));
+  }
+
   feed(event: NatEvent): void {
     for (const action of this.core.handle(this.now, event)) this.#act(action);
   }
