@@ -31,7 +31,7 @@ export class WireguardGo {
   static async start(lab: Lab, namespace: Namespace, addresses: string[]): Promise<WireguardGo> {
     started += 1;
     const wireguard = new WireguardGo(lab, namespace, `hx${process.pid}n${started}`);
-    await until('wireguard-go listens', async () => (await wireguard.#wg(['show', wireguard.#name])) !== null);
+    await until('wireguard-go listens', async () => (await wireguard.#wg('show', wireguard.#name)) !== null);
     for (const address of addresses) {
       await lab.run(namespace, ['ip', 'address', 'add', address, 'dev', wireguard.#name, 'nodad']);
     }
@@ -41,17 +41,19 @@ export class WireguardGo {
 
   /** Replaces the whole configuration: `wg setconf`. */
   async configure(config: string): Promise<void> {
-    const done = await this.#wg(['setconf', this.#name, '/dev/stdin'], config);
-    if (done === null) throw new Error(`wg refuses\n${config}`);
+    // wg opens /dev/stdin, which fails for the socket that Node makes of a child's input: cat gives it a pipe.
+    const argv = ['sh', '-c', 'cat | wg setconf "$1" /dev/stdin', 'sh', this.#name];
+    const { code, stderr } = await this.#lab.run(this.#namespace, argv, { input: config });
+    if (code !== 0) throw new Error(`wg refuses: ${stderr}`);
   }
 
   async setListenPort(port: number): Promise<void> {
-    if ((await this.#wg(['set', this.#name, 'listen-port', String(port)])) === null) throw new Error('wg set failed');
+    if ((await this.#wg('set', this.#name, 'listen-port', String(port))) === null) throw new Error('wg set failed');
   }
 
   /** The only peer. */
   async peer(): Promise<PeerState> {
-    const dump = await this.#wg(['show', this.#name, 'dump']);
+    const dump = await this.#wg('show', this.#name, 'dump');
     const fields = dump?.trim().split('\n')[1]?.split('\t') ?? [];
     const [, , endpoint = '', , handshake, received, sent] = fields;
     return {
@@ -63,12 +65,8 @@ export class WireguardGo {
   }
 
   /** Standard output, or null when `wg` fails. */
-  async #wg(args: string[], input?: string): Promise<string | null> {
-    const { code, stdout } = await this.#lab.run(
-      this.#namespace,
-      ['wg', ...args],
-      input === undefined ? {} : { input },
-    );
+  async #wg(...args: string[]): Promise<string | null> {
+    const { code, stdout } = await this.#lab.run(this.#namespace, ['wg', ...args]);
     return code === 0 ? stdout : null;
   }
 }

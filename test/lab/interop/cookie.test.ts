@@ -1,0 +1,70 @@
+import { afterEach, expect, it } from 'vitest';
+
+import type { Namespace } from '../netns.ts';
+import { describeLab } from '../requirements.ts';
+import type { Command, Report } from './initiation-flood.ts';
+import { JsonLines } from './json-lines.ts';
+import { inner, outer, Pair, ports, script } from './pair.ts';
+import { until } from './until.ts';
+
+/** Ten times what puts our device under load. */
+const FLOOD_PER_SECOND = 2_000;
+/** wireguard-go is under load while an eighth of its queue of 1,024 initiations waits; more than 250 do not fit its socket. */
+const BURST = 200;
+/** Its own retry comes after 5 s and a little, and it may need two. */
+const HANDSHAKE_MS = 30_000;
+
+describeLab('our device x wireguard-go, under load', () => {
+  let pair: Pair;
+  afterEach(() => pair.close());
+
+  const flooder = (namespace: Namespace): JsonLines<Command, Report> =>
+    new JsonLines(pair.lab, namespace, [process.execPath, script('initiation-flood')]);
+
+  it('a flood of initiations: we ask for cookies, and wireguard-go gets through', async () => {
+    pair = await Pair.open({ initiate: false, roaming: true, theyKnowUs: true });
+    const flood = flooder(pair.theirs);
+    const to = { ip: outer.ours, port: ports.ours };
+    const publicKey = pair.keys.ours.publicKey;
+    await flood.ask({ do: 'flood', from: outer.neighbour, to, publicKey, perSecond: FLOOD_PER_SECOND });
+    await until('under load', async () => (await pair.report()).stats.underLoad);
+    await until('cookie replies', async () => (await flood.ask({ do: 'report' })).cookieReplies > 100);
+
+    const ping = pair.lab.spawn(pair.theirs, ['ping', '-q', '-i', '0.1', inner.ours]);
+    await until('handshake', async () => (await pair.report()).handshakes === 1, HANDSHAKE_MS);
+    expect(pair.wireguard.process.output).toContain('Receiving cookie response');
+    expect((await pair.report()).stats.underLoad).toBe(true);
+    await ping.stop();
+    expect(await pair.ping('theirs', 20)).toBe(20);
+    expect(await pair.ping('ours', 20)).toBe(20);
+  });
+
+  it('wireguard-go asks us for a cookie, and we get through', async () => {
+    pair = await Pair.open();
+    const cookieReply = `udp src port ${ports.theirs} and dst port ${ports.ours} and udp[8] = 3`;
+    const capture = pair.lab.spawn(pair.ours, [
+      'tcpdump',
+      '-n',
+      '-i',
+      'wan',
+      '-c',
+      '1',
+      '--immediate-mode',
+      cookieReply,
+    ]);
+    await until('tcpdump listens', () => capture.output.includes('listening on'));
+
+    // While it stands still its socket fills up: the burst first, our initiation behind it.
+    pair.wireguard.process.child.kill('SIGSTOP');
+    const burst = flooder(pair.theirs);
+    const to = { ip: outer.theirs, port: ports.theirs };
+    const publicKey = pair.keys.theirs.publicKey;
+    await burst.ask({ do: 'burst', from: outer.neighbour, to, publicKey, count: BURST });
+    await pair.connect();
+    pair.wireguard.process.child.kill('SIGCONT');
+
+    expect(await capture.exited).toBe(0);
+    await until('handshake', async () => (await pair.report()).handshakes === 1);
+    expect(await pair.ping('ours', 20)).toBe(20);
+  });
+});

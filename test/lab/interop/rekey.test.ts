@@ -1,0 +1,45 @@
+import { afterEach, expect, it } from 'vitest';
+
+import { describeLab } from '../requirements.ts';
+import { Pair } from './pair.ts';
+
+/** REKEY_AFTER_TIME of the paper, section 6.1. */
+const REKEY_SECONDS = 120;
+/** Our keys grow old this much faster, so a new handshake comes every 3 s; wireguard-go's clock is the real one. */
+const AGE_FACTOR = 40;
+const PINGS_A_SECOND = 100;
+const long = process.env['WARREN_LONG'] === '1';
+
+describeLab('our device x wireguard-go, rekey', () => {
+  let pair: Pair;
+  afterEach(() => pair.close());
+
+  it('our keys expire every 3 s: handshakes follow each other and no packet is lost', async () => {
+    pair = await Pair.open({ ageFactor: AGE_FACTOR });
+    await pair.connect();
+    const count = 12 * PINGS_A_SECOND;
+    const [ours, theirs] = await Promise.all([pair.ping('ours', count), pair.ping('theirs', count)]);
+    expect([ours, theirs]).toEqual([count, count]);
+    const { handshakes, stats, failures } = await pair.report();
+    expect(handshakes).toBeGreaterThanOrEqual(4);
+    expect(stats).toMatchObject({ datagramsRejected: 0, txDropped: 0 });
+    expect(failures).toEqual([]);
+  });
+
+  const real = { timeout: 400_000 };
+
+  it.runIf(long)(`ours rekeys after ${REKEY_SECONDS} s (WARREN_LONG=1)`, real, async () => {
+    pair = await Pair.open();
+    await pair.connect();
+    const count = (REKEY_SECONDS + 10) * PINGS_A_SECOND;
+    expect(await pair.ping('ours', count)).toBe(count);
+    expect(await pair.report()).toMatchObject({ handshakes: 2, failures: [] });
+  });
+
+  it.runIf(long)(`wireguard-go rekeys after ${REKEY_SECONDS} s (WARREN_LONG=1)`, real, async () => {
+    pair = await Pair.open({ initiate: false, roaming: true, theyKnowUs: true });
+    const count = (REKEY_SECONDS + 10) * PINGS_A_SECOND;
+    expect(await pair.ping('theirs', count)).toBe(count);
+    expect(await pair.report()).toMatchObject({ handshakes: 2, failures: [] });
+  });
+});
