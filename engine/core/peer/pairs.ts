@@ -10,6 +10,8 @@ import {
   BURST_OFFSETS_MS,
   CHECK_PACE_WHEN_DIRECT_MS,
   CHECK_PACES,
+  LEARNED_BURST,
+  LEARNED_EVERY_MS,
   MAX_PAIRS,
   PEER_REFLEXIVE_LIFETIME_MS,
   ROUND_GAP_MS,
@@ -50,6 +52,8 @@ export function kindOf(address: Address, origin: CandidateKind): PathKind {
 export class PairList {
   readonly #pairs = new Map<string, Pair>();
   readonly #rules: PairRules;
+  /** When the allowance for learned addresses is whole again (a bucket, kept as one time). */
+  #learnedUntil = 0;
 
   constructor(rules: PairRules) {
     this.#rules = rules;
@@ -84,11 +88,18 @@ export class PairList {
     }
   }
 
-  /** The pair of a ping that arrived; null where such an address is not believed or there is no room. */
+  /** The pair of a ping that arrived; null where such an address is not believed, or too many new ones came. */
   heard(socket: number, remote: Endpoint, now: number): Pair | null {
-    const known = this.#pairs.get(pairKey(socket, remote));
-    const pair = known ?? this.#add({ kind: 'peer-reflexive', ...remote }, socket, now);
+    const pair = this.#pairs.get(pairKey(socket, remote)) ?? this.#learn(socket, remote, now);
     if (pair !== null) pair.heardAt = now;
+    return pair;
+  }
+
+  #learn(socket: number, remote: Endpoint, now: number): Pair | null {
+    const until = Math.max(this.#learnedUntil, now) + LEARNED_EVERY_MS;
+    if (until - now > LEARNED_BURST * LEARNED_EVERY_MS) return null;
+    const pair = this.#add({ kind: 'peer-reflexive', ...remote }, socket, now);
+    if (pair !== null) this.#learnedUntil = until;
     return pair;
   }
 

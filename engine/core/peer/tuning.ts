@@ -20,6 +20,12 @@ export const TRIGGERED_CHECK_GAP_MS = 20;
 export const ROUND_GAP_MS = 2_000;
 /** An address learned from a ping is forgotten after this long without another one. */
 export const PEER_REFLEXIVE_LIFETIME_MS = 60_000;
+/**
+ * New addresses learned from pings: this many at once, then one each interval. Two NATs that map by destination but filter
+ * nothing answer each other from a new port every time; without a bound the echo would eat both routers' tables.
+ */
+export const LEARNED_BURST = 8;
+export const LEARNED_EVERY_MS = 5_000;
 /** Pairs of one peer: its 32 candidates, and as many addresses learned from pings. */
 export const MAX_PAIRS = 64;
 /** The device accepts a pong for 30 s (docs/protocol.md, "Probes"). */
