@@ -36,6 +36,7 @@ export class Gossip {
   #settled: boolean;
   #founded = false;
   #shownSelf = '';
+  readonly #ipv6 = new Map<PeerKey, string>();
   readonly #shownPeers = new Map<PeerKey, string>();
   readonly #accepted = new Map<PeerKey, AddressClaim>();
   readonly #dirty = new Set<PeerKey>();
@@ -72,7 +73,7 @@ export class Gossip {
   }
 
   get ipv6(): string {
-    return ipv6Of(this.#shared.topic, this.#shared.keys.publicKey);
+    return this.ipv6Of(this.#shared.publicKey);
   }
 
   ipv4Of(key: PeerKey): string | null {
@@ -81,7 +82,11 @@ export class Gossip {
   }
 
   ipv6Of(key: PeerKey): string {
-    return ipv6Of(this.#shared.topic, keyFromBase64(key) ?? new Uint8Array(32));
+    const known = this.#ipv6.get(key);
+    if (known !== undefined) return known;
+    const address = ipv6Of(this.#shared.topic, keyFromBase64(key) ?? new Uint8Array(32));
+    this.#ipv6.set(key, address);
+    return address;
   }
 
   /** From memory: the address is ready before the first server answers. */
@@ -119,6 +124,7 @@ export class Gossip {
   gone(key: PeerKey): void {
     this.#accepted.delete(key);
     this.#shownPeers.delete(key);
+    this.#ipv6.delete(key);
     this.#dirty.delete(key);
   }
 

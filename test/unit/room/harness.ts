@@ -83,11 +83,11 @@ export class World {
   }
 
   /** Virtual milliseconds until the condition holds. */
-  until(condition: () => boolean, limitMs = 60_000): number {
+  until(condition: () => boolean, limitMs = 60_000, stepMs = 1): number {
     const start = this.now;
     while (!condition()) {
       if (this.now - start >= limitMs) throw new Error(`not within ${limitMs} ms`);
-      this.run(1);
+      this.run(stepMs);
     }
     return this.now - start;
   }
@@ -265,6 +265,7 @@ class Connection {
   readonly server: FakeServer;
   readonly index: number;
   #open = true;
+  #lost = false;
 
   constructor(node: Node, server: FakeServer, index: number) {
     this.node = node;
@@ -283,7 +284,7 @@ class Connection {
 
   up(deliver: (server: FakeServer, connection: Connection) => void): void {
     this.node.world.after(HOP_MS, () => {
-      if (this.#open && this.server.up) deliver(this.server, this);
+      if (!this.#lost && this.server.up) deliver(this.server, this);
     });
   }
 
@@ -301,6 +302,7 @@ class Connection {
   lose(code: string): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#lost = true;
     this.server.leave(this);
     this.node.event({ type: 'server-closed', server: this.index, code });
   }
@@ -411,4 +413,11 @@ export class FakeServer {
     this.#windows.set(pair, [...recent, this.#world.now]);
     return true;
   }
+}
+
+/** Everyone has proved everyone, with the same preshared key, and has an address of everyone. */
+export function together(...nodes: Node[]): boolean {
+  return nodes.every((a) =>
+    nodes.every((b) => a === b || (a.proved(b) && a.psk.get(b.key) === b.psk.get(a.key) && a.addresses.get(b.key))),
+  );
 }

@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { HOP_MS, type Node, World } from './harness.ts';
-
-/** Both have proved each other, with the same preshared key and addresses of each other. */
-function together(...nodes: Node[]): boolean {
-  return nodes.every((a) =>
-    nodes.every((b) => a === b || (a.proved(b) && a.psk.get(b.key) === b.psk.get(a.key) && a.addresses.get(b.key))),
-  );
-}
+import { HOP_MS, together, World } from './harness.ts';
 
 describe('joining a room', () => {
   it('lets two with the same password prove each other', () => {
     const world = new World();
     const ann = world.node({ name: 'ann' }).start();
     world.run(500);
-    expect(ann.core.view().state).toBe('joined');
     const bob = world.node({ name: 'bob' }).start();
     world.until(() => together(ann, bob), 1_000);
     expect(ann.count('peer-proven')).toBe(1);
@@ -34,5 +26,113 @@ describe('joining a room', () => {
     const welcome = world.now + 2 * HOP_MS;
     world.until(() => together(ann, bob) && ann.core.view().ipv4 !== null && bob.core.view().ipv4 !== null);
     expect(world.now - welcome).toBeLessThanOrEqual(4 * 2 * HOP_MS + 20);
+  });
+
+  it('installs the initiator before its proof leaves, and lets exactly the responder begin WireGuard', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => together(ann, bob));
+    const ups = [ann, bob].map((node) => {
+      const up = node.actions.find(({ action }) => action.type === 'peer-up');
+      const proven = node.actions.find(({ action }) => action.type === 'peer-proven');
+      return {
+        initiate: up?.action.type === 'peer-up' && up.action.initiate,
+        early: (proven?.at ?? 0) - (up?.at ?? 0),
+      };
+    });
+    expect(ups.map((up) => up.initiate).toSorted()).toEqual([false, true]);
+    expect(ups.find((up) => !up.initiate)?.early).toBeGreaterThanOrEqual(4 * HOP_MS);
+  });
+
+  it('is joined, and has an address, when nobody else is there', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    world.until(() => ann.core.view().state === 'joined', 1_000);
+    expect(ann.core.view().ipv4).toMatch(/^10\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./);
+    expect(ann.count('self-address')).toBe(1);
+    world.run(30_000);
+    expect(ann.fatal()).toBeNull();
+  });
+
+  it('lets a third join, and a whole party after that', () => {
+    const world = new World();
+    const nodes = ['ann', 'bob', 'cas'].map((name) => world.node({ name }).start());
+    world.until(() => together(...nodes), 3_000);
+    const party = Array.from({ length: 9 }, (_, i) => world.node({ name: `guest${i}` }).start());
+    world.until(() => together(...nodes, ...party), 20_000, 50);
+    const addresses = [...nodes, ...party].map((node) => node.core.view().ipv4);
+    expect(new Set(addresses).size).toBe(12);
+    expect(new Set([...nodes, ...party].map((node) => node.memory?.roomTag)).size).toBe(1);
+  });
+
+  it('lets a LAN party in from behind one address', () => {
+    const world = new World();
+    const host = world.node({ name: 'host' }).start();
+    world.run(1_000);
+    const party = Array.from({ length: 8 }, (_, i) => world.node({ name: `p${i}`, source: 'one-nat' }).start());
+    world.until(() => together(host, ...party), 20_000, 50);
+    expect(host.notices()).not.toContain('failed-guess');
+  });
+
+  it('comes back to a saved room without typing the password', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => together(ann, bob));
+    const address = bob.core.view().ipv4;
+    bob.kill();
+    world.run(1_000);
+    const again = world.node({ name: 'bob', password: null, memory: bob.memory, seed: 'bob 2' }).start();
+    // The address is known before the first server answers.
+    expect(again.core.view().ipv4).toBe(address);
+    world.until(() => together(ann, again));
+    expect(ann.addresses.get(again.key)).toBe(address);
+  });
+
+  it('carries messages between proven members, and nothing from others', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => together(ann, bob));
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 7 } });
+    world.run(100);
+    expect(bob.messages()).toEqual([
+      { type: 'peer-message', peer: ann.key, message: { t: 'candidates-ack', revision: 7 } },
+    ]);
+  });
+
+  it('says bye, and is gone at once', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => together(ann, bob));
+    bob.event({ type: 'stop' });
+    world.run(200);
+    expect(ann.downs()).toEqual(['bye']);
+    expect(ann.core.view().members).toEqual([]);
+    expect(bob.core.view().state).toBe('off');
+  });
+
+  it('ends with no-server when none answers in ten seconds', () => {
+    const world = new World(2);
+    for (const server of world.servers) server.die();
+    const ann = world.node({ name: 'ann' }).start();
+    world.run(9_900);
+    expect(ann.fatal()).toBeNull();
+    world.run(1_200);
+    expect(ann.fatal()).toBe('no-server');
+  });
+
+  it.each([
+    ['an empty name', { room: '  ' }],
+    ['an empty password', { password: '' }],
+    ['a password with a control', { password: 'a\u0007b' }],
+    ['a nickname of nothing', { name: '\u200b' }],
+    ['no password and nothing remembered', { password: null }],
+    ['an address outside of the pool', { ipv4: '192.168.1.1' }],
+    ['the network address', { ipv4: '10.64.16.0' }],
+  ])('refuses %s', (_what, options) => {
+    expect(() => new World().node(options)).toThrow(expect.objectContaining({ code: 'invalid' }));
   });
 });

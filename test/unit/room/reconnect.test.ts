@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import type { RoomAction } from '../../../engine/core/room/contract.ts';
+import { KIND_REPLY, KIND_RESUME } from '../../../engine/core/room/wire.ts';
+import { type Node, together, withTunnels, World } from './harness.ts';
+
+function pair(world: World): [Node, Node] {
+  const ann = world.node({ name: 'ann' }).start();
+  const bob = world.node({ name: 'bob' }).start();
+  world.until(() => together(ann, bob));
+  return [ann, bob];
+}
+
+/** Handshake messages of a kind since then. */
+function kinds(world: World, since: number): number[] {
+  return world.frames.filter((frame) => frame.at >= since).map((frame) => frame.payload[0] ?? 0);
+}
+
+function outage(world: World, ms: number): void {
+  for (const server of world.servers) server.die();
+  world.run(ms);
+  for (const server of world.servers) server.revive();
+}
+
+describe('when the server dies and returns', () => {
+  it('keeps the peers, tells that there is no route, and finds each other again without CPace', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    const psk = ann.psk.get(bob.key);
+    world.servers[0]?.die();
+    world.run(100);
+    expect(ann.core.view().state).toBe('reconnecting');
+    expect(ann.routes.get(bob.key)).toEqual([]);
+    expect(ann.proved(bob)).toBe(true);
+    world.run(20_000);
+    world.servers[0]?.revive();
+    const since = world.now;
+    world.until(() => (ann.routes.get(bob.key)?.length ?? 0) > 0 && (bob.routes.get(ann.key)?.length ?? 0) > 0);
+    expect(ann.core.view().state).toBe('joined');
+    expect(kinds(world, since)).toContain(KIND_RESUME);
+    expect(kinds(world, since)).not.toContain(KIND_REPLY);
+    expect(ann.psk.get(bob.key)).toBe(psk);
+    expect(ann.ups.length + bob.ups.length).toBe(2);
+    expect(ann.notices()).toEqual(expect.arrayContaining(['server-unreachable', 'server-back']));
+    expect(world.servers[0]?.limited).toBe(0);
+  });
+
+  it('ratchets the root each time: ten outages, no CPace, one preshared key', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    const since = world.now;
+    for (let i = 0; i < 10; i++) {
+      outage(world, 2_000);
+      world.until(() => [ann, bob].every((node) => node.core.view().state === 'joined'), 60_000, 50);
+      world.run(12_000);
+    }
+    expect(kinds(world, since)).not.toContain(KIND_REPLY);
+    expect(ann.ups).toHaveLength(1);
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 1 } });
+    world.run(100);
+    expect(bob.messages()).toHaveLength(1);
+  });
+
+  it('survives an outage in the middle of a reconnect', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    for (let cut = 0; cut < 6; cut++) {
+      let seen = 0;
+      world.tamper = ({ payload }) => {
+        const isResume = payload[0] === KIND_RESUME || payload[0] === KIND_RESUME + 1;
+        if (isResume && seen++ === cut % 2) world.after(0, () => outage(world, 500));
+        return isResume && cut % 3 === 0 && seen === (cut % 2) + 1 ? null : payload;
+      };
+      outage(world, 500);
+      world.run(8_000);
+      world.tamper = ({ payload }) => payload;
+      world.until(
+        () => [ann, bob].every((node) => node.routes.get(node === ann ? bob.key : ann.key)?.length),
+        60_000,
+        50,
+      );
+    }
+    expect(ann.psk.get(bob.key)).toBe(bob.psk.get(ann.key));
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 1 } });
+    world.run(200);
+    expect(bob.messages()).toHaveLength(1);
+  });
+
+  it('comes back with rising pauses and jitter, thirty seconds at most', () => {
+    const world = new World();
+    const [ann] = pair(world);
+    world.servers[0]?.die();
+    world.run(180_000);
+    const connects = ann.actions.filter(({ action }) => action.type === 'connect').map(({ at }) => at);
+    const pauses = connects.slice(2).map((at, i) => at - (connects[i + 1] ?? 0));
+    expect(pauses[0]).toBeLessThan(1_000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(30_100);
+    expect(Math.max(...pauses)).toBeGreaterThan(14_000);
+    expect(pauses.length).toBeLessThan(16);
+  });
+
+  it('does what going-away asks', () => {
+    const world = new World();
+    const [ann] = pair(world);
+    ann.event({ type: 'server-message', server: 0, message: { t: 'going-away', retryAfterMs: 5_000 } });
+    const at = world.now;
+    world.servers[0]?.die();
+    world.servers[0]?.revive();
+    world.until(() => ann.actions.some((done) => done.action.type === 'connect' && done.at > at));
+    expect(world.now - at).toBeGreaterThanOrEqual(5_000);
+    expect(world.now - at).toBeLessThan(6_000);
+  });
+});
+
+describe('without any server', () => {
+  it('sends signals through the tunnel, long ones in parts', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    withTunnels(ann, bob);
+    world.servers[0]?.die();
+    world.run(100);
+    const candidates = Array.from({ length: 32 }, (_, i) => ({
+      kind: 'reflexive' as const,
+      ip: `2001:db8:1234:5678:9abc:def0:1234:${i.toString(16)}`,
+      port: 40_000 + i,
+    }));
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates', revision: 1, candidates, nat: null } });
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 2 } });
+    world.run(100);
+    expect(ann.count('tunnel-frame')).toBeGreaterThan(2);
+    expect(bob.messages().map(({ message }) => (message as { t: string }).t)).toEqual(['candidates', 'candidates-ack']);
+  });
+
+  it('refuses a tunnel frame that comes twice', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    world.servers[0]?.die();
+    world.run(100);
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 2 } });
+    const frame = ann.actions
+      .map(({ action }) => action)
+      .find((action): action is RoomAction & { type: 'tunnel-frame' } => action.type === 'tunnel-frame');
+    const payload = frame?.payload ?? new Uint8Array();
+    for (let i = 0; i < 3; i++) bob.event({ type: 'tunnel-frame', peer: ann.key, payload });
+    expect(bob.messages()).toHaveLength(1);
+  });
+
+  it('keeps a peer that lives in the tunnel, and lets it go ninety seconds after the last sign', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    world.servers[0]?.die();
+    for (let i = 0; i < 10; i++) {
+      world.run(30_000);
+      ann.event({ type: 'peer-alive', peer: bob.key });
+    }
+    expect(ann.proved(bob)).toBe(true);
+    expect(bob.proved(ann)).toBe(false);
+    world.run(91_000);
+    expect(ann.downs()).toEqual(['gone']);
+  });
+
+  it('proves a member anew that one side has given up', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    world.servers[0]?.die();
+    for (let i = 0; i < 5; i++) {
+      world.run(30_000);
+      ann.event({ type: 'peer-alive', peer: bob.key });
+    }
+    expect(bob.downs()).toEqual(['gone']);
+    world.servers[0]?.revive();
+    world.until(() => together(ann, bob));
+    expect(ann.psk.get(bob.key)).toBe(bob.psk.get(ann.key));
+  });
+});
+
+describe('a restarted process', () => {
+  it('runs CPace again and gets a new preshared key on both sides', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    const psk = ann.psk.get(bob.key);
+    bob.kill();
+    const again = world.node({ name: 'bob', memory: bob.memory, seed: 'bob 2' }).start();
+    world.until(() => together(ann, again));
+    expect(ann.psk.get(again.key)).not.toBe(psk);
+    expect(ann.ups).toEqual([again.key, again.key]);
+    expect(ann.downs()).toEqual([]);
+  });
+
+  it('takes the place of its half-open connection', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    // The old process hangs: its session stays in the room.
+    bob.event = () => {};
+    const again = world.node({ name: 'bob', memory: bob.memory, seed: 'bob 2' }).start();
+    world.until(() => ann.psk.get(again.key) === again.psk.get(ann.key));
+    world.run(30_000);
+    expect(ann.routes.get(again.key)).toHaveLength(1);
+    expect(ann.core.view().members).toHaveLength(1);
+    again.event({ type: 'send', peer: ann.key, message: { t: 'candidates-ack', revision: 1 } });
+    world.run(100);
+    expect(ann.messages()).toHaveLength(1);
+  });
+});
+
+describe('with two servers', () => {
+  it('proves once and finds the same member on the second by its root', () => {
+    const world = new World(2);
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    const both = () => [ann.routes.get(bob.key), bob.routes.get(ann.key)].every((routes) => routes?.length === 2);
+    world.until(() => together(ann, bob) && both());
+    expect(kinds(world, 0).filter((kind) => kind === KIND_REPLY)).toHaveLength(1);
+    expect(ann.ups).toHaveLength(1);
+    expect(ann.core.view().members).toHaveLength(1);
+  });
+
+  it('goes on by the second when the first dies', () => {
+    const world = new World(2);
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => ann.routes.get(bob.key)?.length === 2 && bob.routes.get(ann.key)?.length === 2);
+    world.servers[0]?.die();
+    world.run(100);
+    expect(ann.core.view().state).toBe('joined');
+    expect(ann.core.view().server).toBe('ws://server-1');
+    expect(ann.routes.get(bob.key)).toEqual([expect.objectContaining({ server: 1 })]);
+    ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 1 } });
+    world.run(100);
+    expect(bob.messages()).toHaveLength(1);
+  });
+
+  it('brings together members who share only one of their servers', () => {
+    const world = new World(3);
+    const ann = world.node({ name: 'ann', servers: [0, 1] }).start();
+    const bob = world.node({ name: 'bob', servers: [1, 2] }).start();
+    world.until(() => together(ann, bob));
+    expect(bob.routes.get(ann.key)).toEqual([expect.objectContaining({ server: 0 })]);
+  });
+});
