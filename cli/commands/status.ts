@@ -23,7 +23,7 @@ export async function status(asked: StatusArguments, io: Io): Promise<number> {
     const found = client ? snapshotSchema.parse(await client.request({ type: 'status' })) : offSnapshot(stateDir);
     if (asked.json === true) io.out(JSON.stringify(found));
     else {
-      const columns = io.stdout.columns ?? DEFAULT_COLUMNS;
+      const columns = io.stdout.columns || DEFAULT_COLUMNS;
       for (const line of renderRoom(found, { columns, colour: io.colour, now: Date.now() })) io.out(line);
     }
     return 0;

@@ -37,7 +37,7 @@ async function liveScreen(io: Io): Promise<Screen> {
   let lines: string[] = [];
   return {
     show(snapshot) {
-      const columns = io.stdout.columns ?? DEFAULT_COLUMNS;
+      const columns = io.stdout.columns || DEFAULT_COLUMNS;
       lines = renderRoom(snapshot, { columns, colour: io.colour, now: Date.now() });
       update(lines.join('\n'));
     },
