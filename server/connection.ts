@@ -67,6 +67,7 @@ export class Connection {
   readonly #signals: TokenBucket;
   readonly #controls: TokenBucket;
   readonly #relay: TokenBucket;
+  readonly #pings: NodeJS.Timeout;
   #state: State;
   #heardAt = performance.now();
   #noticedAt = Number.NEGATIVE_INFINITY;
@@ -90,18 +91,8 @@ export class Connection {
     const burst = Math.max(limits.relayPayloadBytes, limits.relayBytesPerSecond * RELAY_BURST_S);
     this.#relay = new TokenBucket(limits.relayBytesPerSecond, burst, now);
     this.#state = { kind: 'greeting', timer: setTimeout(() => this.#fail('hello-timeout'), limits.helloTimeoutMs) };
+    this.#pings = setInterval(() => this.#checkAlive(), limits.pingIntervalMs);
     this.#listen();
-  }
-
-  /** Called at every ping interval: ends a silent connection, asks the others for a sign of life. */
-  checkAlive(now: number): void {
-    if (now - this.#heardAt > 2 * this.#context.limits.pingIntervalMs) {
-      this.#context.counters.silent++;
-      this.#end();
-      this.#socket.terminate();
-    } else if (this.#socket.readyState === WebSocket.OPEN) {
-      this.#socket.ping();
-    }
   }
 
   sayGoingAway(retryAfterMs: number): void {
@@ -111,6 +102,18 @@ export class Connection {
   /** The end of a drain. */
   dismiss(): void {
     this.#fail('draining');
+  }
+
+  /** Each connection has its own rhythm, so that a full server never pings everyone in one breath. */
+  #checkAlive(): void {
+    const { counters, limits } = this.#context;
+    if (performance.now() - this.#heardAt > 2 * limits.pingIntervalMs) {
+      counters.silent++;
+      this.#end();
+      this.#socket.terminate();
+    } else if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.ping();
+    }
   }
 
   #listen(): void {
@@ -158,6 +161,10 @@ export class Connection {
   }
 
   #receiveControl(data: Buffer, now: number): void {
+    if (this.#state.kind === 'member' && !this.#controls.take(1, now)) {
+      this.#limited('control-rate', this.#controls.waitMs(1), now);
+      return;
+    }
     const message = parseControl(data);
     if (message === null) {
       this.#fail('bad-message');
@@ -165,20 +172,15 @@ export class Connection {
       if (message.t === 'hello') this.#greet(message);
       else this.#fail('bad-message');
     } else if (this.#state.kind === 'member') {
-      this.#command(this.#state.member, message, now);
+      this.#command(this.#state.member, message);
     }
   }
 
-  #command(member: Member, message: ClientMessage, now: number): void {
-    if (message.t === 'hello') {
-      this.#fail('bad-message');
-    } else if (!this.#controls.take(1, now)) {
-      this.#limited('control-rate', this.#controls.waitMs(1), now);
-    } else if (message.t === 'allow') {
-      this.#context.hub.allow(member, message.member);
-    } else {
-      this.#context.hub.deny(member, message.member);
-    }
+  #command(member: Member, message: ClientMessage): void {
+    const { hub } = this.#context;
+    if (message.t === 'allow') hub.allow(member, message.member);
+    else if (message.t === 'deny') hub.deny(member, message.member);
+    else this.#fail('bad-message');
   }
 
   #greet(hello: Hello): void {
@@ -272,6 +274,7 @@ export class Connection {
   #release(): void {
     if (this.#state.kind === 'closed') return;
     if (this.#state.kind === 'greeting') clearTimeout(this.#state.timer);
+    clearInterval(this.#pings);
     this.#state = { kind: 'closed' };
     if (this.#topic !== null) this.#context.sourceRooms.remove(this.#options.sourceKey, this.#topic);
     this.#options.onEnd();

@@ -11,7 +11,6 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WarrenError } from '../protocol/errors.ts';
 import { SERVER_LIMITS, type ServerLimits } from '../protocol/limits.ts';
@@ -53,7 +52,6 @@ class RendezvousServer implements RunningServer {
   readonly #connections = new Set<Connection>();
   #stun: StunServer | null = null;
   #metrics: HttpServer | null = null;
-  #pings: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
   #onEmpty: () => void = () => undefined;
 
@@ -101,7 +99,6 @@ class RendezvousServer implements RunningServer {
         });
         await listen(this.#metrics, metrics.port, metrics.host);
       }
-      this.#pings = setInterval(() => this.#checkAlive(), this.#limits.pingIntervalMs);
     } catch (error) {
       await this.#release();
       throw error;
@@ -150,11 +147,6 @@ class RendezvousServer implements RunningServer {
     this.#connections.add(connection);
   }
 
-  #checkAlive(): void {
-    const now = performance.now();
-    for (const connection of this.#connections) connection.checkAlive(now);
-  }
-
   #stunEndpoints(): Welcome['stun'] {
     const { advertised, alternateIp } = this.#options;
     const { port, secondPort } = this.stun;
@@ -189,7 +181,6 @@ class RendezvousServer implements RunningServer {
   }
 
   async #release(): Promise<void> {
-    if (this.#pings !== null) clearInterval(this.#pings);
     this.#gate.destroy();
     await Promise.all([stop(this.#gate.http), this.#metrics && stop(this.#metrics), this.#stun?.close()]);
   }

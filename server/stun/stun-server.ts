@@ -179,11 +179,11 @@ function serve(grid: Grid, { options, ports, limit }: Service): void {
     published: ({ address, port }) => publishedEndpoint(grid, options, address, ports[port]),
   };
   const answer = (bytes: Buffer, remote: RemoteInfo, arrived: Position) => {
-    if (!limit.admits(remote.address, performance.now())) {
+    const client: Endpoint = { ip: plainAddress(remote.address), port: remote.port };
+    if (!limit.admits(client.ip, performance.now())) {
       counters.stun['rate-limited']++;
       return;
     }
-    const client: Endpoint = { ip: plainAddress(remote.address), port: remote.port };
     const result = answerStun(bytes, client, arrived, layout);
     counters.stun[result.outcome]++;
     if (!('bytes' in result)) return;

@@ -263,13 +263,14 @@ export function endpointUrl(text: string): URL | null {
 }
 
 function clientOptions(proxy: URL | null, ca: string[] | undefined): ClientOptions {
+  const tls = ca === undefined ? {} : { ca };
   return {
+    ...tls,
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: MAX_MESSAGE_BYTES,
     maxFragments: 64,
-    ...(ca === undefined ? {} : { ca }),
-    ...(proxy === null ? {} : { agent: new HttpsProxyAgent(proxy) }),
+    ...(proxy === null ? {} : { agent: new HttpsProxyAgent(proxy, tls) }),
   };
 }
 

@@ -150,10 +150,10 @@ describe('STUN with an alternate IP is all of RFC 5780', () => {
     const server = await running(TWO);
     const asking = await client();
     const all = endpoints(server);
-    for (const [n, at] of all.entries()) {
-      const { response, from } = await asking.ask(at.port, undefined, at.ip);
-      expect(from).toEqual(at);
-      expect(response).toMatchObject({ kind: 'success', origin: at, other: all[3 - n] });
+    for (const [n, endpoint] of all.entries()) {
+      const { response, from } = await asking.ask(endpoint.port, undefined, endpoint.ip);
+      expect(from).toEqual(endpoint);
+      expect(response).toMatchObject({ kind: 'success', origin: endpoint, other: all[3 - n] });
     }
   });
 
@@ -166,8 +166,8 @@ describe('STUN with an alternate IP is all of RFC 5780', () => {
     const server = await running(TWO);
     const asking = await client();
     const all = endpoints(server);
-    for (const [n, at] of all.entries()) {
-      const { response, from } = await asking.ask(at.port, change, at.ip);
+    for (const [n, endpoint] of all.entries()) {
+      const { response, from } = await asking.ask(endpoint.port, change, endpoint.ip);
       expect(from).toEqual(all[n ^ bits]);
       expect(response).toMatchObject({ origin: all[n ^ bits], other: all[3 - n] });
     }
