@@ -15,10 +15,11 @@ import { type BindingSuccess, decodeBindingResponse } from '../stun/binding.ts';
 import { decodeStun } from '../stun/message.ts';
 import { mappingOf } from './classify.ts';
 import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
-import { type Evidence, type FilterObservation, isSeen, type MappingEvidence, sameEndpoint } from './evidence.ts';
+import { type Evidence, type FilterObservation, isSeen, sameEndpoint } from './evidence.ts';
 import { reflexiveOf, reportOf } from './report.ts';
+import { comesFrom, filterServer, learnOther, usableServers } from './servers.ts';
 import { type Target, type Transaction, Transactions } from './transactions.ts';
-import { BLOCKED_AFTER_MS, MAX_SERVERS, RECHECK_GAP_MS, RECHECK_MAX_MS, RECHECK_MIN_MS } from './tuning.ts';
+import { BLOCKED_AFTER_MS, GIVE_UP_MS, RECHECK_GAP_MS, RECHECK_MAX_MS, RECHECK_MIN_MS } from './tuning.ts';
 
 export function createNatCore(options: NatOptions): NatCore {
   return new Discovery(options);
@@ -96,7 +97,7 @@ class Discovery implements NatCore {
         this.#tcpReachable = true;
         return;
       case 'socket':
-        return this.#socketOpened(now, event.request, event.socket, event.port);
+        return this.#socketOpened(event.request, event.socket, event.port);
       case 'stun':
         return this.#stun(now, event.socket, event.from, event.bytes);
       case 'network-changed':
@@ -111,12 +112,11 @@ class Discovery implements NatCore {
   // Rounds
 
   #serversKnown(now: number, servers: readonly StunServer[]): void {
-    const usable = servers.filter((server) => parseAddress(server.primary.ip)?.family === this.#options.family);
-    const list = usable.slice(0, MAX_SERVERS);
+    const list = usableServers(servers, this.#options.family);
     const announced = JSON.stringify(list);
     if (announced === this.#announced) return;
     this.#announced = announced;
-    this.#servers = list.map((server) => ({ ...server }));
+    this.#servers = list;
     if (list.length > 0) this.#startRound(now);
   }
 
@@ -157,9 +157,8 @@ class Discovery implements NatCore {
   }
 
   #freshEvidence(): Evidence {
-    const untested = (): MappingEvidence => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' });
     return {
-      servers: this.#servers.map(untested),
+      servers: this.#servers.map(() => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' })),
       filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },
       hairpin: null,
       localAddresses: this.#localAddresses,
@@ -191,7 +190,7 @@ class Discovery implements NatCore {
     if (parseAddress(mapped.ip)?.family !== this.#options.family) return;
     if (purpose.test === 'filtering') return this.#filterAnswered(now, transaction, from, mapped);
     // RFC 8489, 6.3.4: an answer counts only from where the request went.
-    if (!sameEndpoint(from, { ip: canonicalIp(to.ip), port: to.port })) return;
+    if (!comesFrom(from, to)) return;
     this.#transactions.finish(transaction);
     this.#everAnswered = true;
     this.#answeredAt = now;
@@ -200,19 +199,14 @@ class Discovery implements NatCore {
     const server = this.#evidence.servers[purpose.server];
     if (server !== undefined) server[TARGETS[purpose.target]] = mapped;
     if (purpose.target === 'primary') this.#learnEndpoints(now, purpose.server, response);
-    this.#askFiltering(now);
   }
 
   /** A server that nobody announced (`--stun`) names its second endpoint itself (RFC 5780, 7.4). */
   #learnEndpoints(now: number, index: number, response: BindingSuccess): void {
     const server = this.#servers[index];
     const other = response.other;
-    if (server === undefined || other === null || server.secondPort !== null || server.alternate !== null) return;
-    const otherIp = parseAddress(other.ip);
-    if (otherIp?.family !== this.#options.family || otherIp.scope === 'unusable' || other.port === 0) return;
-    const primaryIp = canonicalIp(server.primary.ip);
-    server.secondPort = other.port === server.primary.port ? null : { ip: primaryIp, port: other.port };
-    server.alternate = otherIp.ip === primaryIp ? null : { ip: otherIp.ip, port: server.primary.port };
+    if (server === undefined || other === null) return;
+    if (!learnOther(server, other)) return;
     if (server.secondPort !== null) this.#askMapping(index, 'second-port', server.secondPort, now);
     if (server.alternate !== null) this.#askMapping(index, 'alternate', server.alternate, now);
   }
@@ -236,21 +230,18 @@ class Discovery implements NatCore {
 
   // Filtering, from the second socket
 
-  #socketOpened(now: number, request: number, socket: number, port: number): void {
+  #socketOpened(request: number, socket: number, port: number): void {
     if (this.#second.state !== 'asked' || this.#second.request !== request) {
       this.#actions.push({ type: 'close-socket', socket });
       return;
     }
     this.#second = { state: 'open', socket };
     this.#evidence.secondPort = port;
-    this.#askFiltering(now);
   }
 
   #askFiltering(now: number): void {
     if (this.#second.state !== 'open' || this.#filterServer !== null) return;
-    const index = this.#servers.findIndex(
-      (server, i) => isSeen(this.#evidence.servers[i]?.primary ?? 'untested') && hasMore(server),
-    );
+    const index = filterServer(this.#servers, this.#evidence.servers);
     const server = this.#servers[index];
     if (server === undefined) return;
     this.#filterServer = index;
@@ -321,7 +312,7 @@ class Discovery implements NatCore {
   #recheck(now: number): void {
     if (this.#recheckAt > now) return;
     this.#recheckAt = this.#nextRecheck(now);
-    if (!this.settled()) return;
+    if (!this.settled() || this.#servers.length === 0) return;
     const server = this.#evidence.servers.findIndex((evidence) => isSeen(evidence.primary));
     const to = this.#servers[server]?.primary;
     if (to === undefined) this.#startRound(now);
@@ -349,6 +340,8 @@ class Discovery implements NatCore {
     if (silentRecheck) this.#startRound(now);
     this.#recheck(now);
     this.#judgeSilence(now);
+    if (now >= this.#socketDueAt()) this.#second = { state: 'none' };
+    this.#askFiltering(now);
     this.#askHairpin(now);
     for (const transaction of this.#transactions.due(now)) {
       const { socket, to, bytes } = transaction;
@@ -356,7 +349,7 @@ class Discovery implements NatCore {
     }
     if (this.settled()) this.#closeSecond();
     this.#publish();
-    const wake = Math.min(this.#transactions.nextAt(), this.#recheckAt, this.#blockedAt(now));
+    const wake = Math.min(this.#transactions.nextAt(), this.#recheckAt, this.#blockedAt(now), this.#socketDueAt());
     if (Number.isFinite(wake)) this.#actions.push({ type: 'wake', at: wake });
   }
 
@@ -381,6 +374,13 @@ class Discovery implements NatCore {
     return this.#second.state === 'asked' && this.#evidence.servers.some((server) => isSeen(server.primary));
   }
 
+  /** A host that is out of sockets never opens one: the round goes on without. */
+  #socketDueAt(): number {
+    return this.#second.state === 'asked' && this.#roundAt !== null
+      ? this.#roundAt + GIVE_UP_MS
+      : Number.POSITIVE_INFINITY;
+  }
+
   #closeSecond(): void {
     if (this.#second.state === 'open') this.#actions.push({ type: 'close-socket', socket: this.#second.socket });
     this.#second = { state: 'none' };
@@ -397,8 +397,4 @@ class Discovery implements NatCore {
     this.#published = text;
     this.#actions.push({ type: 'report', report: this.#report, candidates: this.#candidates });
   }
-}
-
-function hasMore(server: StunServer): boolean {
-  return server.secondPort !== null || server.alternate !== null;
 }

@@ -15,6 +15,11 @@ export class CandidateExchange {
   #backoffMs = RESEND_FIRST_MS;
   #theirRevision = -1;
 
+  /** Whether the peer was ever told anything. */
+  get offered(): boolean {
+    return this.#own !== null;
+  }
+
   /** Own list or report changed. */
   offer(candidates: Candidate[], nat: NatReport | null, now: number): void {
     const revision = (this.#own?.revision ?? 0) + 1;

@@ -17,6 +17,7 @@ import { CandidateExchange } from './exchange.ts';
 import { nextProbeAt, type Pace } from './pace.ts';
 import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey } from './pairs.ts';
 import { PathRecord } from './path.ts';
+import { pathView } from './view.ts';
 import { relayReason } from './reason.ts';
 import { type PathState, selectDuplicate, selectPath } from './selection.ts';
 import {
@@ -109,10 +110,12 @@ class Peer implements PeerCore {
   // Events
 
   #relay(now: number, up: boolean, host: string): void {
+    const sameRelay = host === this.#relayHost && this.#paths.records.has(RELAY);
     this.#relayHost = host;
     if (!up) {
       this.#paths.records.delete(RELAY);
-    } else if (!this.#paths.records.has(RELAY)) {
+    } else if (!sameRelay) {
+      // Another server is another path, with another RTT.
       this.#paths.records.set(RELAY, new PathRecord(RELAY, 'external', 'relay', now));
       this.#exchange.hurry(now);
     }
@@ -202,7 +205,7 @@ class Peer implements PeerCore {
     for (const record of this.#paths.records.values()) record.distrust();
     for (const pair of this.#pairs.all()) this.#pairs.restart(pair, now);
     // A fresh revision makes the peer check again too, even where the list stayed the same.
-    this.#local(now, this.#own.candidates, this.#own.nat);
+    if (this.#exchange.offered) this.#local(now, this.#own.candidates, this.#own.nat);
   }
 
   #alive(at: number): void {
@@ -368,7 +371,8 @@ class Peer implements PeerCore {
       checkedForMs: this.#checkingSince === null ? null : now - this.#checkingSince,
     });
     const state = this.#state(now, record);
-    return { state, path: this.#pathView(record), reason, nat: this.#theirs?.nat ?? null, direct };
+    const path = record === undefined ? null : pathView(record, this.#relayHost, this.#since);
+    return { state, path, reason, nat: this.#theirs?.nat ?? null, direct };
   }
 
   #state(now: number, record: PathRecord | undefined): PeerView['state'] {
@@ -376,23 +380,13 @@ class Peer implements PeerCore {
     const silent = record === undefined || !record.alive || record.suspect;
     return silent && now - this.#heardAt > LOST_AFTER_MS ? 'lost' : 'connected';
   }
-
-  #pathView(record: PathRecord | undefined): PeerView['path'] {
-    if (record === undefined) return null;
-    const { kind, srttMs, rttvarMs, lossPct } = record;
-    const remote = record.via === 'external' ? this.#relayHost : endpointText(record.via.remote);
-    return { kind, remote, rttMs: srttMs, jitterMs: rttvarMs, lossPct, since: this.#since };
-  }
 }
 
 function canonical(endpoint: Endpoint): Endpoint {
   return { ip: canonicalIp(endpoint.ip), port: endpoint.port };
 }
 
-function endpointText({ ip, port }: Endpoint): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
+/** The device's words for a path. */
 function corePath(record: PathRecord | undefined): CorePath | null {
   if (record === undefined) return null;
   if (record.via === 'external') return { kind: 'external' };

@@ -34,8 +34,11 @@ export function selectDuplicate(state: PathState, now: number): string | null {
   if (current === undefined || !isDirect(current.kind) || (current.alive && !current.suspect)) return null;
   const others = [...state.records.values()].filter((record) => record !== current && record.alive);
   const sound = others.filter((record) => isSound(record, null, now));
-  const relayed = (list: PathRecord[]) => list.find((record) => !isDirect(record.kind));
-  return (relayed(sound) ?? sound[0] ?? relayed(others) ?? others[0])?.key ?? null;
+  return (relayOf(sound) ?? sound[0] ?? relayOf(others) ?? others[0])?.key ?? null;
+}
+
+function relayOf(records: readonly PathRecord[]): PathRecord | undefined {
+  return records.find((record) => !isDirect(record.kind));
 }
 
 function factsOf(record: PathRecord, chosen: string | null, now: number): PathFacts {

@@ -101,6 +101,59 @@ describe('a server that knows nothing of RFC 5780', () => {
   });
 });
 
+describe('a server that nobody announced in full', () => {
+  it('names its other address itself', () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    const server = net.server('198.51.100.2', 'two-addresses');
+    net.feed({ type: 'servers', servers: [{ ...server, secondPort: null, alternate: null }] });
+    net.run(4_000);
+    expect(net.last.type).toBe('NAT1');
+  });
+
+  it('is measured once, also when it is announced again', () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    const announced = { ...net.server('198.51.100.2', 'two-addresses'), secondPort: null, alternate: null };
+    net.feed({ type: 'servers', servers: [announced] });
+    net.run(4_000);
+    const sent = net.sent.length;
+    net.feed({ type: 'servers', servers: [announced] });
+    net.run(4_000);
+    expect(net.sent.length).toBe(sent);
+  });
+});
+
+describe('several servers', () => {
+  it('the one with two addresses tests the filter, although another answers first', () => {
+    const net = behind('endpoint-independent', 'endpoint-independent');
+    const servers = [net.server('198.51.100.2', 'one-address'), net.server('198.51.100.8', 'two-addresses')];
+    net.slow('198.51.100.8', 200);
+    net.feed({ type: 'servers', servers });
+    net.run(4_000);
+    expect(net.last.type).toBe('NAT1');
+  });
+
+  it('the one with one address does, where the other never answers', () => {
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    const servers = [net.server('198.51.100.2', 'one-address'), net.server('198.51.100.8', 'two-addresses')];
+    net.silence('198.51.100.8');
+    net.feed({ type: 'servers', servers });
+    net.run(6_000);
+    expect(net.last.type).toBe('NAT3');
+    expect(net.core.settled()).toBe(true);
+  });
+});
+
+describe('a host that is out of sockets', () => {
+  it('still learns its mapping and settles', () => {
+    const net = behind('endpoint-independent', 'address-dependent');
+    net.opensSockets = false;
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(4_000);
+    expect(net.last).toMatchObject({ mapping: 'endpoint-independent', filtering: 'unknown' });
+    expect(net.core.settled()).toBe(true);
+  });
+});
+
 describe('lost datagrams', () => {
   it('change no mapping when three of ten are lost, and never open a filter', () => {
     for (let seed = 1; seed <= 20; seed++) {

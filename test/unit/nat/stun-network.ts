@@ -30,6 +30,8 @@ export class StunNetwork {
   readonly #socketDelayMs = 1;
   readonly oneWayMs = 15;
   hairpins = false;
+  opensSockets = true;
+  readonly #slow = new Map<string, number>();
   /** Decides for each datagram from the client whether it is lost. */
   loses: (index: number) => boolean = () => false;
   #jobs: { at: number; run: () => void }[] = [];
@@ -71,6 +73,11 @@ export class StunNetwork {
     this.#kinds.delete(nextIp(ip));
   }
 
+  /** That server's primary address takes longer to answer. */
+  slow(ip: string, ms: number): void {
+    this.#slow.set(ip, ms);
+  }
+
   feed(event: NatEvent): void {
     for (const action of this.core.handle(this.now, event)) this.#act(action);
   }
@@ -94,6 +101,7 @@ export class StunNetwork {
   #act(action: NatAction): void {
     switch (action.type) {
       case 'open-socket':
+        if (!this.opensSockets) return;
         return this.#later(this.#socketDelayMs, () => {
           const socket = this.#nextSocket++;
           const port = 40_000 + socket;
@@ -126,7 +134,7 @@ export class StunNetwork {
     }
     const kind = this.#kinds.get(to.ip);
     if (kind === undefined) return;
-    this.#later(this.oneWayMs, () => this.#serve(kind, to, from, bytes));
+    this.#later(this.oneWayMs + (this.#slow.get(to.ip) ?? 0), () => this.#serve(kind, to, from, bytes));
   }
 
   #serve(kind: ServerKind, at: Endpoint, client: Endpoint, bytes: Uint8Array): void {
@@ -138,7 +146,13 @@ export class StunNetwork {
     const from = cannot ? at : changed(at, flags);
     const response: BindingResponse = cannot
       ? { kind: 'error', transactionId, error: { code: 420, phrase: '' }, unknown: [CHANGE_REQUEST] }
-      : { kind: 'success', transactionId, mapped: client, origin: from, other: null };
+      : {
+          kind: 'success',
+          transactionId,
+          mapped: client,
+          origin: from,
+          other: kind === 'two-addresses' ? changed(at, 6) : null,
+        };
     this.#later(this.oneWayMs, () => {
       if (this.nat && client.ip !== this.nat.ip) return;
       this.#arrive(client.port, from, encodeBindingResponse(response));

@@ -1,0 +1,47 @@
+/** Which STUN servers are asked, and for what. */
+import { canonicalIp, parseAddress } from '../candidates/address.ts';
+import type { Endpoint, StunServer } from './contract.ts';
+import { isSeen, type MappingEvidence, sameEndpoint } from './evidence.ts';
+import { MAX_SERVERS } from './tuning.ts';
+
+/** Those of the family, each once, at most four; copies, because servers may name more of themselves. */
+export function usableServers(servers: readonly StunServer[], family: 4 | 6): StunServer[] {
+  const usable = servers.filter(
+    ({ primary }, i) =>
+      parseAddress(primary.ip)?.family === family &&
+      servers.findIndex((other) => sameEndpoint(other.primary, primary)) === i,
+  );
+  return usable.slice(0, MAX_SERVERS).map((server) => ({ ...server }));
+}
+
+/**
+ * Completes a server that was announced without further endpoints (`--stun`) from its OTHER-ADDRESS (RFC 5780, 7.4), which
+ * has the other address and the other port. False where there is nothing to learn.
+ */
+export function learnOther(server: StunServer, other: Endpoint): boolean {
+  if (server.secondPort !== null || server.alternate !== null) return false;
+  const primary = parseAddress(server.primary.ip);
+  const address = parseAddress(other.ip);
+  if (primary === null || address === null || other.port === 0) return false;
+  if (address.family !== primary.family || address.scope === 'unusable') return false;
+  if (other.port !== server.primary.port) server.secondPort = { ip: primary.ip, port: other.port };
+  if (address.ip !== primary.ip) server.alternate = { ip: address.ip, port: server.primary.port };
+  return true;
+}
+
+/**
+ * Index of the server for the filtering test: one that answers and has two addresses, or, when none such can still
+ * answer, one with a second port. -1: none, or wait.
+ */
+export function filterServer(servers: readonly StunServer[], evidence: readonly MappingEvidence[]): number {
+  const answers = (i: number) => isSeen(evidence[i]?.primary ?? 'untested');
+  const complete = servers.findIndex((server, i) => server.alternate !== null && answers(i));
+  const awaited = servers.some((server, i) => server.alternate !== null && evidence[i]?.primary === 'pending');
+  if (complete >= 0 || awaited) return complete;
+  return servers.findIndex((server, i) => server.secondPort !== null && answers(i));
+}
+
+/** The same endpoint, whatever the spelling of its address. */
+export function comesFrom(from: Endpoint, server: Endpoint): boolean {
+  return from.port === server.port && canonicalIp(from.ip) === canonicalIp(server.ip);
+}
