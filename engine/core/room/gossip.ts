@@ -146,12 +146,11 @@ export class Gossip {
   }
 
   answer(peer: Peer, answer: Answer): void {
-    const asked = this.claims.own.attempt === ASKED;
+    const before = this.claims.own;
     if (answer.accepted) {
       if (this.claims.accepted(answer.host)) this.#shared.changed();
     } else if (answer.by !== null && this.claims.refused(answer.host, answer.by)) {
-      if (asked) this.#shared.notice('address-conflict');
-      this.#ownMoved();
+      this.#ownMoved(before);
       this.#dirty.delete(peer.key);
       this.#tell(peer);
     }
@@ -236,6 +235,7 @@ export class Gossip {
 
   #judge(peer: Peer, claim: AddressClaim): void {
     const before = this.#accepted.get(peer.key)?.host;
+    const own = this.claims.own;
     const verdict = this.claims.judge(claim, this.#peers.isProven);
     const { host } = claim;
     if (!verdict.accepted) {
@@ -250,7 +250,7 @@ export class Gossip {
       this.#accepted.delete(verdict.displaced);
       this.#showPeer(verdict.displaced);
     }
-    if (verdict.ownMoved) this.#ownMoved();
+    if (verdict.ownMoved) this.#ownMoved(own);
     if (verdict.moved) this.#shared.notice('address-moved', { nick: this.nicks.shown(peer.key), peer: peer.key });
     if (before !== host || !claim.held) {
       this.#peers.send(peer, { t: 'claim-answer', host, accepted: true, by: null });
@@ -258,7 +258,8 @@ export class Gossip {
     this.#showPeer(peer.key);
   }
 
-  #ownMoved(): void {
+  #ownMoved(before: AddressClaim): void {
+    if (before.attempt === ASKED) this.#shared.notice('address-conflict');
     if (this.#shownSelf !== '') this.#shared.notice('address-moved', { nick: this.nick });
     this.#tellAll();
     this.#shared.changed();

@@ -128,7 +128,7 @@ export class Node {
       memory: this.memory,
       hostNetworks: options.hostNetworks ?? [],
       ipv4: options.ipv4 ?? null,
-      random: seeded(options.seed ?? this.name),
+      random: seeded(options.seed ?? `${this.name} ${options.machine ?? ''}`),
       scryptN: 16,
     };
     this.core = createRoom(roomOptions);
