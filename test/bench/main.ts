@@ -1,7 +1,9 @@
 /** `npm run bench [tunnel|connect|idle] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
+import { benchConnect } from './connect.ts';
 import { benchTunnel } from './tunnel.ts';
 
 const benches: Record<string, { runs: number; run: (runs: number) => Promise<string> }> = {
+  connect: { runs: 30, run: benchConnect },
   tunnel: { runs: 5, run: benchTunnel },
 };
 

@@ -73,11 +73,11 @@ async function wireguardGo(lab: Lab, near: Namespace, far: Namespace): Promise<v
     const other = ends[1 - index] ?? end;
     lab.spawn(end.namespace, ['wireguard-go', '-f', end.name], { env: { ...process.env, LOG_LEVEL: 'silent' } });
     await until(async () => (await lab.run(end.namespace, ['wg', 'show', end.name])).code === 0);
-    const key = `private-key /dev/stdin listen-port ${end.port}`;
+    const set = `wg set ${end.name} private-key "$KEY_FILE" listen-port ${end.port}`;
     const peer = `peer ${other.own.publicKey} allowed-ips 10.98.1.${end.peer}/32 endpoint 10.99.0.${end.peer}:${other.port}`;
-    await lab.run(end.namespace, ['wg', 'set', end.name, ...key.split(' '), ...peer.split(' ')], {
-      input: end.own.privateKey,
-    });
+    // A pipe of Node's is a socket, which `wg` cannot open as a file: the shell makes a real one.
+    const script = `KEY_FILE=$(mktemp) && echo '${end.own.privateKey}' > "$KEY_FILE" && ${set} ${peer}; rm "$KEY_FILE"`;
+    await lab.run(end.namespace, ['sh', '-c', script]);
     await lab.script(`
       ip -n ${end.namespace.name} address add 10.98.1.${end.host}/24 dev ${end.name}
       ip -n ${end.namespace.name} link set ${end.name} mtu 1420 up`);
