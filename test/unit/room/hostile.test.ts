@@ -12,7 +12,9 @@ import {
   KIND_SIGNAL,
   KIND_START,
 } from '../../../engine/core/room/wire.ts';
+import type { RoomEvent } from '../../../engine/core/room/contract.ts';
 import { peerMessage } from '../../../protocol/peer.ts';
+import type { ServerMessage } from '../../../protocol/server.ts';
 import { seeded, together, World } from './harness.ts';
 
 function flip(bytes: Uint8Array, at: number): Uint8Array {
@@ -206,56 +208,61 @@ describe('hostile bytes', () => {
   });
 
   it('in any event of any server never throw', () => {
-    const hex = (bytes: number) =>
-      fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((b) => Buffer.from(b).toString('hex'));
     const member = fc.record({ member: hex(8), session: hex(16), source: fc.string({ minLength: 1, maxLength: 8 }) });
-    const limits = { frameBytes: 1, relayPayloadBytes: 1, signalsPerSecond: 1, relayBytesPerSecond: 1 };
-    const welcome = fc.record({
-      member: hex(8),
-      members: fc.array(member, { maxLength: 5 }),
-      version: fc.integer({ min: 0, max: 2 }),
-    });
-    const event = fc.oneof(
-      fc.constant({ type: 'server-open', server: 0 } as const),
-      fc.constant({ type: 'server-closed', server: 0, code: 'lost' } as const),
-      fc.constant({ type: 'tick' } as const),
-      fc.record({
-        type: fc.constant('server-frame' as const),
-        server: fc.nat(2),
-        member: hex(8),
-        payload: fc.uint8Array({ maxLength: 200 }),
-      }),
-      member.map((m) => ({ type: 'server-message', server: 0, message: { t: 'joined', ...m } }) as const),
-      hex(8).map((id) => ({ type: 'server-message', server: 0, message: { t: 'left', member: id } }) as const),
-      welcome.map(
-        (w) =>
-          ({
-            type: 'server-message',
-            server: 0,
-            message: { t: 'welcome', ...w, observed: { ip: '', port: 1 }, stun: [], limits, resume: '00'.repeat(16) },
-          }) as const,
-      ),
+    const members = fc.array(member, { maxLength: 5 });
+    const message: fc.Arbitrary<ServerMessage> = fc.oneof(
+      member.map((told) => ({ t: 'joined' as const, ...told })),
+      hex(8).map((id) => ({ t: 'left' as const, member: id })),
+      fc.record({ member: hex(8), members, version: fc.integer({ min: 0, max: 2 }) }).map((told) => ({
+        t: 'welcome' as const,
+        ...told,
+        observed: { ip: '', port: 1 },
+        stun: [],
+        limits: { frameBytes: 1, relayPayloadBytes: 1, signalsPerSecond: 1, relayBytesPerSecond: 1 },
+        resume: '00'.repeat(16),
+      })),
+      fc.constant({ t: 'error' as const, code: 'too-slow' as const, retryAfterMs: 5 }),
+      fc.constant({ t: 'going-away' as const, retryAfterMs: 1e9 }),
+    );
+    const event: fc.Arbitrary<RoomEvent> = fc.oneof(
+      fc.nat(2).map((server) => ({ type: 'server-open' as const, server })),
+      fc.nat(2).map((server) => ({ type: 'server-closed' as const, server, code: 'lost' })),
+      fc.constant({ type: 'tick' as const }),
+      fc.tuple(hex(8), fc.uint8Array({ maxLength: 200 })).map(([id, payload]) => ({
+        type: 'server-frame' as const,
+        server: 0,
+        member: id,
+        payload,
+      })),
+      fc
+        .tuple(fc.nat(2), message)
+        .map(([server, told]) => ({ type: 'server-message' as const, server, message: told })),
     );
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
-        const core = createRoom({
-          name: 'den',
-          password: 'secret',
-          nick: 'ann',
-          machineKey: seeded('machine')(32),
-          servers: ['ws://a', 'ws://b'],
-          create: false,
-          memory: null,
-          hostNetworks: [],
-          ipv4: null,
-          random: seeded('fuzz'),
-        });
+        const core = createRoom({ ...OPTIONS, random: seeded('fuzz') });
         core.handle(0, { type: 'start' });
         core.handle(0, { type: 'crypto', job: 1, result: { kind: 'scrypt', key: new Uint8Array(32) } });
-        events.forEach((one, i) => core.handle(i * 700, one));
+        for (const [i, one] of events.entries()) core.handle(i * 700, one);
         expect(core.view().members).toEqual([]);
       }),
       { numRuns: 150 },
     );
   });
 });
+
+const OPTIONS = {
+  name: 'den',
+  password: 'secret',
+  nick: 'ann',
+  machineKey: seeded('machine')(32),
+  servers: ['ws://a', 'ws://b'],
+  create: false,
+  memory: null,
+  hostNetworks: [],
+  ipv4: null,
+};
+
+function hex(bytes: number): fc.Arbitrary<string> {
+  return fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((value) => Buffer.from(value).toString('hex'));
+}
