@@ -20,13 +20,13 @@ struct ProbeKeys {
 
 /// What an owner chooses; each field may be changed later except the key.
 struct PeerConfig {
-  Key preshared_key;
-  std::vector<Prefix> allowed_ips;
+  Key preshared_key{};
+  std::vector<Prefix> allowed_ips{};
   Nanos keepalive = 0;
   bool roaming = false;
   bool fanout = false;
   bool initiate = true;
-  std::optional<ProbeKeys> probe;
+  std::optional<ProbeKeys> probe{};
 };
 
 /// A change: only what is set.
@@ -35,7 +35,7 @@ struct PeerChange {
   std::optional<std::vector<Prefix>> allowed_ips;
   std::optional<Nanos> keepalive;
   std::optional<bool> roaming, fanout, initiate;
-  std::optional<ProbeKeys> probe;
+  std::optional<ProbeKeys> probe{};
 };
 
 struct PeerCounters {

@@ -210,7 +210,7 @@ bool seal_once(ByteView key, const Bytes<12>& nonce, ByteView aad, ByteView text
 }
 
 bool open_once(ByteView key, const Bytes<12>& nonce, ByteView aad, ByteView sealed, ByteSpan out) {
-  Bytes<128> work;  // handshake fields and cookies are at most 48 bytes
+  Bytes<160> work;  // fields of handshakes and cookies have at most 48 bytes
   if (sealed.size() > work.size() || sealed.size() != out.size() + Aead::tag_size) return false;
   std::copy(sealed.begin(), sealed.end(), work.begin());
   const bool authentic =

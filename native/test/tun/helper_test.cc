@@ -1,5 +1,5 @@
 // The real helper against whoever may start it: garbage, forbidden wishes, foreign descriptors, no socket at all.
-// Argument: the helper's path. Nothing here asks for what would be granted, so no interface appears.
+// HELPER names the helper's program. Nothing here asks for what would be granted, so no interface appears.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 
 #include "../../src/tun/linux_fd.h"
 #include "../../src/tun/linux_helper_wire.h"
-#include "expect.h"
+#include "../check.h"
 
 namespace {
 
@@ -23,22 +23,31 @@ using Bytes = std::vector<uint8_t>;
 
 constexpr int patience_ms = 10'000;
 
+const char* helper_path() {
+  const char* path = std::getenv("HELPER");
+  EXPECT(path);
+  // The helper is not dumpable, which the leak check of its sanitizer build does not survive.
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+  return path;
+}
+
 /// A helper process on the other end of `socket`.
 class Helper {
  public:
-  Helper(const char* path, int socket_type) {
+  Helper() {
     int ends[2];
-    EXPECT(::socketpair(AF_UNIX, socket_type | SOCK_CLOEXEC, 0, ends) == 0);
+    EXPECT(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
     socket = Fd(ends[0]);
-    pid_ = spawn(path, Fd(ends[1]).get());
+    pid_ = spawn(Fd(ends[1]).get());
   }
   ~Helper() {
     socket.reset();
     EXPECT(exit_code() == 0);
   }
 
-  /// Starts `path` with `input` as its standard input.
-  static pid_t spawn(const char* path, int input) {
+  /// Starts the helper with `input` as its standard input.
+  static pid_t spawn(int input) {
+    const char* path = helper_path();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
@@ -80,9 +89,11 @@ class Helper {
   pid_t pid_ = -1;
 };
 
-/// Well-formed frames bent in a few places, and random ones. Fixed seed; none is a permitted `open`.
-void garbage(const char* path) {
-  Helper helper(path, SOCK_SEQPACKET);
+}  // namespace
+
+// Fixed seed; none is a permitted `open`.
+TEST("the helper answers 5,000 bent and random frames with invalid") {
+  Helper helper;
   std::mt19937 random(1);
   const ConfigureRequest forbidden{{*parse_prefix("192.168.0.1/24")}, {*parse_prefix("0.0.0.0/0")}};
   const Bytes frame = *encode_request(forbidden);
@@ -99,8 +110,8 @@ void garbage(const char* path) {
   }
 }
 
-void forbidden(const char* path) {
-  Helper helper(path, SOCK_SEQPACKET);
+TEST("the helper refuses foreign names, a default route, and to configure what it has not opened") {
+  Helper helper;
   EXPECT(helper.ask(*encode_request(OpenRequest{"eth0", 1420})).code == Code::invalid);
   EXPECT(helper.ask(*encode_request(OpenRequest{"warren100", 1420})).code == Code::invalid);
   EXPECT(helper.ask(*encode_request(ConfigureRequest{{}, {*parse_prefix("0.0.0.0/0")}})).code == Code::invalid);
@@ -108,8 +119,8 @@ void forbidden(const char* path) {
   EXPECT(helper.ask(*encode_request(too_early)).code == Code::invalid);
 }
 
-void oversized(const char* path) {
-  Helper helper(path, SOCK_SEQPACKET);
+TEST("the helper refuses frames that are too long or too short") {
+  Helper helper;
   Bytes bytes = *encode_request(ConfigureRequest{std::vector(max_addresses, *parse_prefix("10.64.0.1/32")),
                                                  std::vector(max_routes, *parse_prefix("10.64.0.1/32"))});
   bytes.resize(bytes.size() * 8);
@@ -117,9 +128,8 @@ void oversized(const char* path) {
   EXPECT(helper.ask({1}).code == Code::invalid);
 }
 
-/// A descriptor that comes along is closed: the far end of its pipe sees the end.
-void foreign_descriptor(const char* path) {
-  Helper helper(path, SOCK_SEQPACKET);
+TEST("the helper closes a descriptor that comes along: the far end of its pipe sees the end") {
+  Helper helper;
   int ends[2];
   EXPECT(::pipe2(ends, O_CLOEXEC) == 0);
   const Fd reading(ends[0]);
@@ -145,25 +155,12 @@ void foreign_descriptor(const char* path) {
   EXPECT(::poll(&waiting, 1, patience_ms) == 1 && (waiting.revents & POLLHUP));
 }
 
-void no_seqpacket_socket(const char* path) {
+TEST("the helper ends at once when standard input is no SOCK_SEQPACKET socket") {
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT(Helper::wait_for(Helper::spawn(path, null.get())) == 2);
+  EXPECT(Helper::wait_for(Helper::spawn(null.get())) == 2);
   int ends[2];
   EXPECT(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   const Fd ours(ends[0]);
   const Fd theirs(ends[1]);
-  EXPECT(Helper::wait_for(Helper::spawn(path, theirs.get())) == 2);
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  EXPECT(argc == 2);
-  // The helper is not dumpable, which the leak check of its sanitizer build does not survive.
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-  garbage(argv[1]);
-  forbidden(argv[1]);
-  oversized(argv[1]);
-  foreign_descriptor(argv[1]);
-  no_seqpacket_socket(argv[1]);
+  EXPECT(Helper::wait_for(Helper::spawn(theirs.get())) == 2);
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "expect.h"
+#include "../check.h"
 
 namespace {
 
@@ -17,7 +17,9 @@ Prefix prefix(const std::string& text) {
   return *parsed;
 }
 
-void names() {
+}  // namespace
+
+TEST("the helper permits warren and at most two digits, nothing else") {
   for (const char* name : {"", "warren", "warren0", "warren7", "warren99", "warren00"}) EXPECT(permits_name(name));
   for (const char* name : {"warren100", "warrenx", "warren1x", "warre", "Warren1", "eth0", "lo", "warren-1", " warren"}) {
     EXPECT(!permits_name(name));
@@ -25,7 +27,7 @@ void names() {
   EXPECT(!permits_name(std::string("warren\0", 7)));
 }
 
-void addresses() {
+TEST("the helper permits a host's address in a room, nothing else") {
   for (const char* text : {"10.64.16.5/20", "10.127.255.254/20", "10.64.0.1/32", "fd00::1/64", "fdff::1/128"}) {
     EXPECT(permits_address(prefix(text)));
   }
@@ -36,7 +38,7 @@ void addresses() {
   }
 }
 
-void routes() {
+TEST("the helper permits rooms, members, broadcast and multicast as routes, never more") {
   for (const char* text : {"10.64.16.0/20", "10.70.0.1/32", "255.255.255.255/32", "224.0.0.0/4", "239.255.0.0/16",
                            "224.0.0.251/32", "fd12::/64", "fd12::1/128"}) {
     EXPECT(permits_route(prefix(text)));
@@ -48,7 +50,7 @@ void routes() {
   }
 }
 
-void prefix_text() {
+TEST("a prefix is an address, a slash and a plain decimal length") {
   for (const char* text : {"", "/", "1.2.3.4", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/+1", "1.2.3.4/08",
                            "1.2.3.4/0x8", "1.2.3.4/8 ", " 1.2.3.4/8", "1.2.3/8", "1.2.3.4.5/8", "::1/129", "::1%1/64",
                            "1.2.3.4/1000000000000"}) {
@@ -59,7 +61,7 @@ void prefix_text() {
   EXPECT(prefix("255.255.255.255/32").bytes[3] == 255);
 }
 
-void wire() {
+TEST("requests and replies survive the wire, and every other byte sequence is refused") {
   const ConfigureRequest configure{{prefix("10.64.16.5/20"), prefix("fd00::1/64")}, {prefix("224.0.0.0/4")}};
   for (const Request& request : {Request(OpenRequest{"warren1", 1420}), Request(OpenRequest{}), Request(configure)}) {
     const auto bytes = *encode_request(request);
@@ -94,14 +96,4 @@ void wire() {
   EXPECT(decode_reply(bytes) == reply);
   bytes[1] = last_code + 1;
   EXPECT(!decode_reply(bytes));
-}
-
-}  // namespace
-
-int main() {
-  names();
-  addresses();
-  routes();
-  prefix_text();
-  wire();
 }
