@@ -4,6 +4,8 @@ export interface Io {
   out(line: string): void;
   /** One line to stderr: what a person should know, never results. */
   err(line: string): void;
+  /** A question to stderr, without an end of line. */
+  ask(question: string): void;
   readonly env: Record<string, string | undefined>;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -17,6 +19,7 @@ export function systemIo(): Io {
   return {
     out: (line) => void stdout.write(`${line}\n`),
     err: (line) => void stderr.write(`${line}\n`),
+    ask: (question) => void stderr.write(question),
     env,
     stdin,
     stdout,

@@ -52,8 +52,8 @@ export async function promptPassword(io: Io, twice: boolean): Promise<string> {
   if (!io.stdin.isTTY) {
     throw new WarrenError('usage', 'no password: give --password-file or --password-env, or run it on a terminal');
   }
-  const password = notEmpty(await readHidden(io.stdin, 'Password: '), 'the prompt');
-  if (twice && (await readHidden(io.stdin, 'The same again: ')) !== password) {
+  const password = notEmpty(await readHidden(io, 'Password: '), 'the prompt');
+  if (twice && (await readHidden(io, 'The same again: ')) !== password) {
     throw new WarrenError('usage', 'the two passwords differ');
   }
   return password;
@@ -63,8 +63,9 @@ const ENTER = new Set(['\r', '\n', '\u0004']);
 const ERASE = new Set(['\u007f', '\b']);
 
 /** One line in raw mode, which echoes nothing. */
-function readHidden(stdin: NodeJS.ReadStream, question: string): Promise<string> {
-  process.stderr.write(question);
+function readHidden(io: Io, question: string): Promise<string> {
+  const { stdin } = io;
+  io.ask(question);
   const decoder = new StringDecoder('utf8');
   let typed: string[] = [];
   return new Promise((resolve, reject) => {
@@ -72,7 +73,7 @@ function readHidden(stdin: NodeJS.ReadStream, question: string): Promise<string>
       stdin.off('data', read);
       stdin.setRawMode(false);
       stdin.pause();
-      process.stderr.write('\n');
+      io.err('');
       settle();
     };
     const read = (chunk: Buffer) => {

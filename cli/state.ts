@@ -1,6 +1,7 @@
 /** How commands find a running engine. */
 import type { Snapshot } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
+import { decodeMemory } from '../engine/memory.ts';
 import { roomTopic } from '../engine/core/crypto/topic.ts';
 import { type ControlClient, connectControl } from '../engine/net/control/client.ts';
 import { controlPath } from '../engine/net/control/path.ts';
@@ -18,7 +19,8 @@ export function stateDirOf(options: StateOptions): string {
 
 /** Whether the engine can join this room without being told the password again. */
 export function isSavedRoom(stateDir: string, room: string): boolean {
-  return roomStore(stateDir, roomTopic(room)).load() !== null;
+  const bytes = roomStore(stateDir, roomTopic(room)).load();
+  return bytes !== null && decodeMemory(bytes)?.prs != null;
 }
 
 /** The socket that the lock names: the engine may have been started in another environment. */

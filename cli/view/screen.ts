@@ -15,8 +15,29 @@ export interface Screen {
 const DEFAULT_COLUMNS = 80;
 
 export async function openScreen(io: Io, json: boolean): Promise<Screen> {
-  if (json) return { show: (snapshot) => io.out(JSON.stringify(snapshot)), log: (line) => io.err(line), end: () => {} };
+  if (json) return jsonScreen(io);
   return io.stdout.isTTY ? await liveScreen(io) : plainScreen(io);
+}
+
+/** A reader that falls behind misses snapshots and gets the newest; nothing queues up in an engine for days. */
+function jsonScreen(io: Io): Screen {
+  let waiting: Snapshot | null = null;
+  const flush = () => {
+    if (waiting !== null) io.out(JSON.stringify(waiting));
+    waiting = null;
+  };
+  io.stdout.on('drain', flush);
+  return {
+    show(snapshot) {
+      waiting = snapshot;
+      if (!io.stdout.writableNeedDrain) flush();
+    },
+    log: (line) => io.err(line),
+    end() {
+      io.stdout.off('drain', flush);
+      flush();
+    },
+  };
 }
 
 function plainScreen(io: Io): Screen {

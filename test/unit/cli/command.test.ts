@@ -1,7 +1,19 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { acquireLock, lockHolder } from '../../../engine/net/state/lock.ts';
 import { type Snapshot, snapshot } from '../../../protocol/app.ts';
@@ -93,6 +105,51 @@ describe('a command line that cannot be meant', () => {
       code: 2,
       err: expect.stringContaining('at most 4'),
     });
+  });
+});
+
+describe('the launcher', () => {
+  it('says what to run in a checkout that is not built', () => {
+    const checkout = join(directory, 'checkout');
+    mkdirSync(join(checkout, 'cli'), { recursive: true });
+    writeFileSync(join(checkout, 'package.json'), '{"type":"module"}');
+    copyFileSync(new URL('../../../cli/warren', import.meta.url), join(checkout, 'cli/warren'));
+    const { status, stderr } = spawnSync(process.execPath, [join(checkout, 'cli/warren'), 'status'], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('warren: this checkout is not built\n  run: npm ci && npm run build\n');
+    expect(status).toBe(1);
+  });
+
+  it('may be started through a link from anywhere', () => {
+    const link = join(directory, 'warren');
+    symlinkSync(fileURLToPath(new URL('../../../cli/warren', import.meta.url)), link);
+    const { status, stdout } = spawnSync(link, ['--help'], { encoding: 'utf8', cwd: directory });
+    expect(stdout).toContain('Usage: warren');
+    expect(status).toBe(0);
+  });
+});
+
+describe('doctor', () => {
+  it('judges this machine check by check, and its exit code says whether all is well', async () => {
+    const { code, out } = await warren('doctor', '--json', '--state-dir', freshState());
+    const findings = out
+      .split('\n')
+      .map((line) => JSON.parse(line) as { check: string; result: string; detail: string });
+    expect(findings.map(({ check }) => check)).toEqual(['node', 'tunnel', 'state', 'clock', 'engine']);
+    const result = Object.fromEntries(findings.map(({ check, result: found }) => [check, found]));
+    expect(result).toMatchObject({ node: 'ok', state: 'ok', clock: 'ok', engine: 'note' });
+    expect(code).toBe(result.tunnel === 'ok' ? 0 : 1);
+    expect(readdirSync(state)).toEqual(['machine.key']);
+  });
+
+  it('names a server that is not there, and a state directory that cannot be used', async () => {
+    const file = join(directory, 'a-file');
+    writeFileSync(file, '');
+    const { code, out } = await warren('doctor', '--server', 'ws://127.0.0.1:1', '--state-dir', join(file, 'state'));
+    expect(code).toBe(1);
+    expect(out).toMatch(/^bad +server +ws:\/\/127\.0\.0\.1:1: unreachable/m);
+    expect(out).toMatch(/^bad +state .*not a directory/m);
   });
 });
 

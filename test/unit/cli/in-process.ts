@@ -9,6 +9,7 @@ export async function runHere(words: string[], env: Record<string, string> = {})
   const io: Io = {
     out: (line) => void out.push(line),
     err: (line) => void err.push(line),
+    ask: (question) => void err.push(question),
     env,
     stdin: { isTTY: false } as NodeJS.ReadStream,
     stdout: { isTTY: false } as NodeJS.WriteStream,
