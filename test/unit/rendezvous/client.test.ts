@@ -132,6 +132,13 @@ describe('through a proxy', () => {
     ]);
   });
 
+  test('that is spoken to in TLS, wss goes in TLS inside TLS', async () => {
+    const proxy = closing(await startConnectProxy({ tls: TLS }));
+    const server = await running({ tls: TLS });
+    await joined(urlOf(server, 'wss'), { env: { HTTPS_PROXY: proxy.url }, caFile: CERT_FILE });
+    expect(proxy.asked).toHaveLength(1);
+  });
+
   test('NO_PROXY keeps it direct', async () => {
     const env = { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.0/8' };
     const { heard } = await joined(urlOf(await running()), { env });
@@ -140,7 +147,7 @@ describe('through a proxy', () => {
 
   test('that refuses ends as refused, that is not there as unreachable', async () => {
     const server = await running();
-    const proxy = closing(await startConnectProxy('407 Proxy Authentication Required'));
+    const proxy = closing(await startConnectProxy({ status: '407 Proxy Authentication Required' }));
     const refused = dial(urlOf(server), { env: { HTTP_PROXY: proxy.url } });
     const absent = dial(urlOf(server), { env: { HTTP_PROXY: 'http://127.0.0.1:1' } });
     await until(() => refused.heard.causes.length + absent.heard.causes.length === 2);

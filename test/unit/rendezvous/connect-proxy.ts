@@ -1,6 +1,7 @@
 /** A CONNECT proxy of a few lines that keeps what it was asked for. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 
 export interface ConnectProxy {
@@ -10,11 +11,14 @@ export interface ConnectProxy {
   close(): Promise<void>;
 }
 
-/** With a `status` it refuses everything by it. */
-export async function startConnectProxy(status?: string): Promise<ConnectProxy> {
+/** With a `status` it refuses everything by it; with `tls` it is spoken to in TLS. */
+export async function startConnectProxy(
+  options: { status?: string; tls?: { cert: string; key: string } } = {},
+): Promise<ConnectProxy> {
+  const { status, tls } = options;
   const asked: ConnectProxy['asked'] = [];
   const open = new Set<Socket>();
-  const server: Server = createServer();
+  const server: Server = tls === undefined ? createServer() : createTlsServer(tls);
   server.on('connect', (request, client, head) => {
     asked.push({ target: request.url ?? '', credentials: request.headers['proxy-authorization'] });
     if (status !== undefined) {
@@ -35,7 +39,7 @@ export async function startConnectProxy(status?: string): Promise<ConnectProxy> 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     async close() {
       for (const socket of open) socket.destroy();

@@ -20,7 +20,7 @@ function forwarded(list: string): { headers: Record<string, string> } {
 
 describe('draining', () => {
   test('tells members, keeps serving them, then says draining and closes', async () => {
-    const server = await running({ drainMs: 300 });
+    const server = await running({ drainMs: 1_500 });
     const [a, b] = await pair(server, true);
     const closing = server.close();
     await until(() => a.got('going-away').length === 1 && b.got('going-away').length === 1);

@@ -18,7 +18,7 @@ describe('the way in', () => {
   });
 
   test('a member is not subject to the hello timeout', async () => {
-    const server = await running({ limits: { helloTimeoutMs: 50 } });
+    const server = await running({ limits: { helloTimeoutMs: 500 } });
     const member = await connect(server).joined();
     const silent = await connect(server).opened();
     expect(await silent.error()).toBe('hello-timeout');
@@ -156,7 +156,7 @@ describe('sizes', () => {
 
 describe('silence', () => {
   test('a member that answers no ping for two intervals is let go', async () => {
-    const server = await running({ limits: { pingIntervalMs: 40 } });
+    const server = await running({ limits: { pingIntervalMs: 300 } });
     const silent = await connect(server, { autoPong: false }).joined();
     const alive = await connect(server).joined({ session: '22'.repeat(16) });
     await until(() => alive.got('left').length === 1);
