@@ -80,8 +80,8 @@ describe('a command line that cannot be meant', () => {
     [['netcheck'], /whom to ask/],
     [['netcheck', '--stun', 'nohost'], /HOST:PORT is needed/],
   ])('%j exits 2 and says why', async (words, why) => {
-    const state = words[0] === 'up' && words.length > 1 ? ['--state-dir', freshState()] : [];
-    const { code, err, out } = await runHere([...words, ...state]);
+    const where = words[0] === 'up' && words.length > 1 ? ['--state-dir', freshState()] : [];
+    const { code, err, out } = await runHere([...words, ...where]);
     expect(err).toMatch(why);
     expect(code).toBe(2);
     expect(out).toBe('');
@@ -273,6 +273,11 @@ describe('serve', () => {
   });
 });
 
+function last(command: Warren): Snapshot | null {
+  const line = command.lines.at(-1);
+  return line === undefined ? null : (JSON.parse(line) as Snapshot);
+}
+
 describe('an engine in a room', () => {
   let url: string;
 
@@ -286,11 +291,6 @@ describe('an engine in a room', () => {
     const engine = start('up', ...words, '--json', ...extra);
     await vi.waitFor(() => expect(last(engine)).toMatchObject({ state: 'joined' }), WAIT);
     return engine;
-  }
-
-  function last(command: Warren): Snapshot | null {
-    const line = command.lines.at(-1);
-    return line === undefined ? null : (JSON.parse(line) as Snapshot);
   }
 
   it('is seen by a watcher that came before it, through its whole life', async () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeInvite, encodeInvite, INVITE_BYTES, isServerUrl } from '../../../protocol/invite.ts';
 import { ROOM_LIMITS } from '../../../protocol/limits.ts';
@@ -17,6 +17,8 @@ const invites = fc.record({
   servers: fc.array(server, { minLength: 1, maxLength: 3 }),
 });
 
+const base64url = (plain: string) => Buffer.from(plain).toString('base64url');
+
 describe('an invite link', () => {
   it('gives back every invite that it was made from', () => {
     fc.assert(
@@ -31,8 +33,9 @@ describe('an invite link', () => {
 
   it('is the link of the design for a known room', () => {
     const link = encodeInvite({ name: 'lan', password: 'hunter2', servers: ['ws://192.0.2.1:8080'] });
-    const value = (plain: string) => Buffer.from(plain).toString('base64url');
-    expect(link).toBe(`warren://join#v=1&n=${value('lan')}&p=${value('hunter2')}&s=${value('ws://192.0.2.1:8080')}`);
+    expect(link).toBe(
+      `warren://join#v=1&n=${base64url('lan')}&p=${base64url('hunter2')}&s=${base64url('ws://192.0.2.1:8080')}`,
+    );
   });
 
   const good = encodeInvite({ name: 'LAN 夜', password: 'p', servers: ['wss://a.example'] });

@@ -43,14 +43,10 @@ async function check(
     },
   );
   let over = false;
-  running.then(
-    () => {
-      over = true;
-    },
-    () => {
-      over = true;
-    },
-  );
+  const settled = () => {
+    over = true;
+  };
+  running.then(settled, settled);
   await timeline.until(() => over, 60_000);
   return { result: await running, tookMs: timeline.now() - begun };
 }

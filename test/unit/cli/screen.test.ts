@@ -61,15 +61,15 @@ describe('plain lines on stdout', () => {
   });
 });
 
-describe('the password prompt', () => {
-  /** A terminal on which somebody types. */
-  function terminal(typed: string): { io: Io; raw: boolean[] } {
-    const raw: boolean[] = [];
-    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => void raw.push(on) });
-    stdin.write(typed);
-    return { io: ioOn(new PassThrough(), stdin), raw };
-  }
+/** A terminal on which somebody types. */
+function terminal(typed: string): { io: Io; raw: boolean[] } {
+  const raw: boolean[] = [];
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => void raw.push(on) });
+  stdin.write(typed);
+  return { io: ioOn(new PassThrough(), stdin), raw };
+}
 
+describe('the password prompt', () => {
   it('reads a line with the terminal raw, so that it echoes nothing, and gives it back', async () => {
     const { io, raw } = terminal('secret 秘密\r');
     await expect(promptPassword(io, false)).resolves.toBe('secret 秘密');

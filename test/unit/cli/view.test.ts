@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeChanges } from '../../../cli/view/changes.ts';
@@ -15,6 +15,11 @@ const plain = { columns: 120, colour: false, now: 0 };
 function tableOf(lines: string[]): string[] {
   return lines.slice(lines.indexOf('') + 1);
 }
+
+/** The only row of a table with one peer. */
+const row = (change: Parameters<typeof peer>[0]) => tableOf(renderRoom(snapshot({ peers: [peer(change)] }), plain))[1];
+/** The titles on a terminal of this width. */
+const head = (columns: number) => tableOf(renderRoom(snapshot({ peers: [peer()] }), { ...plain, columns }))[0];
 
 describe('text for a terminal', () => {
   it('makes control and bidirectional characters visible instead of obeying them', () => {
@@ -48,16 +53,14 @@ describe('the room on a terminal', () => {
 
   it('says path and reason in words', () => {
     const relayed = peer({ path: { ...peer().path!, kind: 'relay', rttMs: 43 }, reason: 'hard-nat-pair' });
-    const [head, row] = tableOf(renderRoom(snapshot({ peers: [relayed] }), plain));
-    expect(head).toMatch(/^NICK +ADDRESS +PATH +RTT +JITTER +LOSS +NAT +WHY$/);
-    expect(row).toContain('relay');
-    expect(row).toContain('43 ms');
-    expect(row).toContain(REASON_WORDS['hard-nat-pair']);
+    const [titles, line] = tableOf(renderRoom(snapshot({ peers: [relayed] }), plain));
+    expect(titles).toMatch(/^NICK +ADDRESS +PATH +RTT +JITTER +LOSS +NAT +WHY$/);
+    expect(line).toContain('relay');
+    expect(line).toContain('43 ms');
+    expect(line).toContain(REASON_WORDS['hard-nat-pair']);
   });
 
   it('shows who is blocked, lost or connecting as that, not as a path', () => {
-    const row = (change: Parameters<typeof peer>[0]) =>
-      tableOf(renderRoom(snapshot({ peers: [peer(change)] }), plain))[1];
     expect(row({ blocked: true })).toContain('blocked');
     expect(row({ state: 'lost', path: null })).toContain('lost');
     expect(row({ state: 'connecting', path: null })).toContain('connecting');
@@ -92,7 +95,6 @@ describe('the room on a terminal', () => {
   });
 
   it('drops jitter before loss, and loss before the round trip, on a narrow terminal', () => {
-    const head = (columns: number) => tableOf(renderRoom(snapshot({ peers: [peer()] }), { ...plain, columns }))[0];
     expect(head(50)).not.toContain('JITTER');
     expect(head(50)).toContain('LOSS');
     expect(head(40)).not.toContain('LOSS');

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ControlClient, connectControl } from '../../../engine/net/control/client.ts';
 import { LineReader } from '../../../engine/net/control/lines.ts';
@@ -190,23 +190,23 @@ describe('a hostile client', () => {
   });
 });
 
-describe('a client of the control socket', () => {
-  /** Something else behind the socket. */
-  async function impostor(says: string): Promise<void> {
-    await server.close();
-    const other = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.write(says);
-    });
-    await new Promise<void>((resolve) => other.listen(path, resolve));
-    server = {
-      close: () =>
-        new Promise((resolve) => {
-          other.close(() => resolve());
-        }),
-    };
-  }
+/** Something else behind the socket. */
+async function impostor(says: string): Promise<void> {
+  await server.close();
+  const other = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(says);
+  });
+  await new Promise<void>((resolve) => other.listen(path, resolve));
+  server = {
+    close: () =>
+      new Promise((resolve) => {
+        other.close(() => resolve());
+      }),
+  };
+}
 
+describe('a client of the control socket', () => {
   it('refuses another version and everything that is no greeting', async () => {
     await impostor('{"warren":2}\n');
     await expect(connectControl(path)).rejects.toMatchObject({ code: 'unsupported' });
