@@ -170,17 +170,21 @@ export class Hub {
     };
   }
 
-  /** Same id, same permissions, new connection; the token is good for one use. */
+  /**
+   * Same id, same permissions, new connection; the token is good for one use. The new link takes over last: whoever
+   * is found too slow for the news and leaves must not be heard of before the welcome.
+   */
   #resume(member: Member, { session, source, link }: Arrival): Member {
     const changed = member.session !== session || member.source !== source;
     const before = member.link;
     this.#byToken.delete(member.resume);
     member.resume = randomBytes(RESUME_TOKEN_BYTES).toString('hex');
     this.#byToken.set(member.resume, member);
-    Object.assign(member, { session, source, link });
+    Object.assign(member, { session, source });
+    if (changed) broadcast(member.room, member, { t: 'joined', ...introduction(member) });
+    member.link = link;
     before.replaced();
     this.#counters.resumed++;
-    if (changed) broadcast(member.room, member, { t: 'joined', ...introduction(member) });
     return member;
   }
 }

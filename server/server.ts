@@ -194,6 +194,8 @@ async function resolved(host: string | undefined): Promise<string | undefined> {
 async function listen(server: HttpServer, port: number, host: string | undefined): Promise<void> {
   server.listen({ port, host, backlog: 1_024 });
   await once(server, 'listening');
+  // An accept may fail for want of file descriptors; those who are in stay in.
+  server.on('error', () => undefined);
 }
 
 function addressOf(server: HttpServer): AddressInfo | null {
