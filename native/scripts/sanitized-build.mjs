@@ -11,9 +11,8 @@ const run = promisify(execFile);
 export const NATIVE = dirname(dirname(fileURLToPath(import.meta.url)));
 export const OUT = join(NATIVE, 'build/sanitized');
 
-const FLAGS = '-std=c++20 -Wall -Wextra -Werror -O1 -g -fno-omit-frame-pointer'
-  .split(' ')
-  .concat('-fsanitize=address,undefined', '-fno-sanitize-recover=all');
+const FLAGS = '-std=c++20 -Wall -Wextra -Werror -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all'.split(' ');
+const MEMORY = '-fsanitize=address,undefined';
 /** Coverage feedback for the fuzzer; programs that link without the fuzzer ignore it. */
 const CLANG_FLAGS = ['-fsanitize=fuzzer-no-link'];
 
@@ -32,11 +31,16 @@ export async function findClang() {
   return [stdout, other].some((path) => path.trim().startsWith('/')) ? 'clang++' : null;
 }
 
-/** Clang where it is complete, g++ otherwise (then there is no fuzzing, only replay). */
+/** Clang where it is complete, g++ otherwise (then there is no fuzzing, only replay). `name` is that of its folder. */
 export async function findCompiler() {
   const clang = await findClang();
-  if (clang === null) return { program: 'g++', flags: FLAGS, fuzzer: null };
-  return { program: clang, flags: [...FLAGS, ...CLANG_FLAGS], fuzzer: '-fsanitize=fuzzer' };
+  if (clang === null) return { name: 'g++', program: 'g++', flags: [...FLAGS, MEMORY], fuzzer: null };
+  return { name: clang, program: clang, flags: [...FLAGS, MEMORY, ...CLANG_FLAGS], fuzzer: '-fsanitize=fuzzer' };
+}
+
+/** The same compiler for ThreadSanitizer. */
+export function threadSanitizer({ program }) {
+  return { name: `${program}-thread`, program, flags: [...FLAGS, '-fsanitize=thread'], fuzzer: null };
 }
 
 /** Paths below `directory` that end with `suffix`. */
@@ -69,9 +73,9 @@ async function compile(compiler, sources) {
   const headers = newest(['src', 'helper', 'fuzz', 'test'].flatMap((room) => filesBelow(join(NATIVE, room), '.h')));
   const objects = sources.map((source) => ({
     source,
-    object: join(OUT, compiler.program, `${relative(NATIVE, source).replaceAll('/', '-')}.o`),
+    object: join(OUT, compiler.name, `${relative(NATIVE, source).replaceAll('/', '-')}.o`),
   }));
-  mkdirSync(join(OUT, compiler.program), { recursive: true });
+  mkdirSync(join(OUT, compiler.name), { recursive: true });
   const stale = objects.filter(({ source, object }) => changedAt(object) <= Math.max(headers, changedAt(source)));
   await inParallel(
     stale.map(
@@ -89,7 +93,7 @@ async function buildLibrary(compiler) {
     (path) => !path.includes('/napi/') && !path.endsWith('_napi.cc'),
   );
   const objects = await compile(compiler, sources);
-  const archive = join(OUT, compiler.program, 'library.a');
+  const archive = join(OUT, compiler.name, 'library.a');
   if (changedAt(archive) <= newest(objects)) {
     await run('rm', ['-f', archive]);
     await run('ar', ['rcs', archive, ...objects]);
@@ -104,7 +108,7 @@ export async function buildPrograms(compiler, programs) {
   const library = await buildLibrary(compiler);
   const paths = [];
   for (const { name, sources, flags = [] } of programs) {
-    const path = join(OUT, compiler.program, name);
+    const path = join(OUT, compiler.name, name);
     const objects = await compile(compiler, sources);
     if (changedAt(path) <= newest([...objects, library])) {
       await run(compiler.program, [...compiler.flags, ...flags, ...objects, library, '-lcrypto', '-o', path]);

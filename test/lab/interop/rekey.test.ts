@@ -36,12 +36,16 @@ describeLab('our device x wireguard-go, rekey', () => {
     pair = await Pair.open();
     await pair.connect();
     expect(await pair.ping('ours', count)).toBe(count);
-    expect(await pair.report()).toMatchObject({ handshakes: 2, failures: [] });
+    const { handshakes, failures } = await pair.report();
+    expect(handshakes).toBeGreaterThanOrEqual(2);
+    expect(failures).toEqual([]);
   });
 
   it(`wireguard-go rekeys after ${REKEY_SECONDS} s`, real, async () => {
     pair = await Pair.open({ initiate: false, roaming: true, theyKnowUs: true });
     expect(await pair.ping('theirs', count)).toBe(count);
-    expect(await pair.report()).toMatchObject({ handshakes: 2, failures: [] });
+    const { handshakes, failures } = await pair.report();
+    expect(handshakes).toBeGreaterThanOrEqual(2);
+    expect(failures).toEqual([]);
   });
 });

@@ -1,0 +1,204 @@
+// Whole devices with their threads and sockets, on the loopback interface: everything at once, for the sanitizers to watch.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "../../src/device/device.h"
+#include "../check.h"
+
+namespace {
+
+using namespace wg;
+
+constexpr auto patience = std::chrono::seconds(60);
+
+Key random_key() {
+  Key key;
+  random_bytes(key.span());
+  return key;
+}
+
+/// An IPv4 packet of `size` bytes from 10.0.0.`from` to 10.0.0.`to`.
+std::vector<uint8_t> packet(uint8_t from, uint8_t to, size_t size) {
+  std::vector<uint8_t> out(size);
+  out[0] = 0x45;
+  store_be16(&out[2], static_cast<uint16_t>(size));
+  const uint8_t addresses[] = {10, 0, 0, from, 10, 0, 0, to};
+  std::copy(std::begin(addresses), std::end(addresses), out.begin() + 12);
+  return out;
+}
+
+size_t threads_of_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+/// A device on the loopback with a memory TUN, and a listener that counts its events.
+class End {
+ public:
+  explicit End(uint8_t host) : host_(host) {
+    int error = 0;
+    device = Device::open({.private_key = random_key(),
+                           .tun = std::nullopt,
+                           .mtu = 1'420,
+                           .bind = Endpoint::parse("127.0.0.1", 0),
+                           .event_limit = 1'024,
+                           .wake_owner = [this] { wake(); }},
+                          error);
+    EXPECT_EQ(error, 0);
+  }
+
+  void add(const End& other, const ProbeKeys& probe, bool initiate) {
+    PeerConfig config;
+    config.allowed_ips = {*Prefix::parse("10.0.0." + std::to_string(other.host_) + "/32")};
+    config.initiate = initiate;
+    config.probe = probe;
+    peer = *device->add_peer(other.device->public_key(), config);
+  }
+
+  Path path_to(const End& other, SocketId from = 0) const {
+    return {PathKind::udp, device->socket(from), *Endpoint::parse("127.0.0.1", other.port())};
+  }
+  uint16_t port() const { return device->socket(0)->port(); }
+
+  /// Handles events until `type` has come `count` times.
+  void await(EventType type, size_t count) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (seen_[static_cast<size_t>(type)] < count) {
+      std::unique_lock lock(mutex_);
+      EXPECT(ready_.wait_until(lock, end, [this] { return woken_; }));
+      woken_ = false;
+      lock.unlock();
+      take();
+    }
+  }
+  void take() {
+    std::vector<Event> batch(64);
+    for (size_t count; (count = device->events().take(batch)) > 0;) {
+      for (const Event& event : std::span(batch).first(count)) seen_[static_cast<size_t>(event.type)]++;
+    }
+  }
+
+  PeerId peer = 0;
+
+ private:
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    ready_.notify_one();
+  }
+
+  const uint8_t host_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  bool woken_ = false;
+  size_t seen_[16] = {};
+
+ public:
+  std::unique_ptr<Device> device;  // last: its threads call wake
+};
+
+/// Random and almost right datagrams to one port, until told to stop. Some are longer than any packet of ours.
+class Flood {
+ public:
+  explicit Flood(uint16_t port) : thread_([this, port] { run(port); }) {}
+  ~Flood() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  void run(uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const auto to = *Endpoint::parse("127.0.0.1", port);
+    std::mt19937 random(1);
+    std::vector<uint8_t> bytes(4'000);
+    while (!stop_) {
+      constexpr size_t sizes[] = {148, 92, 64, 32, 60, 20, 1, 4'000};
+      const size_t size = sizes[random() % std::size(sizes)];
+      for (uint8_t& byte : std::span(bytes).first(size)) byte = static_cast<uint8_t>(random());
+      if (random() % 2 == 0) store_le32(bytes.data(), random() % 5);
+      if (random() % 8 == 0) bytes[0] = 0xd7;
+      ::sendto(fd, bytes.data(), size, 0, to.raw(), to.raw_size());
+    }
+    ::close(fd);
+  }
+
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST("two devices carry packets, pings and messages under a flood while sockets and paths change") {
+  { const End warm_up(1); }  // a sanitizer may start a thread of its own
+  const size_t threads_before = threads_of_process();
+  {
+    End left(1), right(2);
+    const Key towards_left = random_key(), towards_right = random_key();
+    left.add(right, {towards_right, towards_left}, true);
+    right.add(left, {towards_left, towards_right}, false);
+    const Flood floods[] = {Flood(left.port()), Flood(right.port())};
+    right.device->set_path(right.peer, right.path_to(left), {});
+    left.device->set_path(left.peer, left.path_to(right), {});
+    left.await(EventType::handshake, 1);
+
+    uint64_t seq = 0;
+    for (size_t round = 1; round <= 50; round++) {
+      int error = 0;
+      const auto extra = left.device->open_sockets(4, AF_INET, error);
+      EXPECT_EQ(extra.size(), 4u);
+      left.device->set_path(left.peer, left.path_to(right, extra[round % 4]->id()), left.path_to(right));
+      for (int i = 0; i < 20; i++) {
+        left.device->write_tun(packet(1, 2, 100));
+        right.device->write_tun(packet(2, 1, 1'420));
+      }
+      // What is lost to the flood is sent again.
+      const auto carried = [&] { return right.device->peer_counters()[0].counters.rx_packets; };
+      const auto target = carried() + 1;
+      const auto end = std::chrono::steady_clock::now() + patience;
+      while (carried() < target) {
+        EXPECT(std::chrono::steady_clock::now() < end);
+        left.device->write_tun(packet(1, 2, 100));
+        left.device->ping(left.peer, seq++, left.path_to(right), 0, 0);
+        left.device->send_message(left.peer, seq++, left.path_to(right), packet(1, 2, 50));
+        std::this_thread::yield();
+      }
+      for (const auto& socket : extra) left.device->close_socket(socket->id());
+      left.device->set_path(left.peer, left.path_to(right), {});
+      left.take();
+      right.take();
+    }
+    right.await(EventType::ping, 1);
+    right.await(EventType::message, 1);
+    left.await(EventType::pong, 1);
+    EXPECT(left.device->counters().rejected > 0);
+  }
+  EXPECT_EQ(threads_of_process(), threads_before);
+}
+
+TEST("devices that open and close at once leave no thread and no descriptor") {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  { const End warm_up(1); }
+  const auto before = descriptors();
+  const size_t threads_before = threads_of_process();
+  for (int i = 0; i < 50; i++) {
+    End left(1), right(2);
+    const ProbeKeys probe{random_key(), random_key()};
+    left.add(right, probe, true);
+    right.add(left, probe, true);
+    left.device->set_path(left.peer, left.path_to(right), {});
+    left.device->write_tun(packet(1, 2, 100));
+    if (i % 2 == 0) left.device->remove_peer(left.peer);
+  }
+  EXPECT_EQ(descriptors(), before);
+  EXPECT_EQ(threads_of_process(), threads_before);
+}
