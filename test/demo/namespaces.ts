@@ -66,7 +66,9 @@ class NamespaceScene implements Scene {
       this.#members.push(newcomer);
       await newcomer.joined();
     }
-    const reached = await Promise.all(meetings);
+    const reached = (await Promise.all(meetings)).toSorted((a, b) =>
+      `${a.from} ${a.to}`.localeCompare(`${b.from} ${b.to}`),
+    );
     for (const reach of reached) await this.#settle(reach);
     return reached;
   }

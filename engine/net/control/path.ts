@@ -9,6 +9,8 @@ export interface ControlPath {
   path: string;
   /** The directory that must be private to this user. */
   directory: string;
+  /** The directory is for the socket alone and goes with it. */
+  temporary: boolean;
 }
 
 /** In the state directory, or under a hash of it in a runtime directory where that path would be too long. */
@@ -19,13 +21,13 @@ export function controlPath(
 ): ControlPath {
   const absolute = resolve(stateDir);
   const hash = createHash('sha256').update(absolute).digest('hex').slice(0, 16);
-  if (platform === 'win32') return { path: `\\\\.\\pipe\\warren-${hash}`, directory: absolute };
+  if (platform === 'win32') return { path: `\\\\.\\pipe\\warren-${hash}`, directory: absolute, temporary: false };
   const direct = join(absolute, 'control');
-  if (Buffer.byteLength(direct) <= LONGEST_PATH) return { path: direct, directory: absolute };
+  if (Buffer.byteLength(direct) <= LONGEST_PATH) return { path: direct, directory: absolute, temporary: false };
   const runtime = env.XDG_RUNTIME_DIR?.startsWith('/') ? join(env.XDG_RUNTIME_DIR, 'warren', hash) : null;
   const directory =
     runtime !== null && Buffer.byteLength(join(runtime, 'control')) <= LONGEST_PATH
       ? runtime
       : join('/tmp', `warren-${process.getuid?.() ?? 0}-${hash}`);
-  return { path: join(directory, 'control'), directory };
+  return { path: join(directory, 'control'), directory, temporary: true };
 }

@@ -2,7 +2,7 @@
  * The control socket of a running engine: line JSON as the head of protocol/app.ts describes it. Only this user can
  * connect, and yet every line is checked at the door.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { z } from 'zod';
 import { CONTROL_VERSION, command, type Snapshot } from '../../../protocol/app.ts';
@@ -51,12 +51,23 @@ export async function startControlServer(where: ControlPath, engine: Engine): Pr
   return {
     close() {
       closing ??= new Promise<void>((resolve) => {
-        server.close(() => resolve());
+        server.close(() => {
+          if (where.temporary) removeEmpty(where.directory);
+          resolve();
+        });
         for (const client of clients) client.end();
       });
       return closing;
     },
   };
+}
+
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Somebody keeps something there, or another engine is starting: it is theirs now.
+  }
 }
 
 /** How long a client may take to read the last answers at the end. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'warren-control-'));
   path = join(directory, 'control');
   engine = new EngineDouble(snapshot());
-  server = await startControlServer({ path, directory }, engine);
+  server = await startControlServer({ path, directory, temporary: false }, engine);
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
@@ -225,14 +225,18 @@ describe('a client of the control socket', () => {
     writeFileSync(path, '');
     await expect(connectControl(path)).rejects.toMatchObject({ code: 'not-running' });
     await expect(connectControl(join(directory, 'none'))).rejects.toMatchObject({ code: 'not-running' });
-    server = await startControlServer({ path, directory }, engine);
+    server = await startControlServer({ path, directory, temporary: false }, engine);
     await expect(connected()).resolves.toBeDefined();
   });
 });
 
 describe('the path of the control socket', () => {
   it('is in the state directory', () => {
-    expect(controlPath('/s/warren', {}, 'linux')).toEqual({ path: '/s/warren/control', directory: '/s/warren' });
+    expect(controlPath('/s/warren', {}, 'linux')).toEqual({
+      path: '/s/warren/control',
+      directory: '/s/warren',
+      temporary: false,
+    });
   });
 
   it('moves to a short directory of its own where that would be too long, the same each time', () => {
@@ -243,6 +247,19 @@ describe('the path of the control socket', () => {
     expect(controlPath(`${long}y`, { XDG_RUNTIME_DIR: '/run/user/7' }, 'linux')).not.toEqual(runtime);
     expect(controlPath(long, {}, 'linux').path).toMatch(/^\/tmp\/warren-[0-9]+-[0-9a-f]{16}\/control$/);
     expect(controlPath(long, { XDG_RUNTIME_DIR: 'relative' }, 'linux').path).toMatch(/^\/tmp\//);
+  });
+});
+
+describe('a control socket beside a long state directory', () => {
+  it('works, is private, and leaves no directory behind', async () => {
+    const where = controlPath(join(directory, 'x'.repeat(120)), { XDG_RUNTIME_DIR: directory }, 'linux');
+    const far = await startControlServer(where, engine);
+    expect(statSync(where.directory).mode & 0o777).toBe(0o700);
+    const client = await connectControl(where.path);
+    await expect(client.request({ type: 'status' })).resolves.toBeNull();
+    client.close();
+    await far.close();
+    expect(existsSync(where.directory)).toBe(false);
   });
 });
 
