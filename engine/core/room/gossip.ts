@@ -17,9 +17,6 @@ type Answer = Extract<PeerMessage, { t: 'claim-answer' }>;
 
 /** Claims a profile: about 5 KB of JSON, below the 8 KiB of a signal. */
 const CLAIMS_A_MESSAGE = 50;
-/** Profiles sent at once; more wait a moment, below the 50 signals a second that a server takes. */
-const BURST = 16;
-const BURST_PAUSE_MS = 400;
 const GREETING_BYTES = 380;
 
 export class Gossip {
@@ -40,7 +37,6 @@ export class Gossip {
   readonly #shownPeers = new Map<PeerKey, string>();
   readonly #accepted = new Map<PeerKey, AddressClaim>();
   readonly #dirty = new Set<PeerKey>();
-  #nextBurst = 0;
 
   constructor(shared: Shared, peers: Peers, options: RoomOptions) {
     const { memory } = options;
@@ -157,23 +153,13 @@ export class Gossip {
     this.#settle();
   }
 
-  /** Tells whoever has not heard the news yet; as many as a server takes at once. */
+  /** Tells whoever has not heard the news of this event yet. */
   flush(): void {
-    if (this.#shared.now < this.#nextBurst) return;
-    let sent = 0;
     for (const key of this.#dirty) {
-      if (sent === BURST) break;
-      this.#dirty.delete(key);
       const peer = this.#peers.get(key);
-      if (peer?.proven !== true) continue;
-      this.#tell(peer);
-      sent += 1;
+      if (peer?.proven === true) this.#tell(peer);
     }
-    if (sent > 0) this.#nextBurst = this.#shared.now + BURST_PAUSE_MS;
-  }
-
-  deadline(): number {
-    return this.#dirty.size === 0 ? Number.POSITIVE_INFINITY : this.#nextBurst;
+    this.#dirty.clear();
   }
 
   #address(claim: AddressClaim): string {

@@ -359,6 +359,11 @@ function tagMac(tag: Uint8Array, sid: Uint8Array, start: { share: Uint8Array; ad
   return hmac256(tag, label('newcomer'), sid, start.share, start.ad);
 }
 
+/** What the higher session id of a pair shows to the lower one, so that it begins as with a member. */
+export function readyMac(tag: Uint8Array, topic: Uint8Array, lower: Uint8Array, higher: Uint8Array): Uint8Array {
+  return hmac256(tag, label('ready'), pairId(topic, lower, higher));
+}
+
 function hexBytes(hex: string): Uint8Array {
   return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }

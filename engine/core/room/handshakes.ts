@@ -3,18 +3,21 @@
  * Members that show the room tag have places of their own, so that strangers cannot keep them out.
  */
 import { ROOM_LIMITS } from '../../../protocol/limits.ts';
+import { equalBytes } from '../crypto/bytes.ts';
 import type { CryptoResult } from './contract.ts';
 import { GuessLimits } from './guess-limits.ts';
-import { Handshake, type HandshakeContext, type Step } from './handshake.ts';
+import { Handshake, type HandshakeContext, readyMac, type Step } from './handshake.ts';
 import type { Member, Run } from './member.ts';
 import type { Shared } from './shared.ts';
-import { decodeStart, KIND_ABORT, KIND_START } from './wire.ts';
+import { decodeReady, decodeStart, encodeReady, KIND_ABORT, KIND_READY, KIND_START } from './wire.ts';
 
 /** A second server's members wait this long for the first server's, which may turn out to be the same. */
 const ONE_SERVER_FIRST_MS = 2_000;
 /** Pause after a lost run: above the server's window of 4 frames in 10 s, counted from the start of the run. */
 const RETRY_FIRST_MS = 4_000;
 const RETRY_CAP_MS = 60_000;
+/** Above the server's window: the tag must not use up the frames of the handshake. */
+const READY_AGAIN_MS = 15_000;
 /** Another password does not become the right one: a slow retry is for servers that spoiled a frame. */
 const WRONG_FIRST_MS = 60_000;
 const WRONG_CAP_MS = 10 * 60_000;
@@ -45,18 +48,14 @@ export class Handshakes {
 
   /** A frame of the handshake from a member; anything is possible. */
   frame(member: Member, payload: Uint8Array): void {
+    if (payload[0] === KIND_READY) return this.#readied(member, payload);
     if (payload[0] !== KIND_START) {
       if (member.run === null) return;
       if (payload[0] !== KIND_ABORT) member.run.answered = true;
       return this.#steps(member, member.run, member.run.handshake.frame(payload));
     }
     const start = decodeStart(payload);
-    if (start === null || member.refused) return;
-    // Both began: the lower session id goes on as initiator.
-    if (member.run?.handshake.role === 'initiator') {
-      if (member.initiator) return;
-      this.#end(member, member.run, false);
-    }
+    if (start === null || member.refused || member.initiator) return;
     member.pending = { start, at: this.#shared.now };
     this.pump();
   }
@@ -82,7 +81,9 @@ export class Handshakes {
     const waiting = [...this.#members()].filter((member) => member.pending !== null || this.#mayBegin(member));
     for (const member of this.#shared.shuffle(waiting)) {
       if (member.pending !== null) this.#answer(context, member, member.pending.start);
-      else if (this.#mayBegin(member)) this.#begin(context, member);
+      else if (!this.#mayBegin(member)) continue;
+      else if (member.initiator) this.#begin(context, member);
+      else this.#showTag(context, member);
     }
   }
 
@@ -109,8 +110,6 @@ export class Handshakes {
 
   #mayBegin(member: Member): boolean {
     if (member.run !== null || member.peer !== null || member.refused || member.nextAt > this.#shared.now) return false;
-    // Only someone with the room tag gets past limits that keep the lower side from beginning.
-    if (!member.initiator && this.#hooks.context()?.roomTag() === null) return false;
     return !this.#waitsForOtherServer(member);
   }
 
@@ -126,12 +125,36 @@ export class Handshakes {
   }
 
   #begin(context: HandshakeContext, member: Member): void {
-    if (this.#running(false) >= ROOM_LIMITS.concurrentHandshakes) return;
-    const ticket = this.#limits.take(this.#shared.now, member.source, false);
+    const { tagged } = member;
+    if (this.#running(tagged) >= ROOM_LIMITS.concurrentHandshakes) return;
+    const ticket = this.#limits.take(this.#shared.now, member.source, tagged);
     if (ticket === null) return;
     const handshake = new Handshake(context, 'initiator', member);
-    const run = this.#run(member, handshake, ticket, false);
+    const run = this.#run(member, handshake, ticket, tagged);
     this.#steps(member, run, handshake.begin());
+  }
+
+  /** Strangers may have used up what the other side begins in a minute: it sees that this one is none. */
+  #showTag(context: HandshakeContext, member: Member): void {
+    member.nextAt = this.#shared.now + READY_AGAIN_MS;
+    const tag = context.roomTag();
+    if (tag === null) return;
+    const mac = readyMac(tag, this.#shared.topic, member.session, member.ownSession);
+    this.#shared.signal(member.server, member.id, encodeReady(mac));
+  }
+
+  #readied(member: Member, payload: Uint8Array): void {
+    const mac = decodeReady(payload);
+    const context = this.#hooks.context();
+    const tag = context?.roomTag() ?? null;
+    if (mac === null || context === null || tag === null || !member.initiator || member.run !== null) return;
+    if (!equalBytes(mac, readyMac(tag, this.#shared.topic, member.ownSession, member.session))) return;
+    if (!member.tagged && member.attempts === 0) member.nextAt = this.#shared.now;
+    member.tagged = true;
+    // Proven for us but not for the other side (it had us blocked, or lost message 4): once more.
+    const lost = member.peer !== null && !member.refused && member.nextAt <= this.#shared.now;
+    if (lost) this.#begin(context, member);
+    else this.pump();
   }
 
   #answer(context: HandshakeContext, member: Member, start: NonNullable<Member['pending']>['start']): void {
@@ -149,7 +172,8 @@ export class Handshakes {
   }
 
   #run(member: Member, handshake: Handshake, ticket: Run['ticket'], tagged: boolean): Run {
-    member.run = { handshake, ticket, tagged, startedAt: this.#shared.now, answered: false };
+    const renewal = member.peer !== null;
+    member.run = { handshake, ticket, tagged, renewal, startedAt: this.#shared.now, answered: false };
     return member.run;
   }
 
@@ -165,7 +189,7 @@ export class Handshakes {
       if (step.type === 'job') {
         this.#shared.job(step.request, (result) => this.#jobDone(member, run, result));
       } else if (step.type === 'send') {
-        this.#shared.emit({ type: 'server-frame', server: member.server, member: member.id, payload: step.payload });
+        this.#shared.signal(member.server, member.id, step.payload);
       } else if (step.type === 'failed') {
         member.refused ||= step.refused;
         this.#end(member, run, step.guess);
@@ -187,10 +211,11 @@ export class Handshakes {
   }
 
   #proved(member: Member, run: Run): void {
-    if (run.ticket !== null) this.#limits.refund(run.ticket);
+    // Proving again what is proved costs a guess: nobody can make us do it all the time.
+    if (run.ticket !== null && !run.renewal) this.#limits.refund(run.ticket);
     member.run = null;
     member.attempts = 0;
-    member.nextAt = this.#shared.now;
+    member.nextAt = this.#shared.now + READY_AGAIN_MS;
   }
 
   #end(member: Member, run: Run, guess: boolean): void {

@@ -11,6 +11,8 @@ export interface Run {
   /** Null for a reconnect, where nothing can be guessed. */
   ticket: Ticket | null;
   tagged: boolean;
+  /** It was proven here already. */
+  renewal: boolean;
   startedAt: number;
   /** Initiator: message 2 has been seen, so the other side has had its guess. */
   answered: boolean;
@@ -34,14 +36,16 @@ export interface Member {
   /** Message 1 that waits for the password or for a place. */
   pending: { start: Start; at: number } | null;
   attempts: number;
-  /** When we may begin the next run. */
+  /** It has shown the room tag: its runs have places of their own. */
+  tagged: boolean;
+  /** When we may begin the next run, or as the higher session id show the room tag. */
   nextAt: number;
   /** Blocked, our own key, or a session that a newer one of the same member replaced. */
   refused: boolean;
 }
 
-/** The higher session id begins too, when nothing has come from the lower one for this long. */
-const SECOND_CHANCE_MS = 3_000;
+/** The higher session id waits so long before it shows the room tag: mostly the other has begun by then. */
+const READY_MS = 1_000;
 
 export function newMember(
   server: { index: ServerIndex; session: Uint8Array },
@@ -65,7 +69,8 @@ export function newMember(
     run: null,
     pending: null,
     attempts: 0,
-    nextAt: initiator ? now : now + SECOND_CHANCE_MS,
+    tagged: false,
+    nextAt: initiator ? now : now + READY_MS,
     refused: false,
   };
 }

@@ -151,7 +151,7 @@ export class Peers {
     const [link] = [...peer.links.values()].toSorted((a, b) => a.member.server - b.member.server);
     if (link !== undefined) {
       const payload = sealSignal(link.held.session, this.#shared.topic, plaintext);
-      this.#shared.emit({ type: 'server-frame', server: link.member.server, member: link.member.id, payload });
+      this.#shared.signal(link.member.server, link.member.id, payload);
       return true;
     }
     const newest = peer.sessions.find((held) => held.confirmed) ?? peer.sessions[0];

@@ -89,6 +89,7 @@ class Room implements RoomCore {
     if (this.#state !== 'off') {
       this.#foundIfAlone();
       this.#gossip.flush();
+      this.#shared.flushSignals();
       this.#updateState();
       this.#wake();
     }
@@ -207,6 +208,7 @@ class Room implements RoomCore {
 
   #stop(): void {
     for (const peer of this.#peers.proven()) this.#peers.send(peer, { t: 'bye' });
+    this.#shared.flushSignals(true);
     this.#servers.stop();
     this.#state = 'off';
     this.#stopped = true;
@@ -354,7 +356,7 @@ class Room implements RoomCore {
       this.#servers.deadline(),
       this.#handshakes.deadline(),
       this.#peers.deadline(),
-      this.#gossip.deadline(),
+      this.#shared.pacer.deadline(this.#shared.now),
       this.#startDeadline(),
     );
     if (Number.isFinite(at)) this.#shared.emit({ type: 'wake', at });

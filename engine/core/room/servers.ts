@@ -154,6 +154,7 @@ export class Servers {
     const wasJoined = server.phase === 'joined';
     if (wasJoined && this.#shared.now - server.joinedAt >= STEADY_MS) server.attempts = 0;
     server.phase = 'waiting';
+    this.#shared.pacer.close(index);
     for (const id of server.members.keys()) this.#remove(server, id);
     if (!server.reported) this.#shared.notice('server-unreachable');
     server.reported = true;
@@ -198,6 +199,7 @@ export class Servers {
     server.phase = 'joined';
     server.deadline = Number.POSITIVE_INFINITY;
     server.self = welcome.member;
+    this.#shared.pacer.open(server.index, welcome.limits.signalsPerSecond, this.#shared.now);
     server.resume = welcome.resume;
     server.joinedAt = this.#shared.now;
     server.everJoined = true;

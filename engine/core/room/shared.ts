@@ -1,6 +1,7 @@
 /** What the parts of one room core have in common: the clock of the event in hand, and the way out. */
 import type { MemberKeys } from '../crypto/derive.ts';
-import type { CryptoRequest, CryptoResult, PeerKey, RoomAction, RoomNotice } from './contract.ts';
+import type { CryptoRequest, CryptoResult, PeerKey, RoomAction, RoomNotice, ServerIndex } from './contract.ts';
+import { Pacer } from './pacer.ts';
 
 export class Shared {
   /** Clock of the event in hand, ms. */
@@ -9,6 +10,7 @@ export class Shared {
   readonly keys: MemberKeys;
   readonly publicKey: PeerKey;
   readonly random: (length: number) => Uint8Array;
+  readonly pacer = new Pacer();
   #actions: RoomAction[] = [];
   #jobs = new Map<number, (result: CryptoResult) => void>();
   #nextJob = 1;
@@ -28,6 +30,19 @@ export class Shared {
 
   emit(action: RoomAction): void {
     this.#actions.push(action);
+  }
+
+  /** A signal frame, at the pace of its server; those of one event leave in order, behind what was emitted before. */
+  signal(server: ServerIndex, member: string, payload: Uint8Array): void {
+    this.pacer.add(server, { member, payload });
+    this.flushSignals();
+  }
+
+  /** `all`: the connections end, nothing can wait. */
+  flushSignals(all = false): void {
+    for (const { server, member, payload } of this.pacer.take(this.now, all)) {
+      this.emit({ type: 'server-frame', server, member, payload });
+    }
   }
 
   notice(code: RoomNotice, about: { nick?: string; peer?: PeerKey } = {}): void {

@@ -15,6 +15,7 @@ export const KIND_RESUMED = 6;
 export const KIND_ABORT = 7;
 export const KIND_SIGNAL = 8;
 export const KIND_TUNNEL = 9;
+export const KIND_READY = 10;
 
 export const HINT_BYTES = 8;
 export const MAC_BYTES = 32;
@@ -73,6 +74,15 @@ export function decodeStart(bytes: Uint8Array): Start | null {
     bytes.slice(hintsAt + i * HINT_BYTES, hintsAt + (i + 1) * HINT_BYTES),
   );
   return { share, ad, mac: bytes.slice(macAt, macAt + MAC_BYTES), hints };
+}
+
+/** Of a responder that waits for message 1 and holds the room tag: `10 | HMAC with the room tag`. */
+export function encodeReady(mac: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(KIND_READY), mac);
+}
+
+export function decodeReady(bytes: Uint8Array): Uint8Array | null {
+  return bytes[0] === KIND_READY && bytes.length === 1 + MAC_BYTES ? bytes.slice(1) : null;
 }
 
 /** Message 2: `2 | Yb | ADb | sealed static key`. */

@@ -54,6 +54,8 @@ export class World {
   /** Every frame that a server passed on. */
   frames: { at: number; from: Node; to: Node; payload: Uint8Array }[] = [];
   tamper: Tamper = ({ payload }) => payload;
+  /** What the servers announce and enforce, with as large a burst. */
+  signalsPerSecond = 50;
   /** Whether tunnels between peers carry messages. */
   tunnels = true;
   readonly servers: FakeServer[];
@@ -260,6 +262,8 @@ class Connection {
   id = '';
   session = '';
   topic = '';
+  tokens = Number.POSITIVE_INFINITY;
+  tokensAt = 0;
   allowed = new Set<string>();
   readonly node: Node;
   readonly server: FakeServer;
@@ -347,6 +351,10 @@ export class FakeServer {
   }
 
   frame(from: Connection, to: string, payload: Uint8Array): void {
+    const { now, signalsPerSecond: rate } = this.#world;
+    from.tokens = Math.min(rate, from.tokens + ((now - from.tokensAt) * rate) / 1_000) - 1;
+    from.tokensAt = now;
+    if (from.tokens < 0) throw new Error('a signal was dropped: too many in a second');
     const target = this.#connections.find((other) => other.id === to && other.topic === from.topic);
     if (target === undefined) return;
     if (!(from.allowed.has(to) && target.allowed.has(from.id)) && !this.#mayHandshake(from, target, payload)) {
@@ -398,7 +406,12 @@ export class FakeServer {
       observed: { ip: '192.0.2.1', port: 1000 },
       members: others.map(told),
       stun: [],
-      limits: { frameBytes: 16_384, relayPayloadBytes: 1_600, signalsPerSecond: 50, relayBytesPerSecond: 4_000_000 },
+      limits: {
+        frameBytes: 16_384,
+        relayPayloadBytes: 1_600,
+        signalsPerSecond: this.#world.signalsPerSecond,
+        relayBytesPerSecond: 4_000_000,
+      },
       resume: '00'.repeat(16),
     });
     for (const other of others) other.say({ t: 'joined', ...told(from) });
