@@ -153,8 +153,10 @@ export class PathRecord {
     return next;
   }
 
+  /** Never for the relay: its own connection tells when it is gone. */
   deadAt(): number {
-    if (this.silentSince === null || this.overdue < DUPLICATE_AFTER_OVERDUE) return Number.POSITIVE_INFINITY;
+    if (this.via === 'external' || this.silentSince === null || this.overdue < DUPLICATE_AFTER_OVERDUE)
+      return Number.POSITIVE_INFINITY;
     return this.silentSince + DEAD_AFTER_MS;
   }
 

@@ -234,7 +234,7 @@ class Peer implements PeerCore {
     for (const record of this.#paths.records.values()) {
       if (!record.alive) continue;
       record.expire(now);
-      if (record.via === 'external' || now < record.deadAt()) continue;
+      if (now < record.deadAt()) continue;
       const inUse = record.key === this.#paths.chosen;
       record.died(inUse);
       for (const pair of this.#pairs.all()) if (inUse || pair.key === record.key) this.#pairs.restart(pair, now);

@@ -115,7 +115,8 @@ export class StunNetwork {
         this.reports.push({ at: this.now, report: action.report, candidates: action.candidates });
         return;
       case 'wake':
-        return this.#later(Math.max(0, action.at - this.now), () => this.feed({ type: 'tick' }));
+        if (action.at <= this.now) throw new Error(`woken at ${action.at}, now is ${this.now}`);
+        return this.#later(action.at - this.now, () => this.feed({ type: 'tick' }));
       case 'stun':
         this.sent.push({ at: this.now, socket: action.socket, to: action.to });
         if (this.loses(this.sent.length - 1)) return;

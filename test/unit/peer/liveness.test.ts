@@ -254,6 +254,22 @@ describe('the relay', () => {
     expect(net.b.received.size).toBe(net.a.dataSent);
   });
 
+  it('that answers nothing, while its connection stands, is asked ever more slowly', () => {
+    const net = new Network(home(1, 'endpoint-independent', 'endpoint-independent'), {
+      ...home(2, 'endpoint-independent', 'endpoint-independent'),
+      relayOnly: true,
+    });
+    net.meet();
+    net.run(5_000);
+    net.block(net.b, 600_000);
+    net.run(30_000);
+    net.a.sentPings.length = 0;
+    net.run(60_000);
+    expect(net.a.sentPings.length).toBeLessThan(10);
+    expect(net.a.core.view(net.now).state).toBe('lost');
+    expect(net.a.path).toEqual({ kind: 'external' });
+  });
+
   it('as the only path: packets are held while it is away and flow when it is back', () => {
     const net = new Network(
       { ...home(1, 'endpoint-independent', 'endpoint-independent'), relayOnly: true },

@@ -258,6 +258,7 @@ export class Network {
         host.changes.push(action);
         return;
       case 'wake':
+        if (action.at <= this.now) throw new Error(`${host.name} asks to be woken at ${action.at}, now is ${this.now}`);
         host.wakeAt = action.at;
         return this.#later(Math.max(0, action.at - this.now), () => {
           if (host.wakeAt === action.at && this.now >= host.blockedUntil) this.#tick(host);
