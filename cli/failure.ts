@@ -35,7 +35,8 @@ export function report(error: unknown, io: Io, json: boolean): number {
   io.err(`warren: ${message} (${code})`);
   const next = NEXT_STEP[code];
   if (next !== null) io.err(`  ${next}`);
-  if (!known && error instanceof Error && error.stack && io.env.WARREN_DEBUG) io.err(error.stack);
+  // A fault of ours: whoever reports it should have more than a sentence.
+  if (!known && error instanceof Error && error.stack) io.err(error.stack);
   if (json) io.out(JSON.stringify({ error: { code, message } }));
   return exitCode(code);
 }
