@@ -99,7 +99,7 @@ describeLab('TUN interfaces', () => {
       expect(await opener.ask({ do: 'configure', ...ROOM })).toEqual({});
       expect(await link('warren0')).toMatchObject({
         mtu: 1420,
-        txqlen: 16,
+        txqlen: 500,
         inet6_addr_gen_mode: 'none',
         flags: expect.arrayContaining(['UP', 'NOARP']) as string[],
       });
