@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceEvent, DevicePort, Endpoint } from '../../engine/ports.ts';
-import type { DeviceStats } from '../../native/types.ts';
+import type { DeviceStats } from 'node-wireguard';
 import { innerPacket } from '../sim/device/address.ts';
 
 /** DevicePort with a memory TUN, as both implementations have it. */

@@ -124,13 +124,12 @@ export class Member {
     return DIRECT.has(this.peer(other)?.path?.kind ?? '');
   }
 
-  /** A game packet to the other's virtual address, as this one knows it. */
+  /** A game packet to the virtual address that the other's interface has. */
   send(other: Member): void {
     const { deliveries, timeline } = this.#context;
-    const from = this.snapshot().self?.ipv4;
-    const to = this.peer(other)?.ipv4;
     const payload = deliveries.sent(this.nick, other.nick, timeline.now());
-    if (from && to) this.device?.writeTun(innerPacket(from, to, payload));
+    const [from, to] = [this.tun.ipv4, other.tun.ipv4];
+    if (from && to && this.running) this.device?.writeTun(innerPacket(from, to, payload));
   }
 
   #createDevice(privateKey: Uint8Array, thread: MainThread, random: Random): SimDevice {

@@ -54,6 +54,11 @@ export class SimTun implements TunPort {
   addresses: string[] = [];
   routes: string[] = [];
 
+  /** The interface's IPv4 address, once it has one. */
+  get ipv4(): string | undefined {
+    return this.addresses.find((cidr) => !cidr.includes(':'))?.split('/')[0];
+  }
+
   async configure(config: { addresses: string[]; routes: string[] }): Promise<void> {
     this.addresses = config.addresses;
     this.routes = config.routes;

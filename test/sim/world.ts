@@ -39,6 +39,8 @@ export interface WorldOptions {
   options?: Partial<EngineOptions>;
 }
 
+/** Snapshots are built anew at each look, and published ten times a second at most. */
+const POLL_MS = 25;
 /** Routers on the way between any two sites. */
 const INTERNET_HOPS = 6;
 /** Design, "Budgets": 200 a second sustained and a burst of 64. Pings of established paths come on top. */
@@ -93,7 +95,7 @@ export class World {
 
   /** Fails the test when the condition does not hold within `limitMs`. */
   async until(what: string, condition: () => boolean, limitMs: number): Promise<void> {
-    if (!(await this.timeline.until(condition, limitMs))) {
+    if (!(await this.timeline.until(condition, limitMs, POLL_MS))) {
       throw new Error(`not within ${limitMs} ms: ${what}\n${this.describe()}`);
     }
   }

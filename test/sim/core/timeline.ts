@@ -66,19 +66,13 @@ export class Timeline {
     this.#now = end;
   }
 
-  /** Runs until `condition` holds; false when it does not within `limitMs`. */
-  async until(condition: () => boolean, limitMs: number): Promise<boolean> {
+  /** Runs until `condition`, looked at every `pollMs`, holds; false when it does not within `limitMs`. */
+  async until(condition: () => boolean, limitMs: number, pollMs = 5): Promise<boolean> {
     const end = this.#now + limitMs;
-    this.#unsettled = true;
-    await this.#settle();
+    await this.runFor(0);
     while (!condition()) {
-      const next = this.#peek();
-      if (next === null || next.at > end) {
-        this.#now = end;
-        return condition();
-      }
-      this.#step();
-      if (this.#unsettled) await this.#settle();
+      if (this.#now >= end) return false;
+      await this.runUntil(Math.min(end, this.#now + pollMs));
     }
     return true;
   }

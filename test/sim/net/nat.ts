@@ -26,6 +26,8 @@ export interface NatOptions {
   mappingLifetimeMs?: number;
   /** Default: the mapping's. */
   filterLifetimeMs?: number;
+  /** Packets that are let in keep their mapping too. Default false: only outbound ones do (RFC 4787, REQ-6 allows either). */
+  inboundRefresh?: boolean;
   /** What a hairpinned packet's source is. Default `none`: such packets are dropped. */
   hairpin?: 'none' | 'internal-source' | 'external-source';
   maxMappings?: number;
@@ -206,6 +208,7 @@ export class Nat implements Node {
       this.outside.segment.send(icmpAbout(packet, 'time-exceeded', packet.dst.ip), this.outside);
       return;
     }
+    if (this.options.inboundRefresh) this.bindings.refresh(now, mapping, packet.src);
     const inside = this.#inside as Attachment;
     inside.segment.send({ ...packet, dst: mapping.inside, ttl: packet.ttl - 1 }, inside);
   }
