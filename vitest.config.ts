@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './tools/summary-reporter.mjs'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/{unit,arch,sim,vectors}/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/{unit,arch,contract,sim,vectors}/**/*.test.ts'] } },
       {
         extends: true,
         test: {

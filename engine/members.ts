@@ -148,7 +148,7 @@ export class Members {
   }
 
   everyone(event: PeerEvent): void {
-    for (const key of [...this.#byKey.keys()]) this.event(key, event);
+    for (const key of this.#byKey.keys()) this.event(key, event);
   }
 
   /** Whether some proven member has no direct path. */

@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import {
   type BinaryFrame,
   type ClientMessage,
@@ -42,7 +43,7 @@ export class Servers {
     const connection = this.#rendezvous.connect(url, {
       open: (remoteIp) => {
         if (!current()) return;
-        link.remoteIp = remoteIp;
+        link.remoteIp = remoteIp ?? literalHost(url);
         this.#handlers.open(server);
       },
       message: (message) => {
@@ -86,7 +87,7 @@ export class Servers {
   }
 
   close(): void {
-    for (const server of [...this.#links.keys()]) this.disconnect(server);
+    for (const server of this.#links.keys()) this.disconnect(server);
   }
 
   #frame(server: ServerIndex, frame: BinaryFrame): void {
@@ -104,4 +105,10 @@ export class Servers {
     if (primary)
       this.#stun.set(server, { primary, secondPort: endpoint('second-port'), alternate: endpoint('alternate') });
   }
+}
+
+/** Behind a proxy nobody tells the server's address, but the link may. */
+function literalHost(url: string): string | null {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  return ipaddr.isValid(host) ? host : null;
 }

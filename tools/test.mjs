@@ -14,5 +14,5 @@ if (process.getuid?.() === 0) {
 run('node', ['native/scripts/build.mjs']);
 run('npx', ['tsc', '-b']);
 run('npx', ['biome', 'format']);
-run('npx', ['oxlint', '--quiet', '--deny-warnings']);
+run('npx', ['oxlint', '--type-aware', '--deny-warnings']);
 run('npx', ['vitest', 'run', ...process.argv.slice(2)]);

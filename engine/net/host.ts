@@ -12,7 +12,7 @@ import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
 import { createRendezvous } from './rendezvous/client.ts';
-import { loadSettings, machineKey, roomStore, saveSettings } from './state/stores.ts';
+import { machineKey, roomStore, saveSettings } from './state/stores.ts';
 
 /** An open TUN interface, as `node-wireguard` gives it. */
 export interface OpenTun {

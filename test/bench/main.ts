@@ -1,9 +1,11 @@
-/** `npm run bench [tunnel|connect|idle] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
+/** `npm run bench [connect|server|tunnel] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
 import { benchConnect } from './connect.ts';
+import { benchServerLoad } from './server-load.ts';
 import { benchTunnel } from './tunnel.ts';
 
 const benches: Record<string, { runs: number; run: (runs: number) => Promise<string> }> = {
   connect: { runs: 30, run: benchConnect },
+  server: { runs: 10_000, run: benchServerLoad },
   tunnel: { runs: 5, run: benchTunnel },
 };
 

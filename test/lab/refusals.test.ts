@@ -136,7 +136,7 @@ describeLab('a room that is joined the wrong way', () => {
     const flood = join(`const target = ${JSON.stringify(remote)};`, FLOOD);
     // From bob's own LAN address and NAT: ann's filter lets it in.
     const sent = await topology.lab.run(at('bob'), [process.execPath, '--input-type=module', '-e', flood], {
-      env: { SEED: randomBytes(4).toString('hex'), SERVER: `${topology.server.ipv4}` },
+      env: { SEED: randomBytes(4).toString('hex'), SERVER: topology.server.ipv4 },
     });
     expect(sent.stdout).toContain('done');
     expect(await ann.kernelPing(bob.ipv4, 5)).toBe(5);
