@@ -6,8 +6,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PathKind } from '../../protocol/app.ts';
-import { Member, RendezvousServer } from './cli.ts';
+import { type Member, RendezvousServer } from './cli.ts';
 import { describeLab } from './requirements.ts';
+import { bothOver, joinAll } from './room.ts';
 import { type SiteSpec, type Topology, startTopology } from './topology.ts';
 
 interface Player {
@@ -65,26 +66,18 @@ function expectedPaths(a: Player, b: Player): PathKind[] {
 describeLab('a room with every NAT in it', () => {
   let topology: Topology;
   let server: RendezvousServer;
-  const members = new Map<string, Member>();
+  let members = new Map<string, Member>();
   const memberOf = (player: Player): Member => members.get(player.nick) as Member;
 
   beforeAll(async () => {
     topology = await startTopology({ sites });
     server = await RendezvousServer.start(topology.lab, topology.server);
-    for (const [index, { nick, site, host }] of players.entries()) {
-      const { namespace } = topology.site(site.name).hosts[host]!;
-      const member = await Member.start(topology.lab, namespace, {
-        nick,
-        room: 'all pairs',
-        password: 'warm-otter-beacon-42',
-        servers: [server.url],
-        create: index === 0,
-      });
-      members.set(nick, member);
-      // One after another: all at once their password hashing alone would keep two cores busy for long.
-      await member.joined();
-    }
-  }, 180_000);
+    members = await joinAll(
+      topology.lab,
+      players.map(({ nick, site, host }) => ({ nick, namespace: topology.site(site.name).hosts[host]!.namespace })),
+      { room: 'all pairs', password: 'warm-otter-beacon-42', servers: [server.url] },
+    );
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all([...members.values()].map((member) => member.stop()));
@@ -94,16 +87,7 @@ describeLab('a room with every NAT in it', () => {
 
   describe('ends on the right path', () => {
     it.for(pairs)('%s', async ([, a, b]) => {
-      const allowed = expectedPaths(a, b);
-      for (const [here, there] of [
-        [a, b],
-        [b, a],
-      ] as const) {
-        await memberOf(here).waitFor(`${there.nick} over ${allowed.join(' or ')}`, ({ peers }) => {
-          const peer = peers.find(({ nick }) => nick === there.nick);
-          return peer?.state === 'connected' && peer.path !== null && allowed.includes(peer.path.kind);
-        });
-      }
+      await bothOver(memberOf(a), memberOf(b), expectedPaths(a, b));
     });
   });
 

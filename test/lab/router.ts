@@ -145,9 +145,9 @@ export class Router {
     return this.#process.pid;
   }
 
-  /** Forgets a node's mappings and flows. */
-  async flush(node: string): Promise<void> {
-    await this.#ask({ op: 'flush', node });
+  /** Forgets a NAT's mappings, of one protocol or of all, and a firewall's flows. */
+  async flush(node: string, protocol: 'udp' | 'tcp' | 'any' = 'any'): Promise<void> {
+    await this.#ask({ op: 'flush', node, protocol });
   }
 
   /** Restarts a node's NAT: tables lost, nothing passes for `downMs`, and it may come back with other addresses. */

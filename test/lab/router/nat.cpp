@@ -288,15 +288,17 @@ void Nat::sweep(Time now, bool force) {
   for (const MappingPtr& mapping : ended) erase(mapping);
 }
 
-void Nat::flush() {
-  byInside_.clear();
-  byExternal_.clear();
-  fragments_.clear();
-  sessionCount_ = 0;
+void Nat::flush(std::uint8_t protocol) {
+  std::vector<MappingPtr> ended;
+  for (const auto& [key, mapping] : byInside_) {
+    if (protocol == 0 || mapping->protocol == protocol) ended.push_back(mapping);
+  }
+  for (const MappingPtr& mapping : ended) erase(mapping);
 }
 
 void Nat::reboot() {
   flush();
+  fragments_.clear();
   pairedAddress_.clear();
   allocator_.reset();
 }

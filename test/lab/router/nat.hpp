@@ -64,8 +64,8 @@ class Nat {
   bool inbound(Packet& p, Time now);
   bool hairpin(Packet& p, Time now);
 
-  /** Drops mappings and filter entries; the allocator goes on where it was. */
-  void flush();
+  /** Drops mappings and filter entries, of one protocol or (0) of all; the allocator goes on where it was. */
+  void flush(std::uint8_t protocol = 0);
   /** Flushes, and starts the allocator anew. */
   void reboot();
   void setExternal(std::vector<std::uint32_t> addresses);

@@ -1,0 +1,114 @@
+/** What players notice when the world breaks: a dead server, a dead path, a rebooting router. */
+import { setTimeout as elapse } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Member, RendezvousServer } from './cli.ts';
+import { describeLab } from './requirements.ts';
+import { PingFlow, bothOver, joinAll } from './room.ts';
+import type { NatConfig } from './router.ts';
+import { type Topology, startTopology } from './topology.ts';
+
+/** A fresh mapping gets another port, so that a flush really breaks the path. */
+const forgetful: NatConfig = {
+  mapping: 'endpoint-independent',
+  filtering: 'address-and-port-dependent',
+  ports: { kind: 'random' },
+};
+
+describeLab('a room in trouble', () => {
+  let topology: Topology;
+  let server: RendezvousServer;
+  let members: Map<string, Member>;
+  const member = (nick: string): Member => members.get(nick) as Member;
+  const friends = ['ann', 'bob', 'eve', 'fay', 'gus'];
+  const pairs = friends.flatMap((a, index) => friends.slice(index + 1).map((b) => [a, b] as const));
+  const room = { room: 'trouble', password: 'warm-otter-beacon-42' };
+
+  beforeAll(async () => {
+    topology = await startTopology({
+      sites: [
+        ...friends.map((name) => ({ name, nat: forgetful })),
+        { name: 'cleo', nat: 'udp-blocked' },
+        { name: 'dan', nat: 'full-cone' },
+      ],
+    });
+    server = await RendezvousServer.start(topology.lab, topology.server);
+    const players = [...friends, 'cleo'].map((nick) => ({
+      nick,
+      namespace: topology.site(nick).hosts[0]!.namespace,
+    }));
+    members = await joinAll(topology.lab, players, { ...room, servers: [server.url] });
+    await allDirect();
+  }, 180_000);
+  afterAll(async () => {
+    await Promise.all([...(members?.values() ?? [])].map((one) => one.stop()));
+    await topology?.close();
+  });
+
+  async function allDirect(): Promise<void> {
+    // A path that died a moment ago has to prove itself before it is trusted again.
+    await Promise.all(pairs.map(([a, b]) => bothOver(member(a), member(b), ['direct'], 90_000)));
+  }
+
+  it('loses no packet of the tunnel when the server is killed, and lets others join when it is back', async () => {
+    const flow = new PingFlow(topology.lab, member('ann'), member('bob'));
+    await flow.hasReplies(25);
+    await server.stop('SIGKILL');
+    await member('ann').waitFor('reconnecting', ({ state }) => state === 'reconnecting', 20_000);
+    const atDeath = flow.replies.length;
+    await flow.hasReplies(atDeath + 100);
+    expect(member('ann').peer('bob')).toMatchObject({ state: 'connected', path: { kind: 'direct' } });
+
+    server = await RendezvousServer.start(topology.lab, topology.server);
+    for (const one of members.values()) await one.joined(60_000);
+    const { namespace } = topology.site('dan').hosts[0]!;
+    const late = await joinAll(topology.lab, [{ nick: 'dan', namespace }], { ...room, servers: [server.url] });
+    members.set('dan', late.get('dan') as Member);
+    await bothOver(member('dan'), member('ann'), ['direct']);
+    await bothOver(member('dan'), member('bob'), ['direct']);
+    await bothOver(member('dan'), member('cleo'), ['relay']);
+    await bothOver(member('ann'), member('cleo'), ['relay']);
+    await flow.stop();
+    expect(flow.missing).toEqual([]);
+  }, 150_000);
+
+  it('is back within a second when direct paths die, 20 of them', async () => {
+    const { router, lab } = topology;
+    const flows = pairs.map(([a, b]) => new PingFlow(lab, member(a), member(b), 50));
+    await Promise.all(flows.map((flow) => flow.hasReplies(10)));
+    /** Strikes every friend's router, and so all ten paths at once, and measures how long each path was silent. */
+    const silences = async (strike: (friend: string, index: number) => Promise<void>): Promise<number[]> => {
+      await allDirect();
+      const from = Date.now();
+      await Promise.all(friends.map(strike));
+      await elapse(3_000); // what is measured is measured over this time
+      return flows.map((flow) => flow.longestGapMs(from, Date.now()));
+    };
+    const directions = ['both', 'up', 'down'] as const;
+    const all = [
+      ...(await silences((friend) => router.flush(friend, 'udp'))),
+      ...(await silences((friend, index) => {
+        const remote = friends.filter((other) => other !== friend).map((other) => topology.site(other).external);
+        return router.block(friend, { direction: directions[index % directions.length], remote, protocol: 'udp' });
+      })),
+    ];
+    await Promise.all(friends.map((friend) => router.unblock(friend)));
+    await Promise.all(flows.map((flow) => flow.stop()));
+    const sorted = all.toSorted((a, b) => a - b).map(Math.round);
+    expect(sorted).toHaveLength(20);
+    expect(sorted[18], `ms of silence: ${sorted.join(' ')}`).toBeLessThanOrEqual(1_000);
+  }, 180_000);
+
+  it('is direct again after a router was rebooted and came back with another address', async () => {
+    await topology.router.reboot('bob', { downMs: 3_000, external: ['203.0.113.99'] });
+    await member('ann').waitFor(
+      'bob direct at his new address',
+      ({ peers }) => {
+        const path = peers.find(({ nick }) => nick === 'bob')?.path;
+        return path?.kind === 'direct' && path.remote.startsWith('203.0.113.99:');
+      },
+      90_000,
+    );
+    await member('bob').joined(60_000);
+    expect(await member('ann').kernelPing(member('bob').ipv4)).toBe(3);
+  }, 150_000);
+});
