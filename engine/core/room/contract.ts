@@ -98,8 +98,8 @@ export type RoomAction =
   /** Through the peer's current path as a probe message (native/types.ts, sendMessage). */
   | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
   /**
-   * Install (or, when it is there already, rekey) the peer in the device. `presharedKey` changes only when the process
-   * of either side restarted. Exactly one side has `initiate`: the responder of the handshake, which is the first to
+   * Install the peer in the device; it is not there yet. A member whose process restarted goes down and comes up again:
+   * its tunnel sessions, paths and candidates belong to the old one. A reconnect changes nothing here. Exactly one side has `initiate`: the responder of the handshake, which is the first to
    * know that the other is ready.
    */
   | {
@@ -112,8 +112,11 @@ export type RoomAction =
     }
   /** The peer has proved itself too (its proof verified): it counts as a member from here on. */
   | { type: 'peer-proven'; peer: PeerKey }
-  /** Gone for good: said bye, blocked, or unseen on every server and in the tunnel for the linger time. */
-  | { type: 'peer-down'; peer: PeerKey; reason: 'bye' | 'blocked' | 'gone' | 'unproven' }
+  /**
+   * Gone: said bye, blocked, or unseen on every server and in the tunnel for the linger time; `unproven` never became a
+   * member; `restarted` comes up again in the same batch.
+   */
+  | { type: 'peer-down'; peer: PeerKey; reason: 'bye' | 'blocked' | 'gone' | 'unproven' | 'restarted' }
   /** Where the peer can be relayed to now, best first; empty: nowhere. */
   | { type: 'peer-routes'; peer: PeerKey; routes: { server: ServerIndex; member: string }[] }
   | { type: 'peer-message'; peer: PeerKey; message: PeerMessage }

@@ -79,19 +79,17 @@ export class Peers {
     if (peer.generation === null && verified.generation !== null) this.#install(peer, verified.generation, false);
   }
 
-  /** A proof verified. `keep`: the generation that both sides still have stays. */
-  prove(member: Member, verified: Verified, keep: boolean, role: Role): void {
+  /** A proof verified. `keep`: the generation that both sides still have stays. True for a process that restarted. */
+  prove(member: Member, verified: Verified, keep: boolean, role: Role): boolean {
     const peer = this.#peer(verified);
     const generation = verified.generation;
-    if (generation !== null && !(keep && peer.generation !== null) && peer.generation?.id !== generation.id) {
-      // The other process is a new one: its old sessions are dead.
-      for (const server of peer.links.keys()) this.#unlink(peer, server);
-      peer.roots = [];
-      peer.sessions = [];
-      this.#install(peer, generation, role === 'responder');
-    }
+    const renew = generation !== null && !(keep && peer.generation !== null) && peer.generation?.id !== generation.id;
+    const restarted = renew && peer.generation !== null;
+    if (restarted) this.#forget(peer);
+    if (renew) this.#install(peer, generation, role === 'responder');
     this.#hold(peer, member, verified, role);
     peer.aliveAt = this.#shared.now;
+    return restarted;
   }
 
   /** After the proof's message has left: the peer counts from here on. True the first time. */
@@ -209,6 +207,16 @@ export class Peers {
     peer.generation = generation;
     const { presharedKey, probe } = generation;
     this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate });
+  }
+
+  /** The other process is a new one: sessions here and in the device are dead. */
+  #forget(peer: Peer): void {
+    for (const server of peer.links.keys()) this.#unlink(peer, server);
+    peer.roots = [];
+    peer.sessions = [];
+    peer.proven = false;
+    peer.routes = '[]';
+    this.#shared.emit({ type: 'peer-down', peer: peer.key, reason: 'restarted' });
   }
 
   #hold(peer: Peer, member: Member, verified: Verified, role: Role): void {

@@ -227,7 +227,7 @@ class Room implements RoomCore {
   /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
   #outcome(member: Member, role: Role, step: Outcome): void {
     if (step.type === 'verified') this.#peers.expect(step.verified);
-    else this.#peers.prove(member, step.verified, step.keep, role);
+    else if (this.#peers.prove(member, step.verified, step.keep, role)) this.#gossip.gone(step.verified.key);
     const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
     if (!allowed) this.#sayTo(member, 'allow');
   }

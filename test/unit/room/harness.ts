@@ -218,6 +218,7 @@ export class Node {
         return;
       case 'peer-down':
         this.psk.delete(action.peer);
+        this.addresses.delete(action.peer);
         return;
       case 'peer-address':
         this.addresses.set(action.peer, action.ipv4);

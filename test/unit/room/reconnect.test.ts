@@ -183,7 +183,8 @@ describe('a restarted process', () => {
     world.until(() => together(ann, again));
     expect(ann.psk.get(again.key)).not.toBe(psk);
     expect(ann.ups).toEqual([again.key, again.key]);
-    expect(ann.downs()).toEqual([]);
+    expect(ann.downs()).toEqual(['restarted']);
+    expect(ann.count('peer-proven')).toBe(2);
   });
 
   it('takes the place of its half-open connection', () => {
