@@ -17,7 +17,6 @@ export const DSI_ISK = utf8ToBytes('CPaceRistretto255_ISK');
 const S_IN_BYTES = 128;
 
 export const SHARE_BYTES = 32;
-export const SCALAR_BYTES = 32;
 /** Randomness that `cpaceStart` wants: enough for an unbiased scalar. */
 export const RANDOM_BYTES = 64;
 
