@@ -217,6 +217,20 @@ TEST("a key is neither used nor accepted after 180 s, and the packet waits for t
   EXPECT_EQ(world.at(1).host.size(), 1u);
 }
 
+TEST("without a usable key a handshake is as quick as the first one") {
+  World world;
+  world.connect();
+  world.run_until(400);
+  const size_t before = world.of_type(initiation).size();
+  world.loses = [&](int, ByteView bytes) {
+    return type_of(bytes) == initiation && world.of_type(initiation).size() == before + 1;
+  };
+  world.host_sends(0);
+  world.run_until(400.26);
+  EXPECT_EQ(world.handshakes(1), 2u);
+  EXPECT_EQ(world.at(1).host.size(), 1u);
+}
+
 TEST("keys are gone 540 s after the last handshake") {
   World world;
   world.connect();

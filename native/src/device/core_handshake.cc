@@ -5,7 +5,7 @@
 namespace wg {
 namespace {
 
-// Milliseconds from the beginning of an attempt: while a first session is awaited one lost packet must not cost 5 s.
+// From the beginning of an attempt: while there is no session one lost packet must not cost 5 s.
 constexpr Nanos fast_schedule[] = {0, 250 * milliseconds, 750 * milliseconds, 1'750 * milliseconds};
 
 // What a cookie is bound to: the sender's address, or the relayed peer.
@@ -17,7 +17,7 @@ Bytes<18> cookie_source(const Arrival& arrival) {
 }
 
 uint64_t rate_source(const Arrival& arrival) {
-  // Relayed peers are apart from all addresses: no IPv6 /64 in use begins with these bits (fc00::/7 is local).
+  // Apart from every address: these would be IPv6 multicast, which is never a source.
   if (arrival.via.kind != PathKind::udp) return ~uint64_t{0} - arrival.external_peer;
   return arrival.via.to.source();
 }
@@ -26,7 +26,7 @@ uint64_t rate_source(const Arrival& arrival) {
 
 void Core::begin_handshake(const Now& now, Peer& peer, Effects& effects) {
   if (peer.attempt.active || peer.path.kind == PathKind::none) return;
-  const bool fast = !peer.had_session;
+  const bool fast = !usable(now, peer.current);
   peer.attempt = {.active = true, .fast = fast, .sent = 0, .started = now.boot_ns};
   const Nanos allowed = peer.initiation_sent + rekey_timeout;
   if (!fast && now.boot_ns < allowed) {
@@ -165,7 +165,6 @@ void Core::session_began(const Now& now, Peer& peer, Effects& effects) {
   drop_pending(peer);
   peer.attempt.active = false;
   peer.timers.retry_handshake = never;
-  peer.had_session = true;
   peer.counters.last_handshake_ms = now.mono_ms;
   Event& event = effects.events.emplace_back();
   event.type = EventType::handshake;

@@ -86,7 +86,6 @@ struct Peer {
   Nanos initiation_sent = std::numeric_limits<Nanos>::min() / 2;
 
   std::shared_ptr<Session> previous, current, next;
-  bool had_session = false;
   bool rekeyed_on_receive = false;
 
   Timers timers;

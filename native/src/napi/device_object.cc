@@ -302,6 +302,8 @@ void DeviceObject::on_events(const Info& info) {
 // Without a listener events stay in their bounded queue.
 void DeviceObject::deliver_events(Napi::Env env) {
   if (!device_ || listener_.IsEmpty()) return;
+  // The listener may close the device and drop it: this object outlives the call.
+  [[maybe_unused]] const Napi::Object self = Value();
   const size_t count = device_->events().take(batch_);
   if (count == 0) return;
   const auto events = Napi::Array::New(env, count);

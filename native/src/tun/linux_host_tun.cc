@@ -21,7 +21,8 @@ std::optional<HostTun> HostTun::duplicate(int fd) {
 int HostTun::read(ByteSpan out) const {
   while (true) {
     const ssize_t length = ::read(tun_.get(), out.data(), out.size());
-    if (length >= 0) return static_cast<int>(length);
+    if (length > 0) return static_cast<int>(length);
+    if (length == 0) return -ENODEV;  // no interface ends like this: whatever it is, it will not wait either
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) return -errno;
   }

@@ -50,6 +50,14 @@ describe('a ping', () => {
     expect((await a.next('pong')).observed).toEqual({ ip: '::1', port: a.port });
   });
 
+  it('is answered while JavaScript is busy, and its time is that of the network', async () => {
+    const { a, b, peerB } = openPair();
+    a.device.ping(peerB, 1, a.via(b));
+    const blockedMs = 400;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockedMs);
+    expect((await a.next('pong')).rttMs).toBeLessThan(blockedMs / 2);
+  });
+
   it('goes nowhere without probe keys', () => {
     const { a, b, peerB } = openPair({ probe: undefined });
     expect(a.device.ping(peerB, 1, a.via(b))).toBe(false);
