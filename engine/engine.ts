@@ -128,6 +128,7 @@ class RunningEngine implements Engine {
       message: (server, message) => {
         this.#roomEvent({ type: 'server-message', server, message });
         if (message.t === 'welcome') this.#post(() => this.#onWelcome());
+        else this.#nats.tcpReachable();
       },
       signal: (server, member, payload) => this.#roomEvent({ type: 'server-frame', server, member, payload }),
       relayed: (server, member, payload) => this.#members.relayed(server, member, payload),
@@ -135,7 +136,6 @@ class RunningEngine implements Engine {
     });
     this.#members = new Members({
       clock: ports.clock,
-      random: ports.random,
       log: ports.log,
       device: this.#device,
       servers: this.#servers,

@@ -7,13 +7,12 @@ import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
 import { type Member, viaOf } from './member.ts';
-import type { ClockPort, DeviceEvent, DevicePort, PeerId, RandomPort } from './ports.ts';
+import type { ClockPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
 import type { Servers } from './servers.ts';
 import { Waker } from './wake.ts';
 
 export interface MembersOptions {
   clock: ClockPort;
-  random: RandomPort;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   device: DevicePort;
   servers: Servers;
@@ -66,12 +65,11 @@ export class Members {
   }
 
   #create(key: PeerKey, id: PeerId): Member {
-    const { clock, random, device, ownKey, relayOnly, inRoom, post } = this.#options;
+    const { clock, device, ownKey, relayOnly, inRoom, post } = this.#options;
     const core = createPeer({
       lower: ownKey < key,
       relayOnly,
       refuses: inRoom,
-      random,
       families: device
         .sockets()
         .filter((socket) => socket.id < 2)

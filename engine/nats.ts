@@ -79,7 +79,7 @@ export class Nats {
   report(): NatReport {
     const v4 = this.#families.get(4)?.core.report();
     const v6 = this.#families.get(6)?.core.report();
-    const base = v4 && v4.type !== 'unknown' ? v4 : (v6 ?? v4 ?? UNKNOWN_NAT);
+    const base = v4 && (v4.mapping !== 'unknown' || !v6 || v6.mapping === 'unknown') ? v4 : (v6 ?? UNKNOWN_NAT);
     return {
       ...base,
       ipv6: Boolean(v4?.ipv6) || Boolean(v6?.ipv6),
@@ -132,6 +132,7 @@ export function familyOf(ip: string): 4 | 6 {
   return ip.includes(':') ? 6 : 4;
 }
 
+/** Without other tunnels: their addresses (100.64.0.0/10 in some) say nothing of this network. */
 function ofFamily(addresses: HostAddress[], family: 4 | 6): string[] {
-  return addresses.filter((address) => address.family === family).map((address) => address.ip);
+  return addresses.filter((address) => address.family === family && !address.virtual).map((address) => address.ip);
 }

@@ -17,7 +17,6 @@ export interface PeerOptions {
   /** Lower public key: breaks ties, so that both sides choose alike. */
   lower: boolean;
   relayOnly: boolean;
-  random: (length: number) => Uint8Array;
   /** Main sockets of the device: 0 is IPv4, 1 is IPv6 when present. */
   families: (4 | 6)[];
   /** Addresses that no path may lead to: the room's own, or the tunnel would carry itself. Default: none. */

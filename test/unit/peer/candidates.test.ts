@@ -6,7 +6,7 @@ import type { Candidate, PeerMessage } from '../../../protocol/peer.ts';
 import { chance, home, Network } from './network.ts';
 
 const create = (change: { relayOnly?: boolean; refuses?: (ip: string) => boolean } = {}) =>
-  createPeer({ lower: true, relayOnly: false, random: (n) => new Uint8Array(n), families: [4], ...change });
+  createPeer({ lower: true, relayOnly: false, families: [4], ...change });
 
 const lan: Candidate = { kind: 'lan', ip: '192.168.1.10', port: 51_820 };
 const list = (revision: number, ...candidates: Candidate[]): PeerEvent => ({

@@ -128,7 +128,6 @@ export class Network {
     const core = createPeer({
       lower,
       relayOnly: options.relayOnly ?? false,
-      random: (n) => new Uint8Array(n),
       families,
     });
     return {
