@@ -66,7 +66,8 @@ export class Member {
     this.startedAt = timeline.now();
     this.ended = null;
     this.#rendezvous = new SimRendezvous(timeline, thread, this.host, servers);
-    this.engine = createEngine(
+    this.tun.addresses = [];
+    const engine = createEngine(
       {
         clock: simClock(timeline, thread),
         random: simRandom(random),
@@ -80,10 +81,15 @@ export class Member {
       },
       this.#engineOptions(change),
     );
-    void this.engine.done.then((end) => {
-      this.ended = end;
-    });
+    this.engine = engine;
+    void this.#watchEnd(engine);
     timeline.touch();
+  }
+
+  async #watchEnd(engine: Engine): Promise<void> {
+    const end = await engine.done;
+    // An engine that was stopped and replaced is history.
+    if (this.engine === engine) this.ended = end;
   }
 
   /** Leaves with a bye. */

@@ -1,0 +1,57 @@
+/** Every pair of NATs: direct where the theory gives a path without guessing ports, over the relay elsewhere. */
+import { describe, expect } from 'vitest';
+import { createRandom } from '../core/random.ts';
+import { type Profile, profilePairs, site } from '../profiles.ts';
+import { scenario } from '../scenario.ts';
+
+/** A fresh mapping towards the peer has a port that the peer cannot know. */
+const HARD: readonly Profile[] = ['symmetric-open', 'symmetric-random', 'symmetric-sequential'];
+/** Its own port is known, and its filter does not look at ports. */
+const LENIENT: readonly Profile[] = ['public', 'full-cone', 'address-restricted'];
+
+/**
+ * A hard side's packets must find a known port behind a filter that does not look at theirs. Prediction and birthday
+ * punches come with a later step, and so does the asymmetric pair of symmetric-open with itself.
+ */
+function directExpected(a: Profile, b: Profile): boolean {
+  if (a === 'udp-blocked' || b === 'udp-blocked') return false;
+  if (!HARD.includes(a) && !HARD.includes(b)) return true;
+  return LENIENT.includes(a) || LENIENT.includes(b);
+}
+
+/** Pairs whose test must fail until the engine learns better. */
+const KNOWN_GAPS: Record<string, string> = {
+  'symmetric-open x symmetric-open':
+    'each answer comes from a fresh port and is answered again: the probe budget runs dry',
+};
+
+describe('pairs of NATs', () => {
+  for (const [a, b] of profilePairs()) {
+    const direct = directExpected(a, b);
+    scenario(
+      `${a} x ${b}: ${direct ? 'direct' : 'relay'}`,
+      2,
+      (seed) => {
+        const luck = createRandom(seed);
+        const link = () => ({ delayMs: luck.int(3, 40), jitterMs: luck.int(0, 5) });
+        return { sites: [site(a, { link: link() }), site(b, { link: link() })] };
+      },
+      async (world) => {
+        await world.joinAll(500);
+        await world.until('everyone connected', () => world.allConnected(), 3_000);
+        if (direct) {
+          await world.until('a direct path', () => world.allDirect(), 8_000);
+          await world.runFor(2_000);
+          expect(world.allDirect()).toBe(true);
+        } else {
+          await world.runFor(10_000);
+          for (const [from, to] of world.pairs()) {
+            expect(from.peer(to)?.path?.kind).toBe('relay');
+            expect(from.peer(to)?.reason).not.toBeNull();
+          }
+        }
+      },
+      KNOWN_GAPS[`${a} x ${b}`],
+    );
+  }
+});

@@ -1,0 +1,113 @@
+/** Where members are: in one LAN, behind one NAT with others elsewhere, with IPv6, behind a router that can be talked over. */
+import { describe, expect } from 'vitest';
+import { NATS, site } from '../profiles.ts';
+import { scenario } from '../scenario.ts';
+import type { World } from '../world.ts';
+
+function kinds(world: World): (string | undefined)[] {
+  return world.pairs().map(([a, b]) => a.peer(b)?.path?.kind);
+}
+
+describe('one LAN', () => {
+  for (const profile of ['port-restricted', 'symmetric-random', 'udp-blocked'] as const) {
+    scenario(
+      `behind ${profile} the LAN path is taken`,
+      3,
+      { sites: [site(profile, { members: ['ann', 'bob'] })] },
+      async (world) => {
+        await world.joinAll(300);
+        await world.until('a LAN path', () => kinds(world).every((kind) => kind === 'lan'), 3_000);
+      },
+    );
+  }
+
+  scenario(
+    'two behind one NAT and one elsewhere: everyone direct',
+    5,
+    { sites: [site('port-restricted', { members: ['ann', 'bob'] }), site('port-restricted', { members: ['cid'] })] },
+    async (world) => {
+      await world.joinAll(500);
+      await world.until('everyone direct', () => world.pairs().length === 6 && world.allDirect(), 10_000);
+      expect(world.member('ann').peer(world.member('bob'))?.path?.kind).toBe('lan');
+      expect(world.member('ann').peer(world.member('cid'))?.path?.kind).toBe('direct');
+    },
+  );
+
+  scenario(
+    'two behind one port-preserving NAT with the same local ports as others elsewhere',
+    5,
+    { sites: [site('netfilter', { members: ['ann', 'bob', 'eve'] }), site('netfilter', { members: ['cid', 'dan'] })] },
+    async (world) => {
+      await world.joinAll(500);
+      await world.until('everyone direct', () => world.pairs().length === 20 && world.allDirect(), 15_000);
+    },
+  );
+});
+
+describe('IPv6', () => {
+  scenario(
+    'gets past two symmetric NATs',
+    3,
+    { sites: [site('symmetric-random', { ipv6: true }), site('symmetric-random', { ipv6: true })] },
+    async (world) => {
+      await world.joinAll(300);
+      await world.until('an IPv6 path', () => kinds(world).every((kind) => kind === 'ipv6'), 8_000);
+    },
+  );
+
+  scenario(
+    'is no harm when one side has none',
+    3,
+    { sites: [site('port-restricted', { ipv6: true }), site('port-restricted')] },
+    async (world) => {
+      await world.joinAll(300);
+      await world.until('a direct path', () => kinds(world).every((kind) => kind === 'direct'), 8_000);
+    },
+  );
+});
+
+scenario(
+  'netfilter routers that accept strangers steal the port from their own client (known to need a second round)',
+  3,
+  { sites: [{ nats: [NATS['netfilter-accepting']] }, { nats: [NATS['netfilter-accepting']] }] },
+  async (world) => {
+    await world.joinAll(300);
+    await world.until('connected, by whatever path', () => world.allConnected(), 5_000);
+    await world.runFor(10_000);
+  },
+);
+
+scenario(
+  'a NAT that listens to ICMP, against one that refuses with it, still ends connected',
+  3,
+  {
+    sites: [
+      { nats: [{ ...NATS['port-restricted'], icmpKillsMappings: true }] },
+      { nats: [{ ...NATS['port-restricted'], unsolicited: 'reject' }] },
+    ],
+  },
+  async (world) => {
+    await world.joinAll(300);
+    await world.until('connected', () => world.allConnected(), 5_000);
+    await world.runFor(20_000);
+  },
+);
+
+scenario(
+  'mappings of 10 s are kept alive',
+  3,
+  {
+    sites: [
+      { nats: [{ ...NATS['port-restricted'], mappingLifetimeMs: 10_000 }] },
+      { nats: [{ ...NATS['address-restricted'], mappingLifetimeMs: 10_000 }] },
+    ],
+  },
+  async (world) => {
+    await world.joinAll(300);
+    await world.until('a direct path', () => world.allDirect(), 5_000);
+    for (const member of world.members) member.pathChanges.length = 0;
+    await world.runFor(120_000);
+    expect(world.allDirect()).toBe(true);
+    expect(world.members.flatMap((member) => member.pathChanges)).toEqual([]);
+  },
+);
