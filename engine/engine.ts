@@ -145,6 +145,7 @@ class RunningEngine implements Engine {
       serverUrls: options.servers,
       post: (work) => this.#post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
+      alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       pathChanged: () => {
         this.#nats.watch(this.#members.someRelayed());
         this.#publishSoon();

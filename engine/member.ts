@@ -18,6 +18,8 @@ export interface Member {
   txBytes: number;
   /** In the engine's clock. */
   lastHandshakeAt: number | null;
+  /** When the room was last told that this tunnel lives. */
+  aliveToldAt: number;
   /** Candidates as last given to the core, to skip repetitions. */
   localGiven: string;
   /** Pings that the user asked for: seq to what waits. */

@@ -29,7 +29,12 @@ export interface MembersOptions {
   send(peer: PeerKey, message: PeerMessage): void;
   /** A path began, moved or ended. */
   pathChanged(): void;
+  /** The member proved itself in the tunnel since it was last said. */
+  alive(peer: PeerKey): void;
 }
+
+/** How often a living tunnel is told to the room: a third of the time after which an unseen member is gone. */
+const ALIVE_MS = 30_000;
 
 /** The installed members: each one's traversal core, driven by the device's events and driving the device's paths. */
 export class Members {
@@ -48,15 +53,10 @@ export class Members {
     return this.#byKey;
   }
 
-  /** Installs a member, or gives a known one new keys. */
+  /** Installs a member. One whose process restarted was taken down before (`restarted`). */
   up(action: Extract<RoomAction, { type: 'peer-up' }>): void {
     const { presharedKey, probe, initiate } = action;
     const { device } = this.#options;
-    const known = this.#byKey.get(action.peer);
-    if (known) {
-      device.updatePeer(known.id, { presharedKey, probe, initiate });
-      return this.event(known.key, { type: 'rekeyed' });
-    }
     const publicKey = Buffer.from(action.peer, 'base64');
     const id = device.addPeer({ publicKey, presharedKey, probe, initiate, allowedIps: [], fanout: true });
     const member = this.#create(action.peer, id);
@@ -87,6 +87,7 @@ export class Members {
       rxBytes: 0,
       txBytes: 0,
       lastHandshakeAt: null,
+      aliveToldAt: 0,
       localGiven: '',
       userPings: new Map(),
     };
@@ -181,6 +182,7 @@ export class Members {
   device(event: Extract<DeviceEvent, { peer: PeerId }>): void {
     const member = this.#byId.get(event.peer);
     if (!member) return;
+    if ('at' in event) this.#heard(member, event.at);
     switch (event.type) {
       case 'ping':
         return this.event(member.key, event);
@@ -200,6 +202,13 @@ export class Members {
       case 'peer-moved':
         return;
     }
+  }
+
+  /** Something authenticated came from the member at this time. */
+  #heard(member: Member, at: number): void {
+    if (at <= member.aliveToldAt + ALIVE_MS) return;
+    member.aliveToldAt = at;
+    this.#options.alive(member.key);
   }
 
   keyOf(id: PeerId): PeerKey | null {
@@ -227,6 +236,7 @@ export class Members {
       if (!member) continue;
       member.rxBytes = stats.rxBytes;
       member.txBytes = stats.txBytes;
+      if (stats.lastReceivedAt !== null) this.#heard(member, stats.lastReceivedAt);
       const txPackets = stats.txPackets - member.sampled.txPackets;
       const rxPackets = stats.rxPackets - member.sampled.rxPackets;
       if (txPackets === 0 && rxPackets === 0) continue;

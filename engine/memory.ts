@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { addressClaim } from '../protocol/peer.ts';
 import type { RoomMemory } from './core/room/contract.ts';
 

@@ -34,8 +34,6 @@ export type PeerEvent =
   | { type: 'handshake'; at: number }
   /** Counters since the last event, given every 250 ms while they move. */
   | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
-  /** New probe keys were installed (reconnect): seq starts again at 1. */
-  | { type: 'rekeyed' }
   /** Interface, address or sleep: every path must prove itself again, candidates are gathered anew. */
   | { type: 'network-changed' }
   | { type: 'tick' };

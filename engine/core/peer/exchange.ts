@@ -40,12 +40,6 @@ export class CandidateExchange {
     if (!this.#acknowledged) this.resend(now);
   }
 
-  /** The peer begins anew: its revisions may start again. */
-  reset(now: number): void {
-    this.#theirRevision = -1;
-    this.resend(now);
-  }
-
   acknowledged(revision: number): void {
     if (revision !== this.#own?.revision) return;
     this.#acknowledged = true;

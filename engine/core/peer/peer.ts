@@ -98,8 +98,6 @@ class Peer implements PeerCore {
         if (event.txPackets > 0) this.#activeUntil = event.at + ACTIVE_HOLD_MS;
         if (event.rxPackets > 0) this.#alive(event.at);
         return;
-      case 'rekeyed':
-        return this.#rekeyed(now);
       case 'network-changed':
         return this.#networkChanged(now);
       case 'tick':
@@ -191,14 +189,6 @@ class Peer implements PeerCore {
   #tieBreak(observed: Endpoint, remote: Endpoint): string {
     const ends = [canonical(observed), remote].map((end) => `${end.ip} ${end.port}`);
     return (this.#options.lower ? ends : ends.toReversed()).join(' ');
-  }
-
-  #rekeyed(now: number): void {
-    this.#seq = 0;
-    this.#outstanding.clear();
-    for (const record of this.#paths.records.values()) record.distrust();
-    this.#exchange.reset(now);
-    for (const pair of this.#pairs.all()) this.#pairs.restart(pair, now);
   }
 
   #networkChanged(now: number): void {

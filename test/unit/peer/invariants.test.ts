@@ -33,7 +33,7 @@ const event: fc.Arbitrary<PeerEvent> = fc.oneof(
   fc.record({ type: fc.constant('ping' as const), via, seq, at }),
   fc.record({ type: fc.constant('handshake' as const), at }),
   fc.record({ type: fc.constant('traffic' as const), txPackets: fc.nat(9), rxPackets: fc.nat(9), at }),
-  fc.constantFrom<PeerEvent>({ type: 'rekeyed' }, { type: 'network-changed' }, { type: 'tick' }),
+  fc.constantFrom<PeerEvent>({ type: 'network-changed' }, { type: 'tick' }),
 );
 /** An event, the time until it, and which of our pings are answered meanwhile. */
 const step = fc.record({ event, afterMs: fc.integer({ min: 0, max: 3_000 }), answers: fc.integer({ min: 0, max: 3 }) });
@@ -49,10 +49,6 @@ describe('whatever happens to a peer', () => {
         let told = '';
         const answerable: { seq: number; via: Via; sentAt: number }[] = [];
         const handle = (fed: PeerEvent) => {
-          if (fed.type === 'rekeyed') {
-            lastSeq = 0;
-            answerable.length = 0;
-          }
           wakeAt = Number.POSITIVE_INFINITY;
           for (const action of core.handle(now, fed)) {
             if (action.type === 'wake') {

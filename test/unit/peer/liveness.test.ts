@@ -227,19 +227,6 @@ describe('a change of network', () => {
   });
 });
 
-describe('new keys', () => {
-  it('start the count again at one and make every path prove itself, without a change of path', () => {
-    const net = connected();
-    for (const host of [net.a, net.b]) net.feed(host, { type: 'rekeyed' });
-    expect(net.a.core.nextSeq()).toBeLessThan(20);
-    expect(net.a.duplicate).toEqual({ kind: 'external' });
-    net.run(2_000);
-    expect([...net.a.changes, ...net.b.changes]).toEqual([]);
-    expect(net.bothDirect()).toBe(true);
-    expect(net.a.duplicate).toBeNull();
-  });
-});
-
 describe('the relay', () => {
   it('may be away for a minute while the direct path carries on', () => {
     const net = connected();
