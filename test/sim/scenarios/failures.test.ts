@@ -69,6 +69,14 @@ describe('server', () => {
     },
   );
 
+  scenario('five idle minutes without it keep everyone in the room', 2, TWO_HOMES, async (world) => {
+    const [a, b] = await direct(world);
+    world.servers[0]?.die();
+    await world.runFor(300_000);
+    expect(world.allDirect()).toBe(true);
+    expect(a.connectedTo(b) && b.connectedTo(a)).toBe(true);
+  });
+
   scenario('two servers: the death of one is not noticed', 3, { ...TWO_HOMES, servers: [{}, {}] }, async (world) => {
     const [a, b] = await direct(world);
     const stop = flows(world, a, b);
