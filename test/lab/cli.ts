@@ -23,7 +23,7 @@ const command = join(repositoryRoot, 'cli/warren');
 const defaultPort = 7868;
 const defaultStunPort = 3478;
 const defaultTimeoutMs = 30_000;
-const logTail = 4_000;
+const logTail = 8_000;
 
 /** Whether the checkout is built so far that the command can run. */
 export const isCliBuilt = (): boolean => existsSync(join(repositoryRoot, 'build/cli/main.js'));
@@ -144,7 +144,7 @@ export class Member {
     const argv = ['up', '--room', options.room, '--password-file', passwordFile, '--nick', options.nick];
     for (const server of options.servers) argv.push('--server', server);
     if (options.create) argv.push('--create');
-    argv.push('--state-dir', stateDir, '--json', ...(options.extra ?? []));
+    argv.push('--state-dir', stateDir, '--json', '--log-level', 'debug', ...(options.extra ?? []));
     return new Member(lab, namespace, options, stateDir, argv);
   }
 
@@ -215,12 +215,7 @@ export class Member {
 
   /** What happened here, for a failing test: the end of the log and the last snapshot. */
   get story(): string {
-    const log = this.up.output
-      .split('\n')
-      .filter((line) => !line.startsWith('{'))
-      .join('\n')
-      .slice(-logTail);
-    return `--- ${this.nick} (${this.namespace.name})\n${log}\n${JSON.stringify(this.#snapshot)}`;
+    return `--- ${this.nick} (${this.namespace.name})\n${this.up.errors.slice(-logTail)}\n${JSON.stringify(this.#snapshot)}`;
   }
 
   async #stop(signal: NodeJS.Signals): Promise<number> {

@@ -38,6 +38,7 @@ export class LabProcess {
   /** Resolves when the process has ended: its exit code, or 128 for one that a signal ended. */
   readonly exited: Promise<number>;
   #output = '';
+  #errors = '';
 
   constructor(child: ChildProcess, argv: readonly string[]) {
     this.child = child;
@@ -46,11 +47,13 @@ export class LabProcess {
       child.once('error', () => resolve(127));
       child.once('close', (code) => resolve(code ?? 128));
     });
-    const keep = (chunk: Buffer): void => {
-      this.#output = (this.#output + chunk.toString()).slice(-1_000_000);
-    };
-    child.stdout?.on('data', keep);
-    child.stderr?.on('data', keep);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      this.#output = keep(this.#output, chunk);
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#output = keep(this.#output, chunk);
+      this.#errors = keep(this.#errors, chunk);
+    });
   }
 
   get pid(): number {
@@ -66,6 +69,11 @@ export class LabProcess {
     return this.#output;
   }
 
+  /** Standard error alone. */
+  get errors(): string {
+    return this.#errors;
+  }
+
   /** Asks the process to end, insists after five seconds, and resolves with its exit code. May be called twice. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     if (this.running) this.child.kill(signal);
@@ -77,6 +85,8 @@ export class LabProcess {
     }
   }
 }
+
+const keep = (soFar: string, chunk: Buffer): string => (soFar + chunk.toString()).slice(-1_000_000);
 
 /** Everything one test run makes. */
 export class Lab {
