@@ -19,12 +19,6 @@ function directExpected(a: Profile, b: Profile): boolean {
   return LENIENT.includes(a) || LENIENT.includes(b);
 }
 
-/** Pairs whose test must fail until the engine learns better. */
-const KNOWN_GAPS: Record<string, string> = {
-  'symmetric-open x symmetric-open':
-    'each answer comes from a fresh port and is answered again: the probe budget runs dry',
-};
-
 describe('pairs of NATs', () => {
   for (const [a, b] of profilePairs()) {
     const direct = directExpected(a, b);
@@ -51,7 +45,6 @@ describe('pairs of NATs', () => {
           }
         }
       },
-      KNOWN_GAPS[`${a} x ${b}`],
     );
   }
 });

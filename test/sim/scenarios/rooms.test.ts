@@ -1,5 +1,6 @@
 /** Rooms: full ones, bad lines, wrong passwords, clashing names, people who come and go. */
 import { describe, expect, test } from 'vitest';
+import { runJob } from '../../../engine/net/crypto-worker/jobs.ts';
 import { createRandom } from '../core/random.ts';
 import type { Member } from '../member.ts';
 import { type Profile, site } from '../profiles.ts';
@@ -12,7 +13,7 @@ const ANY: Profile[] = [...EASY, 'symmetric-random', 'symmetric-sequential', 'ud
 describe('a room of 8', () => {
   scenario(
     'behind easy NATs: everyone direct to everyone',
-    4,
+    3,
     (seed) => ({ sites: Array.from({ length: 8 }, (_, i) => site(createRandom(`${seed} ${i}`).pick(EASY))) }),
     async (world) => {
       await world.joinAll(2_000);
@@ -24,7 +25,7 @@ describe('a room of 8', () => {
 
   scenario(
     'behind any NATs: everyone connected',
-    4,
+    3,
     (seed) => ({ sites: Array.from({ length: 8 }, (_, i) => site(createRandom(`any ${seed} ${i}`).pick(ANY))) }),
     async (world) => {
       await world.joinAll(2_000);
@@ -60,6 +61,16 @@ describe('bad lines', () => {
     );
   }
 });
+
+scenario(
+  'with the real scrypt and CPace',
+  2,
+  { sites: [site('port-restricted'), site('cgnat')], compute: runJob },
+  async (world) => {
+    await world.joinAll(300);
+    await world.until('direct', () => world.allDirect() && world.pairs().length === 2, 5_000);
+  },
+);
 
 describe('passwords and names', () => {
   const two = { sites: [site('port-restricted', { members: ['ann'] }), site('port-restricted', { members: ['bob'] })] };
@@ -112,7 +123,7 @@ describe('passwords and names', () => {
 describe('churn', () => {
   scenario(
     'people come, leave and crash for a minute; then everyone who is left reaches everyone',
-    6,
+    3,
     (seed) => ({ sites: Array.from({ length: 6 }, (_, i) => site(createRandom(`churn ${seed} ${i}`).pick(ANY))) }),
     async (world) => {
       await world.joinAll(2_000);
