@@ -16,4 +16,6 @@ export type Device = WireguardDevice;
 export const Device = function open(options: DeviceOptions): WireguardDevice {
   // The addon is looked for on first use only: who imports types or errors does not need it.
   return new (loadAddon().Device)(options);
-} as unknown as new (options: DeviceOptions) => WireguardDevice;
+} as unknown as new (
+  options: DeviceOptions,
+) => WireguardDevice;
