@@ -45,6 +45,9 @@ const POLL_MS = 25;
 const INTERNET_HOPS = 6;
 /** Design, "Budgets": 200 a second sustained and a burst of 64. Pings of established paths come on top. */
 const PROBES_PER_SECOND = 200 + 64;
+/** Design, "Budgets": mappings that one client makes within the lifetime of one, 120 s while it is unknown. */
+const MAPPINGS_PER_LIFETIME = 300;
+const LIFETIME_MS = 120_000;
 /** No flap: a path may be found, improved a few times, and replaced; it may not swing. */
 const PATH_CHANGES_PER_MINUTE = 12;
 
@@ -165,6 +168,12 @@ export class World {
         if (count > PATH_CHANGES_PER_MINUTE) {
           violations.push(`${member.nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`);
         }
+      }
+    }
+    for (const { nats, members } of this.sites) {
+      const mappings = densest(nats[0]?.bindings.created ?? [], LIFETIME_MS);
+      if (mappings > MAPPINGS_PER_LIFETIME * members.length) {
+        violations.push(`${members.map(({ nick }) => nick).join(', ')} made ${mappings} mappings in two minutes`);
       }
     }
     if (violations.length > 0) throw new Error(`${violations.join('\n')}\n${this.describe()}`);

@@ -38,8 +38,8 @@ export class Bindings {
   readonly options: BindingOptions;
   readonly #byKey = new Map<string, Mapping>();
   readonly #byOutside = new Map<string, Mapping[]>();
-  /** Mappings ever made: what a punch costs the router. */
-  created = 0;
+  /** When each mapping was made: what a punch costs the router. */
+  readonly created: number[] = [];
 
   constructor(options: BindingOptions) {
     this.options = options;
@@ -63,7 +63,7 @@ export class Bindings {
     const shared = this.#byOutside.get(endpointKey(outside));
     if (shared === undefined) this.#byOutside.set(endpointKey(outside), [mapping]);
     else shared.push(mapping);
-    this.created++;
+    this.created.push(now);
     return mapping;
   }
 

@@ -1,5 +1,6 @@
 /** Where members are: in one LAN, behind one NAT with others elsewhere, with IPv6, behind a router that can be talked over. */
 import { describe, expect } from 'vitest';
+import { Host } from '../net/host.ts';
 import { NATS, site } from '../profiles.ts';
 import { scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
@@ -35,7 +36,7 @@ describe('one LAN', () => {
 
   scenario(
     'two behind one port-preserving NAT with the same local ports as others elsewhere',
-    5,
+    3,
     { sites: [site('netfilter', { members: ['ann', 'bob', 'eve'] }), site('netfilter', { members: ['cid', 'dan'] })] },
     async (world) => {
       await world.joinAll(500);
@@ -65,6 +66,56 @@ describe('IPv6', () => {
     },
   );
 });
+
+scenario(
+  'relay only: not one datagram passes between the two homes',
+  3,
+  { sites: [site('full-cone', { members: ['shy'] }), site('full-cone', { members: ['ann'] })] },
+  async (world) => {
+    let between = 0;
+    world.internet.lose = ({ src, dst }) => {
+      if (src.ip.startsWith('198.51.100.') && dst.ip.startsWith('198.51.100.')) between++;
+      return false;
+    };
+    const [shy, ann] = [world.member('shy'), world.member('ann')];
+    shy.start({ settings: { portMapping: false, hardNat: false, relayOnly: true } });
+    ann.start();
+    await world.until('connected', () => world.allConnected() && world.pairs().length === 2, 5_000);
+    await world.runFor(20_000);
+    expect(kinds(world)).toEqual(['relay', 'relay']);
+    expect(shy.peer(ann)?.reason).toBe('relay-only');
+    expect(between).toBe(0);
+  },
+);
+
+scenario(
+  'a flood of rubbish at the main socket changes nothing',
+  3,
+  { sites: [site('public', { members: ['ann'] }), site('port-restricted', { members: ['bob'] })] },
+  async (world) => {
+    const [ann, bob] = [world.member('ann'), world.member('bob')];
+    await world.joinAll(200);
+    await world.until('a direct path', () => world.allDirect() && world.pairs().length === 2, 5_000);
+    await world.runFor(3_000);
+    const flow = world.flow(bob, ann, 50);
+    const changes = ann.pathChanges.length;
+    const stranger = new Host('stranger', world.random);
+    stranger.connect(world.internet, '192.0.2.66', { delayMs: 5 });
+    const socket = stranger.bind(4, 0, () => {});
+    const target = { ip: '198.51.100.10', port: ann.device?.sockets()[0]?.port ?? 0 };
+    for (let i = 0; i < 5_000; i++) {
+      const bytes = world.random.bytes(world.random.int(1, 200));
+      bytes[0] = world.random.pick([0, 1, 2, 3, 4, 0xd7, 0xff]);
+      socket?.send(target, bytes);
+      if (i % 10 === 0) await world.runFor(1);
+    }
+    flow.stop();
+    await world.runFor(1_000);
+    expect(ann.device?.stats().datagramsRejected).toBeGreaterThanOrEqual(5_000);
+    expect(ann.pathChanges).toHaveLength(changes);
+    expect(world.deliveries.all.filter(({ arrivedAt }) => arrivedAt === null)).toEqual([]);
+  },
+);
 
 describe('netfilter routers that answer strangers', () => {
   // The first packet to arrive becomes the router's own connection and takes the port from the client behind it.
