@@ -1,7 +1,7 @@
 /** Errors in words: one line that says what, one that says what to do next. */
 import { type ErrorCode, EXIT_CODES, WarrenError } from '../protocol/errors.ts';
 import type { Io } from './io.ts';
-import { printable } from './view/text.ts';
+import { printable } from './view/printable.ts';
 
 const NEXT_STEP: Record<ErrorCode, string | null> = {
   usage: 'see: warren --help',

@@ -6,7 +6,7 @@
  * `{"id":N,"command":{...}}` is answered by `{"id":N,"ok":true,"result":...}` or `{"id":N,"ok":false,"code":"..."}`;
  * after `watch` snapshots follow as `{"snapshot":{...}}`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { natReport } from './nat.ts';
 
 export const CONTROL_VERSION = 1;

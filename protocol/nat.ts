@@ -1,5 +1,5 @@
 /** What is known of a host's NAT (RFC 4787, RFC 5780). Unknown is a value of its own, never false. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const mappingBehaviour = z.enum([
   'endpoint-independent',

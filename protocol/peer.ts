@@ -2,7 +2,7 @@
  * Messages between proven members, sealed end to end (see docs/protocol.md, "Signals"). Unknown fields and unknown
  * messages are ignored; every list is bounded.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { natReport } from './nat.ts';
 
 /** RFC 8445 names, and Warren's own: `static` is configured by the user, `peer-reflexive` learned from a probe. */

@@ -7,7 +7,7 @@
  * 3. Members prove the password to each other in `signal` frames (few and small until both have allowed each other).
  * 4. A member that has seen a proof sends `allow`; relay frames pass only to a receiver that allowed the sender.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { SERVER_ERROR_CODES } from './errors.ts';
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));

@@ -13,6 +13,7 @@ if (process.getuid?.() === 0) {
 }
 run('node', ['native/scripts/build.mjs']);
 run('npx', ['tsc', '-b']);
+run('node', ['tools/bundle.mjs']);
 run('npx', ['biome', 'format']);
 run('npx', ['oxlint', '--type-aware', '--deny-warnings']);
 run('npx', ['vitest', 'run', ...process.argv.slice(2)]);

@@ -9,7 +9,8 @@ import type { RendezvousConnection } from '../../engine/ports.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
-import { fit, printable } from '../view/text.ts';
+import { printable } from '../view/printable.ts';
+import { fit } from '../view/text.ts';
 import { milliseconds } from '../view/words.ts';
 
 export interface DoctorArguments extends StateOptions {

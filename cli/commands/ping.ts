@@ -3,7 +3,7 @@ import { pingResult } from '../../protocol/app.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import { type Io, pause } from '../io.ts';
 import { connect, type StateOptions, stateDirOf } from '../state.ts';
-import { printable } from '../view/text.ts';
+import { printable } from '../view/printable.ts';
 import { isDirect, milliseconds, PATH_WORDS } from '../view/words.ts';
 
 export interface PingArguments extends StateOptions {

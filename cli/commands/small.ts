@@ -1,12 +1,12 @@
 /** Commands that ask a running engine one thing: set, block, unblock, invite, down. */
 import { renderUnicodeCompact } from 'uqr';
-import { z } from 'zod';
+import * as z from 'zod';
 import { lockHolder } from '../../engine/net/state/lock.ts';
 import { saveSettings } from '../../engine/net/state/stores.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import { aborted, type Io, pause } from '../io.ts';
 import { connect, connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
-import { printable } from '../view/text.ts';
+import { printable } from '../view/printable.ts';
 
 export interface SmallArguments extends StateOptions {
   json?: boolean;

@@ -3,7 +3,6 @@ import type { ControlClient } from '../../engine/net/control/client.ts';
 import { snapshot as snapshotSchema } from '../../protocol/app.ts';
 import { aborted, type Io, pause } from '../io.ts';
 import { connectIfRunning, offSnapshot, type StateOptions, stateDirOf } from '../state.ts';
-import { renderRoom } from '../view/room.ts';
 import { openScreen, type Screen } from '../view/screen.ts';
 
 export interface StatusArguments extends StateOptions {
@@ -23,6 +22,7 @@ export async function status(asked: StatusArguments, io: Io): Promise<number> {
     const found = client ? snapshotSchema.parse(await client.request({ type: 'status' })) : offSnapshot(stateDir);
     if (asked.json === true) io.out(JSON.stringify(found));
     else {
+      const { renderRoom } = await import('../view/room.ts');
       const columns = io.stdout.columns || DEFAULT_COLUMNS;
       for (const line of renderRoom(found, { columns, colour: io.colour, now: Date.now() })) io.out(line);
     }

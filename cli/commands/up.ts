@@ -12,7 +12,7 @@ import { loadNative } from '../native.ts';
 import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
 import { isSavedRoom, type StateOptions, stateDirOf } from '../state.ts';
 import { openScreen, type Screen } from '../view/screen.ts';
-import { printable } from '../view/text.ts';
+import { printable } from '../view/printable.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

@@ -1,6 +1,6 @@
 /** What changed between two snapshots, as plain lines for logs and pipes. Pure. */
 import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
-import { printable } from './text.ts';
+import { printable } from './printable.ts';
 import { milliseconds, NAT_WORDS, natAdvice, noticeWords, PATH_WORDS, REASON_WORDS, STATE_WORDS } from './words.ts';
 
 export function describeChanges(before: Snapshot | null, after: Snapshot): string[] {

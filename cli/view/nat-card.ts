@@ -2,7 +2,8 @@
 import pc from 'picocolors';
 import type { NetcheckResult } from '../../engine/netcheck.ts';
 import type { NatReport } from '../../protocol/nat.ts';
-import { fit, printable } from './text.ts';
+import { printable } from './printable.ts';
+import { fit } from './text.ts';
 import { milliseconds, NAT_WORDS, natAdvice } from './words.ts';
 
 const LABEL_COLUMNS = 16;

@@ -1,7 +1,8 @@
 /** A snapshot as lines for a terminal. Pure. */
 import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
 import pc from 'picocolors';
-import { fit, printable, columnsOf } from './text.ts';
+import { printable } from './printable.ts';
+import { columnsOf, fit } from './text.ts';
 import {
   isDirect,
   milliseconds,

@@ -2,7 +2,6 @@
 import type { Snapshot } from '../../protocol/app.ts';
 import type { Io } from '../io.ts';
 import { describeChanges } from './changes.ts';
-import { renderRoom } from './room.ts';
 
 export interface Screen {
   show(snapshot: Snapshot): void;
@@ -53,7 +52,8 @@ function plainScreen(io: Io): Screen {
 }
 
 async function liveScreen(io: Io): Promise<Screen> {
-  const { createLogUpdate } = await import('log-update');
+  // Both take long to load, and JSON and plain lines need neither.
+  const [{ createLogUpdate }, { renderRoom }] = await Promise.all([import('log-update'), import('./room.ts')]);
   const update = createLogUpdate(io.stdout);
   let lines: string[] = [];
   return {

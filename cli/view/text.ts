@@ -1,15 +1,7 @@
-/** Text for terminals: other people's text made harmless, and columns that line up in every script. */
+/** Columns that line up in every script. Slow to load (20 ms of Unicode tables): only for who draws a table. */
 import stringWidth from 'string-width';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
-/**
- * A nickname comes from a stranger: control characters could move the cursor, and bidirectional ones could reorder the
- * line. Each becomes a visible mark.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu, '\u00b7');
-}
 
 /** Exactly `columns` wide: cut with an ellipsis, or padded on the right (left with `align` right). */
 export function fit(text: string, columns: number, align: 'left' | 'right' = 'left'): string {

@@ -1,5 +1,6 @@
 /** What the demo prints: the members live, and who reached whom at the end. Pure. */
-import { fit, printable } from '../../cli/view/text.ts';
+import { printable } from '../../cli/view/printable.ts';
+import { fit } from '../../cli/view/text.ts';
 import { milliseconds, PATH_WORDS, REASON_WORDS } from '../../cli/view/words.ts';
 import type { Snapshot } from '../../protocol/app.ts';
 import type { Actor, Reach } from './scene.ts';

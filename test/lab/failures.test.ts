@@ -59,6 +59,7 @@ describeLab('the command in trouble', () => {
     const bob = await start('bob', { room, password: 'not the password' });
     expect(await bob.exited).toBe(exitCodes.wrongPassword);
     expect(bob.up.output).toContain('(wrong-password)');
+    await ann.waitFor('a failed guess', ({ notices }) => notices.some(({ code }) => code === 'failed-guess'));
     expect(ann.snapshot?.peers).toEqual([]);
     expect(await interfaces('bob')).not.toContain('warren');
   });
@@ -107,6 +108,13 @@ describeLab('the command in trouble', () => {
     expect((await up('--no-tun')).stdout).toContain('"state":"joined"');
     await rm(stateDir, { recursive: true, force: true });
   }, 60_000);
+
+  it('says so when the interface has a name that is taken', async () => {
+    const bob = await start('bob', { room: freshRoom(), extra: ['--interface', 'eth0'] });
+    expect(await bob.exited).not.toBe(exitCodes.fine);
+    expect(bob.up.output).toMatch(/\((name-taken|usage)\)/);
+    expect(await interfaces('bob')).toContain('eth0');
+  });
 
   it('ends with 6 for a second one in the same state directory, and leaves the first alone', async () => {
     const room = freshRoom();

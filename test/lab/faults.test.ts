@@ -29,6 +29,8 @@ describeLab('a room in trouble', () => {
         ...friends.map((name) => ({ name, nat: forgetful })),
         { name: 'cleo', nat: 'udp-blocked' },
         { name: 'dan', nat: 'full-cone' },
+        { name: 'hana', nat: 'public' },
+        { name: 'ivo', nat: 'symmetric-sequential' },
       ],
     });
     server = await RendezvousServer.start(topology.lab, topology.server);
@@ -48,6 +50,26 @@ describeLab('a room in trouble', () => {
     // A path that died a moment ago has to prove itself before it is trusted again.
     await Promise.all(pairs.map(([a, b]) => bothOver(member(a), member(b), ['direct'], 90_000)));
   }
+
+  it('moves from the relay to a direct path without losing a packet', async () => {
+    const { router, lab } = topology;
+    await router.block('hana', { remote: [topology.site('ivo').external], protocol: 'udp' });
+    const players = ['hana', 'ivo'].map((nick) => ({ nick, namespace: topology.site(nick).hosts[0]!.namespace }));
+    const pair = await joinAll(lab, players, { ...room, room: 'upgrade', servers: [server.url] });
+    const [hana, ivo] = [...pair.values()] as [Member, Member];
+    try {
+      await bothOver(hana, ivo, ['relay']);
+      const flow = new PingFlow(lab, hana, ivo);
+      await flow.hasReplies(50);
+      await router.unblock('hana');
+      await bothOver(hana, ivo, ['direct'], 60_000);
+      await flow.hasReplies(flow.replies.length + 50);
+      await flow.stop();
+      expect(flow.missing).toEqual([]);
+    } finally {
+      await Promise.all([hana.stop(), ivo.stop()]);
+    }
+  }, 120_000);
 
   it('loses no packet of the tunnel when the server is killed, and lets others join when it is back', async () => {
     const flow = new PingFlow(topology.lab, member('ann'), member('bob'));

@@ -93,7 +93,9 @@ describeLab('a room with every NAT in it', () => {
 
   describe('carries the kernel’s ping', () => {
     it.for(pairs)('%s', async ([, a, b]) => {
-      expect(await memberOf(a).kernelPing(memberOf(b).ipv4, 2)).toBe(2);
+      // That it carries, not that sixteen members on one busy machine lose nothing: faults.test.ts counts packets.
+      const answered = await memberOf(a).kernelPing(memberOf(b).ipv4, 3);
+      expect(answered, `${memberOf(a).story}\n${memberOf(b).story}`).toBeGreaterThan(0);
     });
   });
 

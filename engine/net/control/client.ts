@@ -1,6 +1,6 @@
 /** A face's end of the control socket. What the engine's side sends is checked too: it may be another version. */
 import { createConnection, type Socket } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONTROL_VERSION, type Command, type Snapshot, snapshot } from '../../../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../../../protocol/errors.ts';
 import { jsonLine, LineReader, parseJson } from './lines.ts';

@@ -4,7 +4,7 @@
  */
 import { chmodSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONTROL_VERSION, command, type Snapshot } from '../../../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../../../protocol/errors.ts';
 import type { Engine } from '../../contract.ts';

@@ -7,10 +7,9 @@
  * 3. every message is validated; a server that breaks the protocol is counted and left.
  */
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { rootCertificates } from 'node:tls';
-import { HttpsProxyAgent } from 'https-proxy-agent';
 import { type ClientOptions, WebSocket } from 'ws';
 import { WarrenError } from '../../../protocol/errors.ts';
 import { SERVER_LIMITS } from '../../../protocol/limits.ts';
@@ -85,7 +84,8 @@ type Phase = 'connecting' | 'open' | 'welcomed' | 'closed';
 class WebSocketRendezvous implements RendezvousConnection {
   readonly #handlers: RendezvousHandlers;
   readonly #shared: Shared;
-  readonly #socket: WebSocket | null;
+  /** Null before there is one: for a URL that is none, and while the proxy's agent loads. */
+  #socket: WebSocket | null = null;
   readonly #pingIntervalMs: number;
   #phase: Phase = 'connecting';
   #timer: NodeJS.Timeout;
@@ -100,15 +100,30 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#pingIntervalMs = shared.options.pingIntervalMs ?? PING_INTERVAL_MS;
     const target = endpointUrl(url);
     if (target === null) {
-      this.#socket = null;
       this.#timer = setTimeout(() => this.#end({ code: 'refused', error: 'not a server URL' }), 0);
       return;
     }
     const timeoutMs = shared.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     this.#timer = setTimeout(() => this.#end({ code: 'timeout' }), timeoutMs);
     const proxy = proxyFor(target, shared.options.env ?? process.env);
-    this.#socket = new WebSocket(target, clientOptions(proxy, shared.ca));
-    this.#listen(this.#socket, proxy !== null);
+    if (proxy === null) this.#dial(target, null);
+    else void this.#dialThrough(proxy, target);
+  }
+
+  #dial(target: URL, agent: Agent | null): void {
+    this.#socket = new WebSocket(target, clientOptions(agent, this.#shared.ca));
+    this.#listen(this.#socket, agent !== null);
+  }
+
+  /** The agent takes long to load, and few have a proxy. */
+  async #dialThrough(proxy: URL, target: URL): Promise<void> {
+    try {
+      const { HttpsProxyAgent } = await import('https-proxy-agent');
+      if (this.#phase === 'closed') return;
+      this.#dial(target, new HttpsProxyAgent(proxy, tlsOptions(this.#shared.ca)));
+    } catch (error) {
+      this.#end(causeOf(error as Error, false));
+    }
   }
 
   send(message: ClientMessage): void {
@@ -262,15 +277,18 @@ export function endpointUrl(text: string): URL | null {
   return new URL(`${protocol}//${given.host}${path.endsWith('/v1') ? path : `${path}/v1`}`);
 }
 
-function clientOptions(proxy: URL | null, ca: string[] | undefined): ClientOptions {
-  const tls = ca === undefined ? {} : { ca };
+function tlsOptions(ca: string[] | undefined): { ca?: string[] } {
+  return ca === undefined ? {} : { ca };
+}
+
+function clientOptions(agent: Agent | null, ca: string[] | undefined): ClientOptions {
   return {
-    ...tls,
+    ...tlsOptions(ca),
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: MAX_MESSAGE_BYTES,
     maxFragments: 64,
-    ...(proxy === null ? {} : { agent: new HttpsProxyAgent(proxy, tls) }),
+    ...(agent === null ? {} : { agent }),
   };
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WarrenError } from '../../../protocol/errors.ts';
 import type { StorePort } from '../../ports.ts';
 import { diskError, privateDirectory, readIfThere, temporaryName, writeAtomic, writeSynced } from './files.ts';
