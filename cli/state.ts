@@ -48,6 +48,7 @@ export function offSnapshot(stateDir: string): Snapshot {
     self: null,
     peers: [],
     notices: [],
+    chat: [],
     settings: { portMapping, hardNat, relayOnly: false },
   };
 }

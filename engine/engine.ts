@@ -12,6 +12,8 @@ import type { Command, Snapshot } from '../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import type { NatReport } from '../protocol/nat.ts';
+import type { PeerMessage } from '../protocol/peer.ts';
+import { Chat } from './chat.ts';
 import type { Engine } from './contract.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
 import type { StunServer } from './core/nat/contract.ts';
@@ -88,6 +90,7 @@ class RunningEngine implements Engine {
   readonly #nats: Nats;
   readonly #roomWaker: Waker;
   readonly #members: Members;
+  readonly #chat: Chat;
   readonly #listeners = new Set<(snapshot: Snapshot) => void>();
   readonly #stops: (() => void)[] = [];
   #inbox: (() => void)[] = [];
@@ -105,6 +108,7 @@ class RunningEngine implements Engine {
     this.#ports = ports;
     this.#options = options;
     this.#settings = options.settings;
+    this.#chat = new Chat(ports.clock, ports.random);
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -194,6 +198,8 @@ class RunningEngine implements Engine {
         return { link: this.#invite() };
       case 'ping':
         return await this.#members.ping(this.#find(command.peer), command.timeoutMs);
+      case 'chat':
+        return this.#say(command.text);
     }
   }
 
@@ -227,6 +233,7 @@ class RunningEngine implements Engine {
       peers: [],
       notices: this.#notices,
       settings: this.#settings,
+      chat: [...this.#chat.messages()],
     };
     this.#published = last;
     for (const listener of this.#listeners) listener(last);
@@ -295,7 +302,7 @@ class RunningEngine implements Engine {
       case 'peer-routes':
         return this.#members.routes(action.peer, action.routes);
       case 'peer-message':
-        return this.#members.event(action.peer, { type: 'message', message: action.message });
+        return this.#peerMessage(action.peer, action.message);
       case 'self-address':
         return this.#configureTun(`${action.ipv4}/${action.prefixLength}`, `${action.ipv6}/64`);
       case 'peer-address':
@@ -316,6 +323,24 @@ class RunningEngine implements Engine {
       case 'wake':
         return this.#roomWaker.wakeAt(action.at);
     }
+  }
+
+  #peerMessage(key: PeerKey, message: PeerMessage): void {
+    if (message.t !== 'chat') return this.#members.event(key, { type: 'message', message });
+    const member = this.#room.view().members.find((one) => one.key === key);
+    if (member && !member.blocked) this.#chat.heard(member, message);
+  }
+
+  /** To every member at once; throws WarrenError('not-joined') before there is a room. */
+  #say(text: string): null {
+    const { state, publicKey, nick, members } = this.#room.view();
+    if (state === 'off' || state === 'joining') throw new WarrenError('not-joined', 'not in the room yet');
+    const message = this.#chat.say({ key: publicKey, nick }, text);
+    for (const { key, blocked } of members) {
+      if (!blocked) this.#roomEvent({ type: 'send', peer: key, message });
+    }
+    this.#publishSoon();
+    return null;
   }
 
   async #compute(job: number, request: Parameters<CryptoPort['run']>[0]): Promise<void> {
@@ -418,6 +443,7 @@ class RunningEngine implements Engine {
       members: this.#members.all(),
       notices: this.#notices,
       settings: this.#settings,
+      chat: this.#chat.messages(),
     });
   }
 

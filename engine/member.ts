@@ -1,3 +1,4 @@
+import type { PathChange } from '../protocol/app.ts';
 import type { CorePath, PeerCore } from './core/peer/contract.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { PeerId, Via } from './ports.ts';
@@ -22,6 +23,8 @@ export interface Member {
   aliveToldAt: number;
   /** Candidates as last given to the core, to skip repetitions. */
   localGiven: string;
+  /** Oldest first; replaced, never changed. */
+  timeline: readonly PathChange[];
   /** Pings that the user asked for: seq to what waits. */
   readonly userPings: Map<number, (rttMs: number) => void>;
 }

@@ -35,6 +35,8 @@ export interface MembersOptions {
 
 /** How often a living tunnel is told to the room: a third of the time after which an unseen member is gone. */
 const ALIVE_MS = 30_000;
+/** An evening of a shaky connection. */
+const TIMELINE_KEPT = 32;
 
 /** The installed members: each one's traversal core, driven by the device's events and driving the device's paths. */
 export class Members {
@@ -89,6 +91,7 @@ export class Members {
       lastHandshakeAt: null,
       aliveToldAt: 0,
       localGiven: '',
+      timeline: [],
       userPings: new Map(),
     };
   }
@@ -174,8 +177,16 @@ export class Members {
         return member.waker.wakeAt(action.at);
       case 'path-changed':
         log('info', `path to ${member.key}: ${action.from ?? 'none'} to ${action.to ?? 'none'} (${action.why})`);
+        this.#note(member, action);
         return this.#options.pathChanged();
     }
+  }
+
+  #note(member: Member, { to, why }: Extract<PeerAction, { type: 'path-changed' }>): void {
+    const { clock } = this.#options;
+    const rttMs = to === null ? null : (member.core.view(clock.now()).path?.rttMs ?? null);
+    const change = { at: Math.round(clock.epoch()), kind: to, why, rttMs };
+    member.timeline = [...member.timeline, change].slice(-TIMELINE_KEPT);
   }
 
   /** A device event of some peer. Tunnel messages are the room's (`keyOf` names the sender). */

@@ -1,4 +1,4 @@
-import type { PeerSnapshot, Snapshot } from '../protocol/app.ts';
+import type { ChatMessage, PeerSnapshot, Snapshot } from '../protocol/app.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Member } from './member.ts';
@@ -20,6 +20,7 @@ export interface SnapshotInputs {
   members: ReadonlyMap<string, Member>;
   notices: readonly Notice[];
   settings: Snapshot['settings'];
+  chat: readonly ChatMessage[];
 }
 
 /** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
@@ -44,6 +45,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     peers,
     notices: [...inputs.notices],
     settings: inputs.settings,
+    chat: [...inputs.chat],
   };
 }
 
@@ -69,5 +71,6 @@ function peerSnapshot(
     rxBytes: member?.rxBytes ?? 0,
     txBytes: member?.txBytes ?? 0,
     lastHandshake: member?.lastHandshakeAt == null ? null : unix(member.lastHandshakeAt),
+    timeline: [...(member?.timeline ?? [])],
   };
 }

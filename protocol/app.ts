@@ -4,12 +4,16 @@
  *
  * Control transports carry one JSON object a line. The server speaks first: `{"warren":1}`. A request
  * `{"id":N,"command":{...}}` is answered by `{"id":N,"ok":true,"result":...}` or `{"id":N,"ok":false,"code":"..."}`;
- * after `watch` snapshots follow as `{"snapshot":{...}}`.
+ * after `watch` snapshots follow as `{"snapshot":{...}}`. A refusal may carry a `message` for the log beside its `code`.
+ *
+ * The window and the browser hold more than one engine's life: see protocol/face.ts, which contains this snapshot.
  */
 import * as z from 'zod';
 import { natReport } from './nat.ts';
 
 export const CONTROL_VERSION = 1;
+/** Longest chat message, UTF-16 units. */
+export const CHAT_CHARACTERS = 1_000;
 
 export const pathKind = z.enum(['lan', 'ipv6', 'direct', 'peer-relay', 'turn', 'relay']);
 export type PathKind = z.infer<typeof pathKind>;
@@ -41,6 +45,31 @@ export const relayReason = z.enum([
 ]);
 export type RelayReason = z.infer<typeof relayReason>;
 
+/** One entry of a member's path timeline. */
+export const pathChange = z.object({
+  /** Unix time in ms. */
+  at: z.number(),
+  /** Null: no path carried from then on. */
+  kind: pathKind.nullable(),
+  why: z.enum(['first', 'better', 'dead', 'clearly-better']),
+  /** Smoothed round trip of the new path at that moment, where it was known. */
+  rttMs: z.number().nullable(),
+});
+export type PathChange = z.infer<typeof pathChange>;
+
+export const chatMessage = z.object({
+  /** The sender's, 16 random bytes in hex: the same message never shows twice. */
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  /** The sender's public key. */
+  from: z.string(),
+  /** The sender's nickname when it was sent: hostile text. */
+  nick: z.string(),
+  text: z.string(),
+  /** Unix time in ms of the receiver's (or own) clock. */
+  at: z.number(),
+});
+export type ChatMessage = z.infer<typeof chatMessage>;
+
 export const peerSnapshot = z.object({
   nick: z.string(),
   publicKey: z.string(),
@@ -65,6 +94,8 @@ export const peerSnapshot = z.object({
   txBytes: z.number(),
   /** Unix time in ms of the last WireGuard handshake. */
   lastHandshake: z.number().nullable(),
+  /** How the path changed, oldest first; the last 32. */
+  timeline: z.array(pathChange).default([]),
 });
 export type PeerSnapshot = z.infer<typeof peerSnapshot>;
 
@@ -86,6 +117,8 @@ export const snapshot = z.object({
   /** What the person should know now, newest last: closed codes, with the member concerned where there is one. */
   notices: z.array(z.object({ code: z.string(), nick: z.string().optional(), at: z.number() })),
   settings: z.object({ portMapping: z.boolean(), hardNat: z.boolean(), relayOnly: z.boolean() }),
+  /** The last 100 messages of this run, oldest first. */
+  chat: z.array(chatMessage).default([]),
 });
 export type Snapshot = z.infer<typeof snapshot>;
 
@@ -97,6 +130,8 @@ export const command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),
   z.object({ type: z.literal('block'), peer: z.string().max(128), on: z.boolean() }),
   z.object({ type: z.literal('invite') }),
+  /** To everyone in the room. `not-joined` while nobody can be told. */
+  z.object({ type: z.literal('chat'), text: z.string().min(1).max(CHAT_CHARACTERS) }),
 ]);
 export type Command = z.infer<typeof command>;
 

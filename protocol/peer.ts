@@ -49,6 +49,8 @@ export const peerMessage = z.discriminatedUnion('t', [
     nat: natReport.nullable(),
   }),
   z.object({ t: z.literal('candidates-ack'), revision: z.int().min(0) }),
+  /** A line of chat. Receivers drop an id that they have seen, and more than a few a second. */
+  z.object({ t: z.literal('chat'), id: z.string().regex(/^[0-9a-f]{32}$/), text: z.string().min(1).max(1_000) }),
   /** The sender leaves for good (not a crash): paths and pins of the moment may be dropped at once. */
   z.object({ t: z.literal('bye') }),
 ]);

@@ -2,7 +2,7 @@
 /**
  * The Debian packages that Warren builds and tests with, by purpose. Runs before `npm ci`, so it uses Node's built-ins only.
  *
- *     node tools/system-packages.mjs build|lab|fuzz
+ *     node tools/system-packages.mjs build|lab|fuzz|e2e
  *
  * Exits 0 when everything is there or could be installed (root on Debian), and 1 with one line that names what is missing.
  */
@@ -30,6 +30,13 @@ function hasClangRuntime() {
   return existsSync(root) && readdirSync(root).some((version) => existsSync(join(root, version, 'lib/linux')));
 }
 
+/** Whether the dynamic loader's usual directories hold a library of this name. */
+function hasLibrary(name) {
+  const directories = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+  return directories.some((directory) => existsSync(join(directory, name)));
+}
+
+const library = (name) => () => hasLibrary(name);
 const command = (name) => () => hasCommand(name);
 
 /** Package name to the sign of its presence: what is used of it, so that other distributions pass as well. */
@@ -51,6 +58,27 @@ export const groups = {
     iperf3: command('iperf3'),
     tcpdump: command('tcpdump'),
     conntrack: command('conntrack'),
+    miniupnpd: command('miniupnpd'),
+  },
+  e2e: {
+    chromium: command('chromium'),
+    xvfb: command('Xvfb'),
+    xauth: command('xauth'),
+    'fonts-dejavu-core': () => existsSync('/usr/share/fonts/truetype/dejavu'),
+    'fonts-noto-cjk': () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'),
+    libasound2: library('libasound.so.2'),
+    'libatk-bridge2.0-0': library('libatk-bridge-2.0.so.0'),
+    'libatspi2.0-0': library('libatspi.so.0'),
+    libcups2: library('libcups.so.2'),
+    libdrm2: library('libdrm.so.2'),
+    libgbm1: library('libgbm.so.1'),
+    'libgtk-3-0': library('libgtk-3.so.0'),
+    libnss3: library('libnss3.so'),
+    libxcomposite1: library('libXcomposite.so.1'),
+    libxdamage1: library('libXdamage.so.1'),
+    libxkbcommon0: library('libxkbcommon.so.0'),
+    libxrandr2: library('libXrandr.so.2'),
+    'libdbus-1-3': library('libdbus-1.so.3'),
   },
   fuzz: { clang: command('clang'), 'libclang-rt-14-dev': hasClangRuntime },
 };

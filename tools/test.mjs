@@ -8,8 +8,10 @@ function run(command, args) {
 }
 
 if (process.getuid?.() === 0) {
-  ensure('lab');
-  ensure('fuzz');
+  for (const group of ['lab', 'fuzz', 'e2e']) {
+    const problem = ensure(group);
+    if (problem !== null) console.error(problem);
+  }
 }
 run('node', ['native/scripts/build.mjs']);
 run('npx', ['tsc', '-b']);

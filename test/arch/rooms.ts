@@ -20,7 +20,7 @@ export const ROOM_RULES: RoomRule[] = [
   {
     room: 'engine/net',
     rooms: ['engine', 'engine/core', 'protocol'],
-    packages: ['node:', 'ws', 'https-proxy-agent', 'ipaddr.js', 'zod'],
+    packages: ['node:', 'ws', 'https-proxy-agent', 'ipaddr.js', 'zod', 'fast-xml-parser'],
   },
   { room: 'engine', rooms: ['engine/core', 'engine/net', 'protocol'], packages: ['node:', 'zod', 'ipaddr.js'] },
   { room: 'native', rooms: [], packages: ['node:'] },
@@ -42,7 +42,19 @@ export const ROOM_RULES: RoomRule[] = [
       'uqr',
       'ipaddr.js',
       'zod',
+      'ws',
     ],
+  },
+  {
+    room: 'electron',
+    rooms: ['engine', 'engine/core', 'engine/net', 'protocol', 'server'],
+    packages: ['node:', 'electron', 'node-wireguard', 'zod'],
+  },
+  { room: 'electron/preload', rooms: ['protocol'], packages: ['electron'] },
+  {
+    room: 'renderer',
+    rooms: ['protocol'],
+    packages: ['react', 'react-dom', 'zustand', 'use-intl', 'lucide-react', 'uqr', 'zod', 'vite'],
   },
 ];
 
@@ -57,7 +69,7 @@ export interface Import {
 const IMPORT =
   /^\s*(import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/gm;
 
-/** Imports of every `.ts` file under the given folders, in a tree at `root`. */
+/** Imports of every TypeScript file under the given folders, in a tree at `root`. */
 export function readImports(root: string, folders: string[]): Import[] {
   return folders.flatMap((folder) => listFiles(join(root, folder))).flatMap((path) => importsOf(root, path));
 }
@@ -66,7 +78,7 @@ function listFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return ['node_modules', 'build', 'dist'].includes(entry.name) ? [] : listFiles(path);
-    return entry.name.endsWith('.ts') ? [path] : [];
+    return /\.(?:ts|tsx|cts)$/.test(entry.name) ? [path] : [];
   });
 }
 

@@ -5,10 +5,12 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Lab, type LabProcess, type Namespace } from '../lab/netns.ts';
+import { until } from '../until.ts';
 import { digits, median, quantile, table } from './figures.ts';
 
 const SECONDS = 4;
 const PINGS = 400;
+const READY_MS = 15_000;
 
 interface Sample {
   tcpOutGbit: number;
@@ -72,7 +74,7 @@ async function wireguardGo(lab: Lab, near: Namespace, far: Namespace): Promise<v
   for (const [index, end] of ends.entries()) {
     const other = ends[1 - index] ?? end;
     lab.spawn(end.namespace, ['wireguard-go', '-f', end.name], { env: { ...process.env, LOG_LEVEL: 'silent' } });
-    await until(async () => (await lab.run(end.namespace, ['wg', 'show', end.name])).code === 0);
+    await until(`${end.name} is up`, async () => (await lab.run(end.namespace, ['wg', 'show', end.name])).code === 0);
     const set = `wg set ${end.name} private-key "$KEY_FILE" listen-port ${end.port}`;
     const peer = `peer ${other.own.publicKey} allowed-ips 10.98.1.${end.peer}/32 endpoint 10.99.0.${end.peer}:${other.port}`;
     // A pipe of Node's is a socket, which `wg` cannot open as a file: the shell makes a real one.
@@ -102,19 +104,15 @@ async function ours(lab: Lab, near: Namespace, far: Namespace): Promise<void> {
     });
   };
   const ends = [start(near, a, b, 1, 2), start(far, b, a, 2, 1)];
-  await until(() => Promise.resolve(ends.every((end) => end.output.includes('ready'))));
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('not ready within 15 s');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until('both ends are ready', () => ends.every((end) => end.output.includes('ready')), READY_MS);
 }
 
 const untilReachable = (lab: Lab, near: Namespace, target: string): Promise<void> =>
-  until(async () => (await lab.run(near, ['ping', '-c', '1', '-W', '1', target])).code === 0);
+  until(
+    `${target} answers`,
+    async () => (await lab.run(near, ['ping', '-c', '1', '-W', '1', target])).code === 0,
+    READY_MS,
+  );
 
 async function measure(lab: Lab, near: Namespace, target: string): Promise<Sample> {
   const iperf = async (...options: string[]) => {

@@ -1,5 +1,5 @@
 /** Members who join one room, and a steady flow of pings between two of them. */
-import { expect } from 'vitest';
+import { until } from '../until.ts';
 import { Member, type MemberOptions } from './cli.ts';
 import type { Lab, LabProcess, Namespace } from './netns.ts';
 
@@ -78,7 +78,7 @@ export class PingFlow {
 
   /** Resolves when this many replies have come. */
   async hasReplies(count: number, timeoutMs = 20_000): Promise<void> {
-    await expect.poll(() => this.replies.length, { timeout: timeoutMs }).toBeGreaterThanOrEqual(count);
+    await until(`${count} replies`, () => this.replies.length >= count, timeoutMs);
   }
 
   /** Longest time without a reply between two moments (Unix time in ms), beyond the interval itself. */

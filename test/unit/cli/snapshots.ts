@@ -17,6 +17,7 @@ export function peer(change: Partial<PeerSnapshot> = {}): PeerSnapshot {
     rxBytes: 0,
     txBytes: 0,
     lastHandshake: null,
+    timeline: [],
     ...change,
   };
 }
@@ -36,6 +37,7 @@ export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
     },
     peers: [],
     notices: [],
+    chat: [],
     settings: { portMapping: true, hardNat: true, relayOnly: false },
     ...change,
   };

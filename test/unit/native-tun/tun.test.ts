@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { JsonLines } from '../../lab/interop/json-lines.ts';
-import { until } from '../../lab/interop/until.ts';
+import { until } from '../../until.ts';
 import { Lab, type Namespace } from '../../lab/netns.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
 import { describeLab } from '../../lab/requirements.ts';
