@@ -157,6 +157,9 @@ export type CommandAnswer = z.infer<typeof commandAnswer>;
  * WebSocket messages of the browser UI, JSON text. The first from the browser is `hello`; anything else before it ends
  * the connection. `code` is the one-time code of the URL's fragment, `token` what an earlier code was turned into.
  */
+export const WEB_SOCKET_PATH = '/face';
+/** Close code for a hello without a valid code or token: asking again will not help. RFC 6455, 7.4.2: 4000 to 4999 are ours. */
+export const WEB_CLOSE_REFUSED = 4401;
 export const webClientMessage = z.discriminatedUnion('t', [
   z.object({
     t: z.literal('hello'),
