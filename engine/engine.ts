@@ -7,7 +7,6 @@
  * 3. Traversal decides the path; the device sends along it. `external` packets leave through `Servers`.
  * 4. Every change ends in one immutable snapshot.
  */
-import ipaddr from 'ipaddr.js';
 import type { Command, Snapshot } from '../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
@@ -16,64 +15,24 @@ import type { PeerMessage } from '../protocol/peer.ts';
 import { Chat } from './chat.ts';
 import type { Engine } from './contract.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
-import type { StunServer } from './core/nat/contract.ts';
-import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory, RoomView } from './core/room/contract.ts';
+import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
+import { Inbox } from './inbox.ts';
+import { findMember, isInRoom } from './lookup.ts';
 import { Members } from './members.ts';
-import { decodeMemory, encodeMemory } from './memory.ts';
+import { encodeMemory, readMemory } from './memory.ts';
 import { Nats } from './nats.ts';
-import type {
-  ClockPort,
-  CryptoPort,
-  DeviceEvent,
-  DevicePort,
-  InterfacesPort,
-  PeerId,
-  RandomPort,
-  RendezvousPort,
-  StorePort,
-  TunPort,
-} from './ports.ts';
+import type { EngineOptions, EnginePorts } from './options.ts';
+import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
+import { Publisher } from './publisher.ts';
 import { Servers } from './servers.ts';
 import { addNotice, buildSnapshot, type Notice } from './snapshot.ts';
 import { Waker } from './wake.ts';
 
 /** Counters are read this often: a quarter of the time in which a dead path must be replaced. */
 const SAMPLE_MS = 250;
-/** Snapshots are published at most this often. */
-const PUBLISH_MS = 100;
 /** Ping figures and counters move without an event: published at this pace while someone watches. */
 const REFRESH_MS = 1_000;
-
-export interface EnginePorts {
-  clock: ClockPort;
-  random: RandomPort;
-  rendezvous: RendezvousPort;
-  crypto: CryptoPort;
-  interfaces: InterfacesPort;
-  store: StorePort;
-  tun: TunPort;
-  /** The device for this room's private key. */
-  createDevice(privateKey: Uint8Array): DevicePort;
-  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
-}
-
-export interface EngineOptions {
-  room: string;
-  password: string | null;
-  nick: string;
-  machineKey: Uint8Array;
-  servers: string[];
-  create: boolean;
-  ipv4: string | null;
-  stun: StunServer[];
-  /** Endpoints that the user knows to lead here. */
-  staticCandidates: { ip: string; port: number }[];
-  settings: Snapshot['settings'];
-  /** Writes a changed setting for the next run. */
-  saveSettings(settings: Snapshot['settings']): void;
-  scryptN?: number;
-}
 
 /** Starts at once; throws WarrenError('invalid') for an impossible room name, nickname or password. */
 export function createEngine(ports: EnginePorts, options: EngineOptions): Engine {
@@ -91,14 +50,11 @@ class RunningEngine implements Engine {
   readonly #roomWaker: Waker;
   readonly #members: Members;
   readonly #chat: Chat;
-  readonly #listeners = new Set<(snapshot: Snapshot) => void>();
+  readonly #inbox = new Inbox();
+  readonly #publisher: Publisher;
   readonly #stops: (() => void)[] = [];
-  #inbox: (() => void)[] = [];
-  #draining = false;
   #notices: Notice[] = [];
   #settings: Snapshot['settings'];
-  #publishing = false;
-  #published: Snapshot | null = null;
   #tunWork: Promise<void> = Promise.resolve();
   #ended = false;
   #settle!: (end: { code: ErrorCode | null; message: string }) => void;
@@ -109,6 +65,7 @@ class RunningEngine implements Engine {
     this.#options = options;
     this.#settings = options.settings;
     this.#chat = new Chat(ports.clock, ports.random);
+    this.#publisher = new Publisher(ports.clock, () => this.#build());
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -131,7 +88,7 @@ class RunningEngine implements Engine {
       open: (server) => this.#roomEvent({ type: 'server-open', server }),
       message: (server, message) => {
         this.#roomEvent({ type: 'server-message', server, message });
-        if (message.t === 'welcome') this.#post(() => this.#onWelcome());
+        if (message.t === 'welcome') this.#inbox.post(() => this.#onWelcome());
         else this.#nats.tcpReachable();
       },
       signal: (server, member, payload) => this.#roomEvent({ type: 'server-frame', server, member, payload }),
@@ -147,34 +104,30 @@ class RunningEngine implements Engine {
       relayOnly: options.settings.relayOnly,
       inRoom: (ip) => isInRoom(ip, this.#room.view()),
       serverUrls: options.servers,
-      post: (work) => this.#post(work),
+      post: (work) => this.#inbox.post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       pathChanged: () => {
         this.#nats.watch(this.#members.someRelayed());
-        this.#publishSoon();
+        this.#publisher.soon();
       },
     });
-    this.#nats = new Nats(ports, this.#device, addresses, () => this.#post(() => this.#giveLocal()));
+    this.#nats = new Nats(ports, this.#device, addresses, () => this.#inbox.post(() => this.#giveLocal()));
     this.#roomWaker = new Waker(ports.clock, () => this.#roomEvent({ type: 'tick' }));
-    this.#device.onEvents((batch) => this.#post(() => this.#onDevice(batch)));
-    this.#stops.push(ports.interfaces.watch(() => this.#post(() => this.#onNetworkChanged())));
+    this.#device.onEvents((batch) => this.#inbox.post(() => this.#onDevice(batch)));
+    this.#stops.push(ports.interfaces.watch(() => this.#inbox.post(() => this.#onNetworkChanged())));
     this.#every(SAMPLE_MS, () => this.#members.sample());
-    this.#every(REFRESH_MS, () => {
-      if (this.#listeners.size > 0) this.#publishSoon();
-    });
+    this.#every(REFRESH_MS, () => this.#publisher.soon());
     if (options.stun.length > 0) this.#nats.setServers(options.stun);
     this.#roomEvent({ type: 'start' });
   }
 
   snapshot(): Snapshot {
-    return this.#published ?? this.#build();
+    return this.#publisher.now();
   }
 
   subscribe(listener: (snapshot: Snapshot) => void): () => void {
-    this.#listeners.add(listener);
-    listener(this.#build());
-    return () => this.#listeners.delete(listener);
+    return this.#publisher.subscribe(listener);
   }
 
   async command(command: Command): Promise<unknown> {
@@ -182,7 +135,7 @@ class RunningEngine implements Engine {
     switch (command.type) {
       case 'status':
       case 'watch':
-        return this.#build();
+        return this.#publisher.now();
       case 'down':
         void this.stop();
         return null;
@@ -190,14 +143,14 @@ class RunningEngine implements Engine {
         this.#set(command.setting, command.on);
         return this.#settings;
       case 'block': {
-        const peer = this.#find(command.peer).key;
+        const peer = findMember(this.#room.view(), command.peer).key;
         this.#roomEvent({ type: 'block', peer, on: command.on });
         return null;
       }
       case 'invite':
         return { link: this.#invite() };
       case 'ping':
-        return await this.#members.ping(this.#find(command.peer), command.timeoutMs);
+        return await this.#members.ping(findMember(this.#room.view(), command.peer), command.timeoutMs);
       case 'chat':
         return this.#say(command.text);
     }
@@ -217,6 +170,8 @@ class RunningEngine implements Engine {
     await Promise.resolve();
     this.#roomEvent({ type: 'stop' });
     this.#ended = true;
+    this.#inbox.close();
+    this.#publisher.stop();
     for (const stop of this.#stops) stop();
     this.#roomWaker.stop();
     this.#nats.stop();
@@ -225,7 +180,7 @@ class RunningEngine implements Engine {
     this.#ports.crypto.close();
     await this.#tunWork;
     await this.#device.close();
-    const last: Snapshot = {
+    this.#publisher.end({
       version: 1,
       state: 'off',
       room: null,
@@ -234,24 +189,8 @@ class RunningEngine implements Engine {
       notices: this.#notices,
       settings: this.#settings,
       chat: [...this.#chat.messages()],
-    };
-    this.#published = last;
-    for (const listener of this.#listeners) listener(last);
-    this.#listeners.clear();
+    });
     this.#settle({ code, message });
-  }
-
-  /** One event at a time, in order; an event raised while another is handled waits. */
-  #post(work: () => void): void {
-    if (this.#ended) return;
-    this.#inbox.push(work);
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) next();
-    } finally {
-      this.#draining = false;
-    }
   }
 
   #every(periodMs: number, work: () => void): void {
@@ -259,7 +198,7 @@ class RunningEngine implements Engine {
     let cancel = () => {};
     const again = () => {
       cancel = clock.at(clock.now() + periodMs, () => {
-        this.#post(work);
+        this.#inbox.post(work);
         again();
       });
     };
@@ -268,9 +207,9 @@ class RunningEngine implements Engine {
   }
 
   #roomEvent(event: RoomEvent): void {
-    this.#post(() => {
+    this.#inbox.post(() => {
       for (const action of this.#room.handle(this.#ports.clock.now(), event)) this.#roomAction(action);
-      this.#publishSoon();
+      this.#publisher.soon();
     });
   }
 
@@ -339,7 +278,7 @@ class RunningEngine implements Engine {
     for (const { key, blocked } of members) {
       if (!blocked) this.#roomEvent({ type: 'send', peer: key, message });
     }
-    this.#publishSoon();
+    this.#publisher.soon();
     return null;
   }
 
@@ -356,7 +295,7 @@ class RunningEngine implements Engine {
       else if (event.type === 'socket-error') this.#ports.log('debug', `socket ${event.socket}: ${event.code}`);
       else if (event.type !== 'packet') this.#members.device(event);
     }
-    this.#publishSoon();
+    this.#publisher.soon();
   }
 
   #tunnelSignal(id: PeerId, payload: Uint8Array): void {
@@ -389,7 +328,7 @@ class RunningEngine implements Engine {
       relayOnly: this.#settings.relayOnly,
     });
     this.#members.giveLocal(candidates, this.#nat());
-    this.#publishSoon();
+    this.#publisher.soon();
   }
 
   #configureTun(...addresses: string[]): void {
@@ -413,17 +352,7 @@ class RunningEngine implements Engine {
   #set(setting: 'port-mapping' | 'hard-nat', on: boolean): void {
     this.#settings = { ...this.#settings, [setting === 'port-mapping' ? 'portMapping' : 'hardNat']: on };
     this.#options.saveSettings(this.#settings);
-    this.#post(() => this.#giveLocal());
-  }
-
-  #find(name: string): { key: PeerKey; nick: string; ipv4: string | null } {
-    const { members } = this.#room.view();
-    const found =
-      members.find((m) => m.key === name || m.ipv4 === name || m.ipv6 === name) ??
-      members.find((m) => m.nick === name) ??
-      members.find((m) => m.nick.toLowerCase() === name.toLowerCase());
-    if (!found) throw new WarrenError('no-such-member', `no member is called ${JSON.stringify(name)}`);
-    return found;
+    this.#inbox.post(() => this.#giveLocal());
   }
 
   #invite(): string {
@@ -434,7 +363,6 @@ class RunningEngine implements Engine {
   }
 
   #build(): Snapshot {
-    if (this.#ended && this.#published) return this.#published;
     return buildSnapshot(this.#ports.clock, {
       name: this.#options.room,
       room: this.#room.view(),
@@ -446,34 +374,4 @@ class RunningEngine implements Engine {
       chat: this.#chat.messages(),
     });
   }
-
-  #publishSoon(): void {
-    if (this.#publishing || this.#ended || this.#listeners.size === 0) return;
-    this.#publishing = true;
-    const { clock } = this.#ports;
-    const cancel = clock.at(clock.now() + PUBLISH_MS, () => {
-      this.#publishing = false;
-      this.#stops.splice(this.#stops.indexOf(cancel), 1);
-      if (this.#ended) return;
-      const snapshot = this.#build();
-      for (const listener of this.#listeners) listener(snapshot);
-    });
-    this.#stops.push(cancel);
-  }
-}
-
-/** The room's IPv4 prefix or its ULA /64. */
-function isInRoom(ip: string, { ipv4, prefixLength, ipv6 }: RoomView): boolean {
-  const address = ipaddr.parse(ip);
-  if (address instanceof ipaddr.IPv6) return address.match(ipaddr.IPv6.parse(ipv6), 64);
-  return ipv4 !== null && address.match(ipaddr.IPv4.parse(ipv4), prefixLength);
-}
-
-/** The remembered room, or null where there is none or the file is not to be read. */
-function readMemory(ports: EnginePorts): RoomMemory | null {
-  const bytes = ports.store.load();
-  if (bytes === null) return null;
-  const memory = decodeMemory(bytes);
-  if (memory === null) ports.log('warn', 'the remembered room is damaged and will be written anew');
-  return memory;
 }

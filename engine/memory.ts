@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { addressClaim } from '../protocol/peer.ts';
 import type { RoomMemory } from './core/room/contract.ts';
+import type { EnginePorts } from './options.ts';
 
 const roomMemory: z.ZodType<RoomMemory> = z.object({
   prs: z.string().nullable(),
@@ -22,4 +23,13 @@ export function decodeMemory(bytes: Uint8Array): RoomMemory | null {
 
 export function encodeMemory(memory: RoomMemory): Uint8Array {
   return Buffer.from(JSON.stringify(memory));
+}
+
+/** The remembered room, or null where there is none or the file is not to be read. */
+export function readMemory({ store, log }: Pick<EnginePorts, 'store' | 'log'>): RoomMemory | null {
+  const bytes = store.load();
+  if (bytes === null) return null;
+  const memory = decodeMemory(bytes);
+  if (memory === null) log('warn', 'the remembered room is damaged and will be written anew');
+  return memory;
 }

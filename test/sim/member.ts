@@ -1,7 +1,8 @@
 /** One member of the world: a host, and the real engine on the simulator's ports. */
 import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
 import type { Engine } from '../../engine/contract.ts';
-import { createEngine, type EngineOptions } from '../../engine/engine.ts';
+import { createEngine } from '../../engine/engine.ts';
+import type { EngineOptions } from '../../engine/options.ts';
 import type { Path } from '../../engine/ports.ts';
 import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
 import type { Random } from './core/random.ts';

@@ -3,7 +3,7 @@
  * hold in every run is checked by `check`.
  */
 import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
-import type { EngineOptions } from '../../engine/engine.ts';
+import type { EngineOptions } from '../../engine/options.ts';
 import { createRandom, type Random } from './core/random.ts';
 import { Timeline } from './core/timeline.ts';
 import { Deliveries } from './deliveries.ts';

@@ -1,0 +1,23 @@
+/** The engine's one queue: one piece of work at a time, in order; work raised by other work waits for its turn. */
+export class Inbox {
+  readonly #work: (() => void)[] = [];
+  #draining = false;
+  #closed = false;
+
+  post(work: () => void): void {
+    if (this.#closed) return;
+    this.#work.push(work);
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let next = this.#work.shift(); next; next = this.#work.shift()) next();
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** Takes no more work; what already waits is still done. */
+  close(): void {
+    this.#closed = true;
+  }
+}
