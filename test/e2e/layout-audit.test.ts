@@ -42,7 +42,7 @@ describeBrowser('the audit of a page', () => {
     ['text cut off below', '<p style="width:60px;height:30px;overflow:hidden">cut after some lines</p>', 'cut off'],
     [
       'text beyond the window',
-      '<div style="overflow:hidden"><p style="position:fixed;left:350px;white-space:nowrap">too far right</p></div>',
+      '<p style="position:fixed;left:350px;white-space:nowrap">too far right</p>',
       'beyond the window',
     ],
     [
