@@ -1,8 +1,10 @@
 /** `warren status`: the engine's snapshot once, or at every change. */
 import type { ControlClient } from '../../engine/net/control/client.ts';
+import { offSnapshot } from '../../engine/net/state/off.ts';
+import { loadSettings } from '../../engine/net/state/stores.ts';
 import { snapshot as snapshotSchema } from '../../protocol/app.ts';
 import { aborted, type Io, pause } from '../io.ts';
-import { connectIfRunning, offSnapshot, type StateOptions, stateDirOf } from '../state.ts';
+import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
 import { openScreen, type Screen } from '../view/screen.ts';
 
 export interface StatusArguments extends StateOptions {
@@ -19,7 +21,9 @@ export async function status(asked: StatusArguments, io: Io): Promise<number> {
   if (asked.watch === true) return await watch(stateDir, asked.json === true, io);
   const client = await connectIfRunning(stateDir);
   try {
-    const found = client ? snapshotSchema.parse(await client.request({ type: 'status' })) : offSnapshot(stateDir);
+    const found = client
+      ? snapshotSchema.parse(await client.request({ type: 'status' }))
+      : offSnapshot(loadSettings(stateDir));
     if (asked.json === true) io.out(JSON.stringify(found));
     else {
       const { renderRoom } = await import('../view/room.ts');
@@ -42,7 +46,7 @@ async function watch(stateDir: string, json: boolean, io: Io): Promise<number> {
     if (client !== null) {
       await follow(client, screen, interrupted);
       waiting = false;
-      if (!interrupted.aborted) screen.show(offSnapshot(stateDir));
+      if (!interrupted.aborted) screen.show(offSnapshot(loadSettings(stateDir)));
     } else if (!waiting && !json) {
       waiting = true;
       screen.log('waiting for `warren up` in this state directory');

@@ -1,16 +1,14 @@
 /** `warren up`: an engine in the foreground, until a signal, `warren down`, or something that it cannot go on with. */
 import { userInfo } from 'node:os';
-import type { Engine, UpOptions } from '../../engine/contract.ts';
-import { controlPath } from '../../engine/net/control/path.ts';
-import { type ControlServer, startControlServer } from '../../engine/net/control/server.ts';
-import { startEngine } from '../../engine/net/host.ts';
-import { acquireLock } from '../../engine/net/state/lock.ts';
-import { loadSettings } from '../../engine/net/state/stores.ts';
+import type { UpOptions } from '../../engine/contract.ts';
+import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
+import { loadSettings, type Settings } from '../../engine/net/state/stores.ts';
+import { claimSlot } from '../../engine/session/slot.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import { aborted, type Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
-import { isSavedRoom, type StateOptions, stateDirOf } from '../state.ts';
+import { type StateOptions, stateDirOf } from '../state.ts';
 import { openScreen, type Screen } from '../view/screen.ts';
 import { printable } from '../view/printable.ts';
 
@@ -41,29 +39,20 @@ export async function up(asked: UpArguments, io: Io): Promise<number> {
   const interrupted = io.interrupted();
   const stateDir = stateDirOf(asked);
   const target = whereTo(asked, io);
-  const control = controlPath(stateDir);
-  const lock = acquireLock(stateDir, control.path);
+  const slot = claimSlot(stateDir);
   let screen: Screen | null = null;
-  let engine: Engine | null = null;
-  let server: ControlServer | null = null;
   try {
     const password = target.password ?? (await savedOrAsked(stateDir, target.room, asked.create === true, io));
     screen = await openScreen(io, asked.json === true);
-    engine = await startEngine(
-      { ...engineOptions(asked, stateDir, logger(asked.logLevel, screen)), ...target, password },
-      await loadNative(),
-    );
-    server = await startControlServer(control, engine);
+    const options = engineOptions(asked, loadSettings(stateDir), logger(asked.logLevel, screen));
+    const engine = await slot.start({ ...options, ...target, password }, await loadNative());
     const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
     const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);
     unsubscribe();
     if (end !== null && end.code !== null) throw new WarrenError(end.code, end.message);
     return 0;
   } finally {
-    // The engine first: a `warren down` that waits for the socket to close then finds nothing left.
-    await engine?.stop();
-    await server?.close();
-    lock.release();
+    await slot.release();
     screen?.end();
   }
 }
@@ -87,14 +76,12 @@ async function savedOrAsked(stateDir: string, room: string, create: boolean, io:
 
 function engineOptions(
   asked: UpArguments,
-  stateDir: string,
+  settings: Settings,
   log: UpOptions['log'],
-): Omit<UpOptions, 'room' | 'servers' | 'password'> {
-  const settings = loadSettings(stateDir);
+): Omit<UpOptions, 'room' | 'servers' | 'password' | 'stateDir'> {
   return {
     nick: asked.nick ?? userInfo().username,
     create: asked.create === true,
-    stateDir,
     interfaceName: asked.interface ?? null,
     ipv4: asked.ipv4 ?? null,
     tun: asked.tun,

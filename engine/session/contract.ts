@@ -14,7 +14,9 @@ export interface AppHost {
 /** A rendezvous server inside the app. */
 export interface HostedServer {
   /** URLs under which friends may reach it, best first. */
-  readonly urls: string[];
+  readonly urls: readonly string[];
+  /** URL for the engine on this machine; no invite carries it. */
+  readonly localUrl: string;
   readonly reachable: boolean | null;
   /** Called when the URLs or the reachability change (a mapping came or went). */
   onChange(listener: () => void): void;

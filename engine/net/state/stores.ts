@@ -39,8 +39,14 @@ function createKey(path: string): Uint8Array {
   return bytes;
 }
 
+/** A room's memory that can be thrown away. */
+export interface RoomStore extends StorePort {
+  /** Throws WarrenError('disk'). */
+  remove(): void;
+}
+
 /** The memory of the room with this topic (64 hex digits). `save` throws WarrenError('disk') and leaves the old one whole. */
-export function roomStore(stateDir: string, topic: string): StorePort {
+export function roomStore(stateDir: string, topic: string): RoomStore {
   if (!/^[0-9a-f]{64}$/.test(topic)) throw new WarrenError('invalid', 'a topic is 64 hex digits');
   const directory = join(stateDir, 'rooms');
   const path = join(directory, `${topic}.json`);
@@ -51,18 +57,26 @@ export function roomStore(stateDir: string, topic: string): StorePort {
       privateDirectory(directory);
       writeAtomic(path, bytes);
     },
+    remove() {
+      try {
+        rmSync(path, { force: true });
+      } catch (error) {
+        throw diskError('remove', path, error);
+      }
+    },
   };
 }
 
 const settingsFile = z.object({ portMapping: z.boolean().default(true), hardNat: z.boolean().default(true) });
 export type Settings = z.infer<typeof settingsFile>;
+export const DEFAULT_SETTINGS: Settings = settingsFile.parse({});
 
 const settingsPath = (stateDir: string) => join(stateDir, 'settings.json');
 
 /** Defaults where nothing was set. Throws WarrenError('disk') for a file that cannot be read or understood. */
 export function loadSettings(stateDir: string): Settings {
   const bytes = readIfThere(settingsPath(stateDir));
-  if (bytes === null) return settingsFile.parse({});
+  if (bytes === null) return DEFAULT_SETTINGS;
   try {
     return settingsFile.parse(JSON.parse(Buffer.from(bytes).toString()));
   } catch (error) {

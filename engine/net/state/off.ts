@@ -1,0 +1,16 @@
+import type { Snapshot } from '../../../protocol/app.ts';
+import type { Settings } from './stores.ts';
+
+/** The snapshot while no engine runs. */
+export function offSnapshot({ portMapping, hardNat }: Settings): Snapshot {
+  return {
+    version: 1,
+    state: 'off',
+    room: null,
+    self: null,
+    peers: [],
+    notices: [],
+    chat: [],
+    settings: { portMapping, hardNat, relayOnly: false },
+  };
+}

@@ -1,0 +1,85 @@
+/** Takes out of text and values what only the user may know, and leaves what helps to understand a connection. */
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import ipaddr from 'ipaddr.js';
+
+export interface Known {
+  /** Taken out wherever they appear. */
+  passwords: readonly string[];
+  /** Room names, nicknames, host names: each becomes the same short hash everywhere, so that lines can still be matched. */
+  names: readonly string[];
+}
+
+/** A shorter one would be found within other words: it is only taken out where it stands alone. */
+const ANYWHERE_CHARACTERS = 4;
+
+/** A short hash that is the same for the same text within one bundle; `salt` keeps bundles from being compared. */
+export function alias(salt: string, kind: string, text: string): string {
+  return `${kind}-${createHash('sha256').update(salt).update('\0').update(text).digest('hex').slice(0, 8)}`;
+}
+
+/** `203.0.113.9` as `203.0.x.x (global)`: the network and the kind of address, not the host. */
+export function maskIp(ip: string): string {
+  const address = ipaddr.parse(ip);
+  const range = address.range();
+  if (range === 'loopback' || range === 'unspecified') return ip;
+  const kind = range === 'unicast' ? 'global' : range;
+  if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 2).join('.')}.x.x (${kind})`;
+  if (address.isIPv4MappedAddress()) return maskIp(address.toIPv4Address().toString());
+  const parts = address.parts.slice(0, 2).map((part) => part.toString(16));
+  return `${parts.join(':')}:x (${kind})`;
+}
+
+/** The first characters of a public key: enough to tell members apart. */
+export function shortKey(key: string): string {
+  return `${key.slice(0, 6)}…`;
+}
+
+const INVITE = /warren:\/\/\S*/gi;
+const IPV4 = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)/g;
+const IPV6 = /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\d{0,3}(?:\.\d{1,3}){3})?(?![\w:])/gi;
+/** 32 bytes in base64, as keys are written, and 32 or more in hex. */
+const KEY = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/=_-])/g;
+const HEX = /(?<![0-9a-f])[0-9a-f]{64,}(?![0-9a-f])/gi;
+
+export function redactor(salt: string, known: Known): (text: string) => string {
+  const home = homedir();
+  const replacements = [
+    ...known.passwords.map((text) => ({ text, by: '[password]' })),
+    ...known.names.map((text) => ({ text, by: alias(salt, 'name', text) })),
+    ...(home.length > 1 ? [{ text: home, by: '~' }] : []),
+  ]
+    .filter(({ text }) => text !== '')
+    .flatMap(({ text, by }) => spellings(text).map((spelling) => ({ spelling, by })))
+    // The longest first: a name may be part of another.
+    .sort((a, b) => b.spelling.length - a.spelling.length)
+    .map(({ spelling, by }) => ({ pattern: pattern(spelling), by }));
+  return (text) => {
+    let clean = text.replace(INVITE, '[invite]');
+    for (const { pattern: found, by } of replacements) clean = clean.replace(found, by);
+    clean = clean.replace(HEX, '[hex]').replace(KEY, shortKey);
+    return clean.replace(IPV6, maskIfIp).replace(IPV4, maskIfIp);
+  };
+}
+
+/** As it is, within JSON, and within a URL. */
+function spellings(text: string): string[] {
+  const json = JSON.stringify(text).slice(1, -1);
+  return [...new Set([text, text.normalize('NFKC').trim().toLowerCase(), json, encoded(text)])].filter(
+    (spelling) => spelling !== '',
+  );
+}
+
+function encoded(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd'));
+}
+
+function pattern(text: string): RegExp {
+  const literal = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const alone = text.length < ANYWHERE_CHARACTERS;
+  return new RegExp(alone ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal, 'giu');
+}
+
+function maskIfIp(text: string): string {
+  return ipaddr.isValid(text) ? maskIp(text) : text;
+}
