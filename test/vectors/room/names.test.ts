@@ -63,6 +63,13 @@ describe('keys', () => {
     expect(toBase64(a.publicKey)).toHaveLength(44);
   });
 
+  it('have the public key of RFC 7748 for their private key', () => {
+    for (let fill = 0; fill < 8; fill++) {
+      const { privateKey, publicKey } = memberKeys(new Uint8Array(32).fill(fill), topicOf('room'));
+      expect(publicKey).toEqual(x25519.getPublicKey(privateKey));
+    }
+  });
+
   it('travel as base64 (RFC 4648 section 10), canonical only', () => {
     expect(toBase64(Uint8Array.from(Buffer.from('foobar')))).toBe('Zm9vYmFy');
     expect(toBase64(Uint8Array.from(Buffer.from('foob')))).toBe('Zm9vYg==');
