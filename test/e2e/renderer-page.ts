@@ -1,14 +1,15 @@
 /** The built renderer in a real browser page, with a played app behind it and everything noted that should not happen. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
 import type { AppState } from '../../protocol/face.ts';
 import { FakeApp } from './fake-client.ts';
 import { NOW } from './fixtures/members.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/build\/$/, '');
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/build\/$/, '');
 export const RENDERER_OUTPUT = join(ROOT, 'build/renderer');
 const SOURCES = ['renderer', 'protocol', 'resources', 'package-lock.json'];
 
@@ -54,10 +55,12 @@ export class RendererPage {
   readonly app: FakeApp;
   readonly language: Language;
   readonly #context: BrowserContext;
+  readonly #devtools: CDPSession;
   readonly #problems: string[] = [];
 
-  private constructor(context: BrowserContext, page: Page, app: FakeApp, language: Language) {
+  private constructor(context: BrowserContext, devtools: CDPSession, page: Page, app: FakeApp, language: Language) {
     this.#context = context;
+    this.#devtools = devtools;
     this.page = page;
     this.app = app;
     this.language = language;
@@ -89,7 +92,7 @@ export class RendererPage {
     const page = await context.newPage();
     await page.clock.setFixedTime(NOW);
     const app = await FakeApp.install(page, inLanguage(initial, language));
-    const opened = new RendererPage(context, page, app, language);
+    const opened = new RendererPage(context, await context.newCDPSession(page), page, app, language);
     await page.exposeFunction('warrenProblem', (problem: string) => opened.#problems.push(problem));
     await page.addInitScript(reportViolations);
     await page.goto(url);
@@ -100,6 +103,21 @@ export class RendererPage {
   /** Shows a whole other state. */
   async show(state: AppState): Promise<void> {
     await this.app.push(inLanguage(state, this.language));
+  }
+
+  /** All text that is laid out, with the values of fields. */
+  async visibleText(): Promise<string> {
+    return await this.page.evaluate(() => {
+      const fields = [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('input, textarea')];
+      return [document.body.innerText, ...fields.map((field) => field.value)].join('\n');
+    });
+  }
+
+  /** The window as it is, as a PNG file; three times as fast as Playwright's own. */
+  async screenshot(path: string): Promise<void> {
+    const options = { format: 'png', optimizeForSpeed: true } as const;
+    const { data } = await this.#devtools.send('Page.captureScreenshot', options);
+    await writeFile(path, Buffer.from(data, 'base64'));
   }
 
   /** What went wrong since the last call: errors and warnings of the console, exceptions, breaches of the policy. */
