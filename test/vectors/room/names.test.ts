@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { x25519 } from '@noble/curves/ed25519.js';
 import * as fc from 'fast-check';
 import { bytesToHex, fromBase64, toBase64 } from '../../../engine/core/crypto/bytes.ts';
 import { memberKeys, topicOf } from '../../../engine/core/crypto/derive.ts';
