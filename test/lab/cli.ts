@@ -94,7 +94,8 @@ function firstLine(started: LabProcess, fits: (line: string) => boolean): Promis
 export interface MemberOptions {
   readonly nick: string;
   readonly room: string;
-  readonly password: string;
+  /** Null: the room is saved in `stateDir`. */
+  readonly password: string | null;
   readonly servers: readonly string[];
   /** The first member of a room says so. */
   readonly create?: boolean;
@@ -139,9 +140,12 @@ export class Member {
   static async start(lab: Lab, namespace: Namespace, options: MemberOptions): Promise<Member> {
     const stateDir = options.stateDir ?? (await temporaryDirectory());
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const passwordFile = join(stateDir, 'lab-password');
-    await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
-    const argv = ['up', '--room', options.room, '--password-file', passwordFile, '--nick', options.nick];
+    const argv = ['up', '--room', options.room, '--nick', options.nick];
+    if (options.password !== null) {
+      const passwordFile = join(stateDir, 'lab-password');
+      await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
+      argv.push('--password-file', passwordFile);
+    }
     for (const server of options.servers) argv.push('--server', server);
     if (options.create) argv.push('--create');
     argv.push('--state-dir', stateDir, '--json', '--log-level', 'debug', ...(options.extra ?? []));
