@@ -66,7 +66,7 @@ function peerSnapshot(
     state: member && member.lastHandshakeAt === null ? 'connecting' : (state?.state ?? 'lost'),
     path: state?.path ? { ...state.path, since: unix(state.path.since) } : null,
     reason: state?.reason ?? null,
-    punch: null,
+    punch: state?.punch ?? null,
     nat: state?.nat ?? null,
     rxBytes: member?.rxBytes ?? 0,
     txBytes: member?.txBytes ?? 0,

@@ -2,7 +2,7 @@
  * One peer's traversal: candidates, authenticated probes, and the choice of path. Pure: every input is an event in one
  * queue. It knows how to reach a member; the room core knows who it is.
  */
-import type { PathKind, PeerPath, RelayReason } from '../../../protocol/app.ts';
+import type { PathKind, PeerPath, PeerSnapshot, RelayReason } from '../../../protocol/app.ts';
 import type { NatReport } from '../../../protocol/nat.ts';
 import type { Candidate, PeerMessage } from '../../../protocol/peer.ts';
 
@@ -58,6 +58,8 @@ export interface PeerView {
   /** `since` is in the clock of `now`; the shell turns it into Unix time. */
   path: PeerPath | null;
   reason: RelayReason | null;
+  /** What is tried now; null when direct, or when there is nothing to try. */
+  punch: PeerSnapshot['punch'];
   nat: NatReport | null;
   direct: boolean;
 }

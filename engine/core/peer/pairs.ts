@@ -27,6 +27,8 @@ export interface Pair {
   roundAt: number;
   /** Pings of this round that have left: an index of the burst, beyond it the paced ones. */
   sent: number;
+  /** All pings of this round, those that answered the peer's too. */
+  checks: number;
   lastSentAt: number;
   /** Last ping that came from there. */
   heardAt: number | null;
@@ -108,6 +110,7 @@ export class PairList {
     if (now - pair.roundAt < ROUND_GAP_MS) return;
     pair.roundAt = now;
     pair.sent = 0;
+    pair.checks = 0;
   }
 
   /** Forgets addresses that were learned from pings and went silent. */
@@ -149,6 +152,7 @@ export class PairList {
       kind: kindOf(address, candidate.kind),
       roundAt: now,
       sent: 0,
+      checks: 0,
       lastSentAt: Number.NEGATIVE_INFINITY,
       heardAt: null,
     };
@@ -168,7 +172,7 @@ export class PairList {
 }
 
 /** Next check of a pair that has not answered; `direct` tells that some other direct path works. */
-export function nextCheckAt(pair: Pair, direct: boolean): number {
+export function nextCheckAt(pair: Pick<Pair, 'roundAt' | 'sent' | 'lastSentAt'>, direct: boolean): number {
   const offset = BURST_OFFSETS_MS[pair.sent];
   if (offset !== undefined) return pair.roundAt + offset;
   const age = pair.lastSentAt - pair.roundAt;

@@ -11,6 +11,7 @@
 import type { Candidate } from '../../../protocol/peer.ts';
 import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import { canonicalIp } from '../candidates/address.ts';
+import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
@@ -269,6 +270,7 @@ class Peer implements PeerCore {
 
   #check(pair: Pair, now: number): void {
     pair.lastSentAt = now;
+    pair.checks += 1;
     // A late turn sends one ping, not all that were missed; a triggered check takes no turn of the burst.
     pair.sent = BURST_OFFSETS_MS.filter((offset) => pair.roundAt + offset <= now).length;
     this.#sendPing(pair.key, pair.via, 'check', now);
@@ -362,7 +364,8 @@ class Peer implements PeerCore {
     });
     const state = this.#state(now, record);
     const path = record === undefined ? null : pathView(record, this.#relayHost, this.#since);
-    return { state, path, reason, nat: this.#theirs?.nat ?? null, direct };
+    const tried = direct ? [] : [...this.#pairs.all()].filter(({ key }) => !this.#lives(key));
+    return { state, path, reason, punch: simultaneousOpen(tried, now), nat: this.#theirs?.nat ?? null, direct };
   }
 
   #state(now: number, record: PathRecord | undefined): PeerView['state'] {
