@@ -6,6 +6,7 @@ import { TUN_MTU } from '../../protocol/limits.ts';
 import type { Engine, UpOptions } from '../contract.ts';
 import { roomTopic } from '../core/crypto/topic.ts';
 import type { StunServer } from '../core/nat/contract.ts';
+import { WARM_UPS } from '../core/room/warm-up.ts';
 import { createEngine } from '../engine.ts';
 import type { CryptoPort, DevicePort, TunPort } from '../ports.ts';
 import { systemClock } from './clock.ts';
@@ -48,7 +49,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
   const crypto = createCryptoWorker();
   let device: DevicePort | null = null;
   try {
-    return createEngine(
+    const engine = createEngine(
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
@@ -79,10 +80,20 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         saveSettings: ({ portMapping, hardNat }) => saveSettings(options.stateDir, { portMapping, hardNat }),
       },
     );
+    warmUp();
+    return engine;
   } catch (error) {
     await undo(crypto, device, tun);
     throw asWarrenError(error);
   }
+}
+
+/** While the servers are being dialled; one step a turn, so that what arrives is not kept waiting. */
+function warmUp(step = 0): void {
+  setImmediate(() => {
+    WARM_UPS[step]?.();
+    if (step < WARM_UPS.length) warmUp(step + 1);
+  });
 }
 
 async function undo(crypto: CryptoPort, device: DevicePort | null, tun: OpenTun | null): Promise<void> {

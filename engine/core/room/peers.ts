@@ -96,8 +96,9 @@ export class Peers {
   admit(peer: Peer): boolean {
     const first = !peer.proven;
     peer.proven = true;
-    if (first) this.#shared.emit({ type: 'peer-proven', peer: peer.key });
+    // The way first: what is said to a proven member then leaves once, and its tunnel begins sooner.
     this.#announceRoutes(peer);
+    if (first) this.#shared.emit({ type: 'peer-proven', peer: peer.key });
     return first;
   }
 
