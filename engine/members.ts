@@ -2,7 +2,7 @@ import type { PingResult } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { Candidate, PeerMessage } from '../protocol/peer.ts';
-import { ProbeBudget } from './core/budget.ts';
+import { Budget } from './core/budget.ts';
 import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
@@ -41,7 +41,7 @@ const TIMELINE_KEPT = 32;
 /** The installed members: each one's traversal core, driven by the device's events and driving the device's paths. */
 export class Members {
   readonly #options: MembersOptions;
-  readonly #budget = new ProbeBudget();
+  readonly #budget = new Budget();
   readonly #byKey = new Map<PeerKey, Member>();
   readonly #byId = new Map<PeerId, Member>();
   /** `server:member` to the peer behind it. */

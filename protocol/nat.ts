@@ -22,6 +22,14 @@ export type FilteringBehaviour = z.infer<typeof filteringBehaviour>;
 export const natType = z.enum(['open', 'NAT1', 'NAT2', 'NAT3', 'NAT4', 'udp-blocked', 'unknown']);
 export type NatType = z.infer<typeof natType>;
 
+/** One hypothesis about where a NAT draws external ports from, uniformly; weights of all sum to about 1. */
+export const portRange = z.object({
+  low: z.int().min(1).max(65_535),
+  high: z.int().min(1).max(65_535),
+  weight: z.number().gt(0).max(1),
+});
+export type PortRange = z.infer<typeof portRange>;
+
 export const natReport = z.object({
   mapping: mappingBehaviour,
   filtering: filteringBehaviour,
@@ -32,6 +40,11 @@ export const natReport = z.object({
     step: z.number().nullable().optional(),
     low: z.int().nullable().optional(),
     high: z.int().nullable().optional(),
+    /** Of a block or random allocation: what the measured ports leave possible, likeliest first. */
+    ranges: z
+      .array(portRange.refine((range) => range.low <= range.high))
+      .max(8)
+      .optional(),
   }),
   hairpin: z.boolean().nullable(),
   publicAddresses: z.array(z.string().max(64)).max(8),

@@ -1,20 +1,88 @@
 /**
- * Token bucket for connectivity checks of the whole client. 200 a second sustained keeps a home router's session table
- * calm (3-traversal, "Budgets"); the burst lets a room of eight gather at once.
+ * What this client may ask of the user's router (3-traversal, "Budgets"), counted for all members together, whether or not
+ * a socket is closed: pings to unproven addresses, mappings and sessions created. (Other tools flood routers with
+ * thousands of connections and trip their "UDP DoS" alarms.)
  */
-export const PROBES_PER_SECOND = 200;
-export const PROBE_BURST = 400;
 
-export class ProbeBudget {
+/** Pings to unproven addresses, sustained. */
+export const PROBES_PER_SECOND = 200;
+/** At once. */
+export const PROBE_BURST = 64;
+/** Of a burst, what punches leave to the connectivity checks of other members. */
+export const CHECK_RESERVE = 8;
+/** Created within the lifetime of one; a client's share of the 1,024 or fewer entries of a small router. */
+export const MAX_MAPPINGS = 300;
+export const MAX_SESSIONS = 2_000;
+/** Lifetime of a mapping while it is unknown: the longest common default (RFC 4787, REQ-5 asks for at least this). */
+export const MAPPING_LIFETIME_MS = 120_000;
+/** Kept from punches for candidates of other members and for NAT discovery. */
+export const MAPPING_RESERVE = 24;
+
+/** Something that sends from `socket` of this client. */
+interface Use {
+  createdAt: number;
+  usedAt: number;
+}
+
+export class Budget {
   #tokens = PROBE_BURST;
   #at = 0;
+  readonly #mappings = new Map<string, Use>();
+  readonly #sessions = new Map<string, Use>();
 
-  /** Takes one token at `now` (ms); false when none is left. */
+  /** Takes one ping at `now` (ms); false when none is left. */
   take(now: number): boolean {
-    this.#tokens = Math.min(PROBE_BURST, this.#tokens + ((now - this.#at) * PROBES_PER_SECOND) / 1_000);
-    this.#at = now;
+    this.#refill(now);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
   }
+
+  /** Pings that a punch may send now. */
+  probes(now: number): number {
+    this.#refill(now);
+    return Math.max(0, Math.floor(this.#tokens) - CHECK_RESERVE);
+  }
+
+  /**
+   * A datagram leaves `socket` for `remote`. `dependent`: the mapping depends on the destination, or is not known not to,
+   * so that each remote costs one.
+   */
+  sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: boolean): void {
+    const session = `${socket} ${remote.ip} ${remote.port}`;
+    use(this.#sessions, session, now);
+    use(this.#mappings, dependent ? session : String(socket), now);
+  }
+
+  /** Mappings that punches may still create. */
+  mappingsLeft(now: number): number {
+    return Math.max(0, MAX_MAPPINGS - MAPPING_RESERVE - count(this.#mappings, now));
+  }
+
+  /** Sessions that punches may still create. */
+  sessionsLeft(now: number): number {
+    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - count(this.#sessions, now));
+  }
+
+  #refill(now: number): void {
+    this.#tokens = Math.min(PROBE_BURST, this.#tokens + ((now - this.#at) * PROBES_PER_SECOND) / 1_000);
+    this.#at = now;
+  }
+}
+
+/** An entry that was silent for a lifetime is gone in the router, and the next packet makes a new one. */
+function use(uses: Map<string, Use>, key: string, now: number): void {
+  const known = uses.get(key);
+  if (known === undefined || now - known.usedAt > MAPPING_LIFETIME_MS) uses.set(key, { createdAt: now, usedAt: now });
+  else known.usedAt = now;
+}
+
+/** Created within one lifetime. Forgets what is neither young nor in use. */
+function count(uses: Map<string, Use>, now: number): number {
+  let created = 0;
+  for (const [key, { createdAt, usedAt }] of uses) {
+    if (now - createdAt <= MAPPING_LIFETIME_MS) created++;
+    else if (now - usedAt > MAPPING_LIFETIME_MS) uses.delete(key);
+  }
+  return created;
 }

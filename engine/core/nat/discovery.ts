@@ -5,8 +5,9 @@
  *    and the mapping behaviour with them.
  * 2. A second, fresh socket asks the first server that answered, with CHANGE-REQUEST: the filtering behaviour. It has sent
  *    to that one endpoint only, because the mapping tests open the very addresses that changed answers come from.
- * 3. Both sockets ask each other's outside endpoint: hairpinning.
- * 4. While somebody watches, the mapping is asked for again every 20 to 26 s; when it moved, all starts over.
+ * 3. A mapping that depends on the destination is made a few times more, from fresh sockets: how ports are drawn.
+ * 4. Both sockets ask each other's outside endpoint: hairpinning.
+ * 5. While somebody watches, the mapping is asked for again every 20 to 26 s; when it moved, all starts over.
  */
 import { UNKNOWN_NAT, type NatReport } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
@@ -16,6 +17,7 @@ import { decodeStun } from '../stun/message.ts';
 import { mappingOf } from './classify.ts';
 import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
 import { type Evidence, type FilterObservation, isSeen, sameEndpoint } from './evidence.ts';
+import { FreshMappings } from './fresh.ts';
 import { reflexiveOf, reportOf } from './report.ts';
 import { comesFrom, filterServer, learnOther, usableServers } from './servers.ts';
 import { type Target, type Transaction, Transactions } from './transactions.ts';
@@ -50,6 +52,7 @@ class Discovery implements NatCore {
   #report: NatReport = UNKNOWN_NAT;
   #published = '';
   #second: SecondSocket = { state: 'none' };
+  #fresh = new FreshMappings();
   #requests = 0;
   #roundAt: number | null = null;
   /** Something answered on this network: silence later is an outage, not a blocked UDP. */
@@ -76,6 +79,11 @@ class Discovery implements NatCore {
     return this.#report;
   }
 
+  answering(): Endpoint | null {
+    const index = this.#evidence.servers.findIndex((server) => isSeen(server.primary));
+    return this.#servers[index]?.primary ?? null;
+  }
+
   settled(): boolean {
     if (this.#roundAt === null) return true;
     const done = this.#transactions.nextAt() === Number.POSITIVE_INFINITY && !this.#awaitsSocket();
@@ -97,7 +105,7 @@ class Discovery implements NatCore {
         this.#tcpReachable = true;
         return;
       case 'socket':
-        return this.#socketOpened(event.request, event.socket, event.port);
+        return this.#socketOpened(now, event.request, event.socket, event.port);
       case 'stun':
         return this.#stun(now, event.socket, event.from, event.bytes);
       case 'network-changed':
@@ -131,6 +139,8 @@ class Discovery implements NatCore {
   #startRound(now: number): void {
     this.#transactions.clear();
     this.#closeSecond();
+    for (const socket of this.#fresh.closeAll()) this.#actions.push({ type: 'close-socket', socket });
+    this.#fresh = new FreshMappings();
     if (this.#everAnswered) this.#before = this.#report;
     this.#evidence = this.#freshEvidence();
     this.#roundAt = now;
@@ -161,6 +171,7 @@ class Discovery implements NatCore {
       servers: this.#servers.map(() => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' })),
       filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },
       hairpin: null,
+      fresh: [],
       localAddresses: this.#localAddresses,
       mainPort: this.#options.localPort,
       secondPort: null,
@@ -194,6 +205,7 @@ class Discovery implements NatCore {
     this.#transactions.finish(transaction);
     this.#everAnswered = true;
     this.#answeredAt = now;
+    if (purpose.test === 'fresh') return this.#freshMapped(purpose.index, mapped);
     if (purpose.test === 'recheck') return this.#rechecked(now, purpose.server, mapped);
     if (purpose.test !== 'mapping') return;
     const server = this.#evidence.servers[purpose.server];
@@ -225,12 +237,42 @@ class Discovery implements NatCore {
       this.#setFilter(purpose.change, 'silent');
     } else if (purpose.test === 'hairpin') {
       this.#evidence.hairpin ??= false;
+    } else if (purpose.test === 'fresh') {
+      this.#closeFresh(purpose.index);
     }
+  }
+
+  // Fresh mappings, for the port model
+
+  #beginFresh(): void {
+    for (const request of this.#fresh.begin(mappingOf(this.#evidence), this.#requests)) {
+      this.#requests = request;
+      this.#actions.push({ type: 'open-socket', request });
+    }
+  }
+
+  #askFresh(now: number, index: number, socket: number): void {
+    const to = this.answering();
+    if (to === null) return this.#closeFresh(index);
+    this.#transactions.start({ test: 'fresh', index }, socket, to, now);
+  }
+
+  #freshMapped(index: number, mapped: Endpoint): void {
+    this.#fresh.answered(index, mapped.port);
+    this.#evidence.fresh = this.#fresh.samples();
+    this.#closeFresh(index);
+  }
+
+  #closeFresh(index: number): void {
+    const socket = this.#fresh.close(index);
+    if (socket !== null) this.#actions.push({ type: 'close-socket', socket });
   }
 
   // Filtering, from the second socket
 
-  #socketOpened(request: number, socket: number, port: number): void {
+  #socketOpened(now: number, request: number, socket: number, port: number): void {
+    const fresh = this.#fresh.opened(request, socket, port);
+    if (fresh !== null) return this.#askFresh(now, fresh, socket);
     if (this.#second.state !== 'asked' || this.#second.request !== request) {
       this.#actions.push({ type: 'close-socket', socket });
       return;
@@ -313,9 +355,9 @@ class Discovery implements NatCore {
     if (this.#recheckAt > now) return;
     this.#recheckAt = this.#nextRecheck(now);
     if (!this.settled() || this.#servers.length === 0) return;
-    const server = this.#evidence.servers.findIndex((evidence) => isSeen(evidence.primary));
-    const to = this.#servers[server]?.primary;
-    if (to === undefined) this.#startRound(now);
+    const to = this.answering();
+    const server = this.#servers.findIndex(({ primary }) => primary === to);
+    if (to === null) this.#startRound(now);
     else this.#transactions.start({ test: 'recheck', server }, this.#mainSocket, to, now);
   }
 
@@ -342,6 +384,7 @@ class Discovery implements NatCore {
     this.#judgeSilence(now);
     if (now >= this.#socketDueAt()) this.#second = { state: 'none' };
     this.#askFiltering(now);
+    this.#beginFresh();
     this.#askHairpin(now);
     for (const transaction of this.#transactions.due(now)) {
       const { socket, to, bytes } = transaction;

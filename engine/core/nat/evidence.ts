@@ -1,5 +1,6 @@
 /** What the tests of one round have shown so far. Absent, silent and answered are three different things. */
 import type { Endpoint } from './contract.ts';
+import type { PortSample } from './ports.ts';
 
 /** `untested`: the server has no such endpoint. `silent`: asked until it made no sense. */
 export type Observation = Endpoint | 'untested' | 'pending' | 'silent';
@@ -27,6 +28,8 @@ export interface Evidence {
   servers: MappingEvidence[];
   filter: FilterEvidence;
   hairpin: boolean | null;
+  /** Mappings made back to back, in order; empty where the NAT needed no such test. */
+  fresh: readonly PortSample[];
   localAddresses: readonly string[];
   mainPort: number;
   secondPort: number | null;

@@ -1,6 +1,9 @@
-/** A first word on how external ports are drawn. The model with probabilities belongs to the punch plans. */
-import type { NatReport } from '../../../protocol/nat.ts';
-import { PORT_MODEL_MIN_MAPPINGS } from './tuning.ts';
+/**
+ * How a NAT draws the external port of its next mapping (3-traversal, "Port model"), inferred from a few fresh mappings.
+ * A drawn port is a mixture of ranges: the samples leave open which block the carrier gave, and the probes go to each
+ * hypothesis in proportion to what speaks for it.
+ */
+import type { NatReport, PortRange } from '../../../protocol/nat.ts';
 
 /** Local and external port of one mapping, in the order in which they were made. */
 export interface PortSample {
@@ -8,24 +11,102 @@ export interface PortSample {
   external: number;
 }
 
-/** Foreign connections take ports in between: a sequential NAT shows steps of one sign below this. */
-const MAX_SEQUENTIAL_STEP = 32;
+export type PortModel = NatReport['ports'];
 
-const UNKNOWN: NatReport['ports'] = { kind: 'unknown', step: null, low: null, high: null };
+/** What NATs draw from when nothing else is known: everything but the system ports. */
+export const FULL_RANGE = { low: 1_024, high: 65_535 } as const;
+/** Fresh mappings before anything but preservation is said. */
+export const MIN_MAPPINGS = 6;
+/** Foreign connections take ports in between: a counter shows steps of one sign below this. */
+const MAX_SEQUENTIAL_STEP = 64;
+/** Carriers give blocks of 64 to 4,096 ports (RFC 6888, RFC 7422), aligned to their size. */
+const SMALLEST_BLOCK = 64;
+const LARGEST_BLOCK = 4_096;
+/** Hypotheses below this share are not worth a probe. */
+const MIN_WEIGHT = 1e-3;
+/** Blocks are aligned far more often than not. */
+const UNALIGNED_PRIOR = 0.1;
 
-export function portsOf(samples: readonly PortSample[]): NatReport['ports'] {
-  const sockets = new Set(samples.map((sample) => sample.local));
-  const preserved = samples.every((sample) => sample.local === sample.external);
+const UNKNOWN: PortModel = { kind: 'unknown', step: null, low: null, high: null };
+
+/**
+ * `fresh` are mappings made back to back from new sockets, whose order shows a counter; `others` are older ones, which
+ * only tell where ports lie.
+ */
+export function inferPorts(fresh: readonly PortSample[], others: readonly PortSample[] = []): PortModel {
+  const all = [...others, ...fresh];
+  const judged = fresh.length > 1 ? fresh : all;
+  const sockets = new Set(judged.map((sample) => sample.local));
   // One preserved port may be chance or a static mapping; two sockets are a rule.
-  if (preserved && sockets.size >= 2) return { ...UNKNOWN, kind: 'preserved' };
-  const externals = [...new Set(samples.map((sample) => sample.external))];
-  if (externals.length < PORT_MODEL_MIN_MAPPINGS) return UNKNOWN;
-  const steps = externals.slice(1).map((port, i) => port - (externals[i] ?? port));
-  const sequential = [1, -1].find((sign) =>
-    steps.every((step) => step * sign > 0 && step * sign <= MAX_SEQUENTIAL_STEP),
-  );
-  const range = { low: Math.min(...externals), high: Math.max(...externals) };
-  if (sequential === undefined) return { kind: 'random', step: null, ...range };
-  const smallest = Math.min(...steps.map(Math.abs));
-  return { kind: 'sequential', step: sequential * smallest, ...range };
+  if (sockets.size >= 2 && judged.every((sample) => sample.local === sample.external)) {
+    return { ...UNKNOWN, kind: 'preserved' };
+  }
+  const externals = [...new Set(all.map((sample) => sample.external))];
+  if (externals.length < MIN_MAPPINGS) return UNKNOWN;
+  const low = Math.min(...externals);
+  const high = Math.max(...externals);
+  const step = stepOf(fresh.length >= MIN_MAPPINGS ? fresh.map((sample) => sample.external) : externals);
+  if (step !== null) return { kind: 'sequential', step, low, high };
+  const ranges = hypotheses(externals);
+  const best = ranges[0] ?? { ...FULL_RANGE, weight: 1 };
+  const kind = best.high - best.low < 2 * LARGEST_BLOCK ? 'block' : 'random';
+  return { kind, step: null, low: best.low, high: best.high, ranges };
+}
+
+/** The signed step of a counter, or null. One step may be odd: the counter wrapped, or two packets changed places. */
+function stepOf(ports: readonly number[]): number | null {
+  const steps = ports.slice(1).map((port, i) => port - (ports[i] ?? port));
+  for (const sign of [1, -1]) {
+    const counted = steps.filter((step) => step * sign > 0 && step * sign <= MAX_SEQUENTIAL_STEP);
+    if (counted.length >= steps.length - 1) return sign * Math.min(...counted.map(Math.abs));
+  }
+  return null;
+}
+
+/** Ranges that hold every sample, likeliest first; the likelihood of one that draws uniformly is size^-n. */
+function hypotheses(ports: readonly number[]): PortRange[] {
+  const low = Math.min(...ports);
+  const high = Math.max(...ports);
+  const floor = Math.min(FULL_RANGE.low, low);
+  const found: (PortRange & { log: number })[] = [];
+  const consider = (from: number, to: number, prior: number) => {
+    const range = { low: Math.max(from, floor), high: Math.min(to, FULL_RANGE.high) };
+    const size = range.high - range.low + 1;
+    const repeated = found.some((other) => other.low === range.low && other.high === range.high);
+    if (!repeated) found.push({ ...range, weight: 0, log: Math.log(prior) - ports.length * Math.log(size) });
+  };
+  for (let size = SMALLEST_BLOCK; size <= 65_536; size *= 2) {
+    const start = Math.floor(low / size) * size;
+    if (start + size > high) consider(start, start + size - 1, 1);
+  }
+  // The extremes of n uniform draws lie one n-th of the span inside the true range.
+  const margin = Math.ceil((high - low) / Math.max(1, ports.length - 1));
+  if (high - low >= SMALLEST_BLOCK) consider(low - margin, high + margin, UNALIGNED_PRIOR);
+  const best = Math.max(...found.map((range) => range.log));
+  const sum = found.reduce((total, range) => total + Math.exp(range.log - best), 0);
+  return found
+    .map((range) => ({ low: range.low, high: range.high, weight: Math.exp(range.log - best) / sum }))
+    .filter((range) => range.weight >= MIN_WEIGHT)
+    .toSorted((a, b) => b.weight - a.weight);
+}
+
+/** Where the next port may be; a model that says nothing means anywhere. */
+export function rangesOf(model: PortModel): PortRange[] {
+  if (model.ranges?.length) return model.ranges;
+  const { low, high } = model;
+  if ((model.kind === 'block' || model.kind === 'random') && low != null && high != null && low <= high) {
+    return [{ low, high, weight: 1 }];
+  }
+  return [{ ...FULL_RANGE, weight: 1 }];
+}
+
+/** The probability that the next mapping gets `port`. */
+export function probabilityOf(ranges: readonly PortRange[], port: number): number {
+  const total = ranges.reduce((sum, range) => sum + range.weight, 0);
+  const inside = ranges.filter((range) => range.low <= port && port <= range.high);
+  return inside.reduce((sum, range) => sum + range.weight / sizeOf(range), 0) / total;
+}
+
+export function sizeOf(range: { low: number; high: number }): number {
+  return range.high - range.low + 1;
 }

@@ -4,7 +4,7 @@ import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
 import { cgnatOf, filteringOf, mappingOf, typeOf } from './classify.ts';
 import { type Evidence, isSeen, seenBy } from './evidence.ts';
-import { type PortSample, portsOf } from './ports.ts';
+import { inferPorts, type PortSample } from './ports.ts';
 import { MAX_PUBLIC_ADDRESSES } from './tuning.ts';
 
 /**
@@ -14,7 +14,7 @@ import { MAX_PUBLIC_ADDRESSES } from './tuning.ts';
 export function reportOf(evidence: Evidence, family: 4 | 6, before: NatReport | null): NatReport {
   const mapping = known(mappingOf(evidence), before?.mapping);
   const filtering = known(filteringOf(evidence, mapping), before?.filtering);
-  const ports = portsOf(samplesOf(evidence));
+  const ports = inferPorts(evidence.fresh, samplesOf(evidence));
   const addresses = evidence.servers.flatMap(seenBy).map((endpoint) => endpoint.ip);
   const publicAddresses = [...new Set(addresses)].slice(0, MAX_PUBLIC_ADDRESSES);
   return {

@@ -10,6 +10,7 @@ export type Purpose =
   | { test: 'mapping'; server: number; target: Target }
   | { test: 'filtering'; change: 'none' | 'port' | 'both' }
   | { test: 'hairpin' }
+  | { test: 'fresh'; index: number }
   | { test: 'recheck'; server: number };
 
 export interface Transaction {

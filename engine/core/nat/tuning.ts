@@ -20,5 +20,5 @@ export const HAIRPIN_GIVE_UP_MS = 800;
 /** Servers asked at once. */
 export const MAX_SERVERS = 4;
 export const MAX_PUBLIC_ADDRESSES = 8;
-/** Fresh mappings before anything is said about how ports are drawn (3-traversal, "Port model"). */
-export const PORT_MODEL_MIN_MAPPINGS = 6;
+/** Fresh mappings that a hard NAT is asked for: two more than the model needs, because answers get lost. */
+export const FRESH_MAPPINGS = 8;

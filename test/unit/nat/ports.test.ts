@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { portsOf } from '../../../engine/core/nat/ports.ts';
+import { inferPorts } from '../../../engine/core/nat/ports.ts';
 
 const fromOne = (...externals: number[]) => externals.map((external) => ({ local: 51_820, external }));
 
 describe('how external ports are drawn', () => {
   it('is preserved where two sockets keep theirs', () => {
     expect(
-      portsOf([
+      inferPorts([
         { local: 51_820, external: 51_820 },
         { local: 40_007, external: 40_007 },
       ]).kind,
@@ -14,26 +14,32 @@ describe('how external ports are drawn', () => {
   });
 
   it('is unknown by one preserved port, which may be chance', () => {
-    expect(portsOf(fromOne(51_820)).kind).toBe('unknown');
+    expect(inferPorts(fromOne(51_820)).kind).toBe('unknown');
   });
 
   it('is unknown below six mappings', () => {
-    expect(portsOf(fromOne(1_000, 1_001, 1_002, 1_003, 1_004)).kind).toBe('unknown');
+    expect(inferPorts(fromOne(1_000, 1_001, 1_002, 1_003, 1_004)).kind).toBe('unknown');
   });
 
   it('is sequential by six mappings that climb in small steps', () => {
-    expect(portsOf(fromOne(1_000, 1_002, 1_004, 1_010, 1_012, 1_014))).toMatchObject({ kind: 'sequential', step: 2 });
+    expect(inferPorts(fromOne(1_000, 1_002, 1_004, 1_010, 1_012, 1_014))).toMatchObject({
+      kind: 'sequential',
+      step: 2,
+    });
   });
 
   it('is sequential downwards with a negative step', () => {
-    expect(portsOf(fromOne(1_014, 1_013, 1_010, 1_009, 1_008, 1_007))).toMatchObject({ kind: 'sequential', step: -1 });
+    expect(inferPorts(fromOne(1_014, 1_013, 1_010, 1_009, 1_008, 1_007))).toMatchObject({
+      kind: 'sequential',
+      step: -1,
+    });
   });
 
   it('is random by six mappings without order', () => {
-    expect(portsOf(fromOne(40_000, 1_200, 61_000, 2_222, 33_333, 9_000))).toMatchObject({
+    expect(inferPorts(fromOne(40_000, 1_200, 61_000, 2_222, 33_333, 9_000))).toMatchObject({
       kind: 'random',
-      low: 1_200,
-      high: 61_000,
+      low: 1_024,
+      high: 65_535,
     });
   });
 });

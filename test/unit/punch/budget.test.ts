@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Budget, MAX_MAPPINGS, MAX_SESSIONS, PROBE_BURST, PROBES_PER_SECOND } from '../../../engine/core/budget.ts';
+
+const remote = (port: number) => ({ ip: '203.0.113.1', port });
+
+describe('the budget of the whole client', () => {
+  it('holds in every second, whenever one asks', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 40, noNaN: true }), { maxLength: 600 }), (gaps) => {
+        const budget = new Budget();
+        const sent: number[] = [];
+        let now = 1_000;
+        for (const gap of gaps) {
+          now += gap;
+          for (let i = 0; i < 20; i++) if (budget.take(now)) sent.push(now);
+        }
+        for (const [i, at] of sent.entries()) {
+          const within = sent.slice(i).filter((other) => other < at + 1_000).length;
+          expect(within).toBeLessThanOrEqual(PROBES_PER_SECOND + PROBE_BURST);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('leaves some of a burst to checks when a punch has taken all it may', () => {
+    const budget = new Budget();
+    for (let left = budget.probes(0); left > 0; left = budget.probes(0)) budget.take(0);
+    expect(budget.take(0)).toBe(true);
+  });
+
+  it('counts a mapping for each destination of a hard NAT, and one for each socket of an easy one', () => {
+    const hard = new Budget();
+    const easy = new Budget();
+    const before = hard.mappingsLeft(0);
+    for (let port = 1; port <= 50; port++) {
+      hard.sent(0, 0, remote(port), true);
+      easy.sent(0, 0, remote(port), false);
+    }
+    expect(hard.mappingsLeft(0)).toBe(before - 50);
+    expect(easy.mappingsLeft(0)).toBe(before - 1);
+    expect(easy.sessionsLeft(0)).toBe(hard.sessionsLeft(0));
+  });
+
+  it('counts what was created, not what was repeated, and forgets it after a lifetime', () => {
+    const budget = new Budget();
+    const before = budget.mappingsLeft(0);
+    for (let at = 0; at <= 100_000; at += 10_000) budget.sent(at, 5, remote(9), true);
+    expect(budget.mappingsLeft(100_000)).toBe(before - 1);
+    expect(budget.mappingsLeft(125_000)).toBe(before);
+    budget.sent(300_000, 5, remote(9), true);
+    expect(budget.mappingsLeft(300_000)).toBe(before - 1);
+  });
+
+  it('keeps a reserve below the limits', () => {
+    const budget = new Budget();
+    expect(budget.mappingsLeft(0)).toBeLessThan(MAX_MAPPINGS);
+    expect(budget.sessionsLeft(0)).toBeLessThan(MAX_SESSIONS);
+  });
+});
