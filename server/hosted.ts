@@ -17,20 +17,25 @@ export interface ExternalEndpoint {
   port: number;
 }
 
-/**
- * Asks the router to lead an external port to this one, as long as it is not stopped. `changed` tells the external
- * endpoint, null when there is none (any more).
- */
-export type PortMapper = (
-  port: { protocol: 'tcp' | 'udp'; port: number },
-  changed: (external: ExternalEndpoint | null) => void,
-) => { stop(): Promise<void> };
+/** Asks the router to lead an external port here (engine/ports.ts has the whole of it). */
+export interface PortMapper {
+  /** `changed` follows each change of the view. */
+  open(
+    transport: 'udp' | 'tcp',
+    internalPort: number,
+    changed: () => void,
+  ): {
+    /** `external` while the mapping is there. */
+    view(): { state: string; external?: ExternalEndpoint };
+    close(): Promise<void>;
+  };
+}
 
 export interface HostedOptions {
   /** Null: no port is mapped. */
   portMapper: PortMapper | null;
   /** Replaced by tests. */
-  list?: typeof networkInterfaces;
+  interfaces?: typeof networkInterfaces;
 }
 
 /** `HostedServer` of engine/session/contract.ts, which this room does not know. */
@@ -69,27 +74,26 @@ async function startOnFreePorts(): Promise<RunningServer> {
 class HostedHere implements Hosted {
   readonly localUrl: string;
   readonly #server: RunningServer;
-  readonly #list: typeof networkInterfaces;
+  readonly #interfaces: typeof networkInterfaces;
   readonly #listeners = new Set<() => void>();
-  readonly #mappings: { stop(): Promise<void> }[] = [];
+  readonly #mappings: ReturnType<PortMapper['open']>[] = [];
   readonly #timer: NodeJS.Timeout;
   #external: ExternalEndpoint | null = null;
   #urls: readonly string[];
   #closing: Promise<void> | null = null;
 
-  constructor(server: RunningServer, { portMapper, list = networkInterfaces }: HostedOptions) {
+  constructor(server: RunningServer, { portMapper, interfaces = networkInterfaces }: HostedOptions) {
     this.#server = server;
-    this.#list = list;
+    this.#interfaces = interfaces;
     this.localUrl = `ws://127.0.0.1:${server.port}`;
     this.#urls = this.#look();
-    this.#timer = setInterval(() => this.#update(), LOOK_MS);
+    this.#timer = setInterval(() => this.#update(this.#external), LOOK_MS);
     this.#timer.unref();
     if (portMapper === null) return;
-    this.#mappings.push(
-      portMapper({ protocol: 'tcp', port: server.port }, (external) => this.#mapped(external)),
-      // STUN beside it, under the same number: clients learn the port from the server, which knows only its own.
-      portMapper({ protocol: 'udp', port: server.stun.port }, () => {}),
-    );
+    const tcp = portMapper.open('tcp', server.port, () => this.#update(tcp.view().external ?? null));
+    // STUN beside it, under the same number: clients learn the port from the server, which knows only its own.
+    const udp = portMapper.open('udp', server.stun.port, () => {});
+    this.#mappings.push(tcp, udp);
   }
 
   get urls(): readonly string[] {
@@ -113,23 +117,19 @@ class HostedHere implements Hosted {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     this.#listeners.clear();
-    await Promise.all([...this.#mappings.map((mapping) => mapping.stop()), this.#server.close()]);
+    await Promise.all([...this.#mappings.map((mapping) => mapping.close()), this.#server.close()]);
   }
 
-  #mapped(external: ExternalEndpoint | null): void {
+  #update(external: ExternalEndpoint | null): void {
+    const before = JSON.stringify([this.#urls, this.#external]);
     this.#external = external;
-    this.#update(true);
-  }
-
-  #update(always = false): void {
-    const urls = this.#look();
-    const same = urls.join(' ') === this.#urls.join(' ');
-    this.#urls = urls;
-    if (always || !same) for (const listener of this.#listeners) listener();
+    this.#urls = this.#look();
+    if (JSON.stringify([this.#urls, external]) === before) return;
+    for (const listener of this.#listeners) listener();
   }
 
   #look(): string[] {
-    const own = hostAddresses(this.#list()).map((ip) => ({ ip, port: this.#server.port }));
+    const own = hostAddresses(this.#interfaces()).map((ip) => ({ ip, port: this.#server.port }));
     const all = this.#external === null ? own : [this.#external, ...own];
     return [...new Set(all.map(urlOf))].slice(0, ROOM_LIMITS.servers);
   }

@@ -23,13 +23,22 @@ export interface HostedServer {
   close(): Promise<void>;
 }
 
+/** Asks the router for a port, until it is closed. */
+export interface PortMapper {
+  open(
+    transport: 'udp' | 'tcp',
+    internalPort: number,
+    changed: () => void,
+  ): { view(): { state: string; external?: { ip: string; port: number } }; close(): Promise<void> };
+}
+
 export interface AppHostOptions {
   stateDir: string;
   about: AppState['about'];
   /** `node-wireguard`, loaded when the first room is joined. */
   loadNative(): Promise<import('../net/host.ts').NativePort>;
   /** Starts a server for "host on this PC"; the composition root knows the server, the engine does not. */
-  startServer(options: { portMapping: boolean }): Promise<HostedServer>;
+  startServer(options: { portMapper: PortMapper | null }): Promise<HostedServer>;
   /** Null: TUN as always; false: a member without an interface (tests, no rights). */
   tun: boolean;
   /** What only the shell can do; each absent one is answered `unsupported`. */

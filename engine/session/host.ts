@@ -186,7 +186,7 @@ class Host implements AppHost {
 
   async #serversOf(choice: ServerChoice): Promise<string[]> {
     if (choice.kind === 'address') return choice.urls;
-    if (choice.kind === 'host') return [await this.#server.start(loadSettings(this.#options.stateDir).portMapping)];
+    if (choice.kind === 'host') return [await this.#server.start(null)];
     const { servers } = this.#options.about;
     if (servers.length === 0) throw new WarrenError('no-server', 'this build has no servers of its own');
     return servers.slice(0, ROOM_LIMITS.servers);

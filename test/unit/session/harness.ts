@@ -50,12 +50,7 @@ export class TestServer implements HostedServer {
   readonly localUrl = 'ws://127.0.0.1:7868';
   reachable: boolean | null = null;
   closed = false;
-  readonly portMapping: boolean;
   readonly #listeners: (() => void)[] = [];
-
-  constructor(portMapping: boolean) {
-    this.portMapping = portMapping;
-  }
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
@@ -126,9 +121,9 @@ export class TestApp {
           servers: ['wss://built-in.example'],
         },
         loadNative: () => Promise.resolve({} as never),
-        startServer: async ({ portMapping }) => {
+        startServer: async () => {
           if (this.serverFailure !== null) throw this.serverFailure;
-          const server = new TestServer(portMapping);
+          const server = new TestServer();
           this.servers.push(server);
           return server;
         },
