@@ -7,7 +7,7 @@ import { equalBytes } from '../crypto/bytes.ts';
 import type { CryptoResult } from './contract.ts';
 import { GuessLimits } from './guess-limits.ts';
 import { Handshake, type HandshakeContext, readyMac, type Step } from './handshake.ts';
-import type { Member, Run } from './member.ts';
+import type { Member, Pending, Run, Sender } from './member.ts';
 import type { Shared } from './shared.ts';
 import { decodeReady, decodeStart, encodeReady, KIND_ABORT, KIND_READY, KIND_START } from './wire.ts';
 
@@ -56,7 +56,7 @@ export class Handshakes {
     }
     const start = decodeStart(payload);
     if (start === null || member.refused || member.initiator) return;
-    member.pending = { start, at: this.#shared.now };
+    member.pending = { start, at: this.#shared.now, sender: null };
     this.pump();
   }
 
@@ -80,7 +80,7 @@ export class Handshakes {
     if (context === null) return;
     const waiting = [...this.#members()].filter((member) => member.pending !== null || this.#mayBegin(member));
     for (const member of this.#shared.shuffle(waiting)) {
-      if (member.pending !== null) this.#answer(context, member, member.pending.start);
+      if (member.pending !== null) this.#answer(context, member, member.pending);
       else if (!this.#mayBegin(member)) continue;
       else if (member.initiator) this.#begin(context, member);
       else this.#showTag(context, member);
@@ -157,10 +157,9 @@ export class Handshakes {
     else this.pump();
   }
 
-  #answer(context: HandshakeContext, member: Member, start: NonNullable<Member['pending']>['start']): void {
+  #answer(context: HandshakeContext, member: Member, pending: Pending): void {
     const handshake = new Handshake(context, 'responder', member);
-    const known = handshake.recognises(start);
-    const tagged = known || handshake.isTagged(start);
+    const { known, tagged } = this.#sender(context, handshake, pending);
     if (this.#running(tagged) >= ROOM_LIMITS.concurrentHandshakes) return;
     const ticket = known ? null : this.#limits.take(this.#shared.now, member.source, tagged);
     if (ticket === null && !known) return;
@@ -168,7 +167,18 @@ export class Handshakes {
     if (member.run !== null) this.#end(member, member.run, member.run.handshake.guessable);
     member.pending = null;
     const run = this.#run(member, handshake, ticket, tagged);
-    this.#steps(member, run, handshake.answer(start));
+    this.#steps(member, run, handshake.answer(pending.start));
+  }
+
+  /** Strangers can make messages wait, so what is compared with every root is compared once. */
+  #sender(context: HandshakeContext, handshake: Handshake, pending: Pending): Sender {
+    const tag = context.roomTag();
+    // A root may have gone since: only who is still known needs no ticket.
+    if (pending.sender === null || pending.sender.known || pending.sender.tag !== tag) {
+      const known = handshake.recognises(pending.start);
+      pending.sender = { known, tagged: known || handshake.isTagged(pending.start), tag };
+    }
+    return pending.sender;
   }
 
   #run(member: Member, handshake: Handshake, ticket: Run['ticket'], tagged: boolean): Run {

@@ -18,6 +18,23 @@ export interface Run {
   answered: boolean;
 }
 
+export interface Pending {
+  start: Start;
+  at: number;
+  /** Who sent it, as far as it shows; null before that was looked at. */
+  sender: Sender | null;
+}
+
+/** Found once for each message 1: it takes a hash for every root that we hold. */
+export interface Sender {
+  /** A hint in it is ours. */
+  known: boolean;
+  /** It holds the room tag, or is known. */
+  tagged: boolean;
+  /** The tag that it was compared with. */
+  tag: Uint8Array | null;
+}
+
 export interface Member {
   server: ServerIndex;
   /** The server's member id. */
@@ -34,7 +51,7 @@ export interface Member {
   peer: PeerKey | null;
   run: Run | null;
   /** Message 1 that waits for the password or for a place. */
-  pending: { start: Start; at: number } | null;
+  pending: Pending | null;
   attempts: number;
   /** It has shown the room tag: its runs have places of their own. */
   tagged: boolean;
