@@ -16,6 +16,8 @@ export const SERVER_LIMITS = {
   /** Per IPv4 address or IPv6 /64. */
   connectionsPerSource: 64,
   roomsPerSource: 32,
+  /** New connections of a source a second, after a burst: every arrival is told to a whole room. */
+  arrivalsPerSecond: 4,
   /** A receiver whose queued signals pass this is closed with `too-slow`; queued data drops its oldest frames. */
   backlogBytes: 256 * 1024,
   /** Frames between two members that have not allowed each other yet. */

@@ -10,6 +10,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ServerErrorCode } from '../protocol/errors.ts';
@@ -17,6 +18,7 @@ import type { ServerLimits } from '../protocol/limits.ts';
 import type { ServerMessage } from '../protocol/server.ts';
 import type { Counters } from './counters.ts';
 import { clientAddress, plainAddress, SourceCounts, sourceKey } from './source.ts';
+import { SourceRate } from './source-rate.ts';
 
 export const SERVER_PATH = '/v1';
 
@@ -51,6 +53,7 @@ export class Gate {
   readonly #webSockets: WebSocketServer;
   readonly #perSource: SourceCounts;
   readonly #tcpPerSource: SourceCounts;
+  readonly #arrivals: SourceRate;
   readonly #tcp = new Set<Socket>();
   #draining = false;
 
@@ -59,6 +62,8 @@ export class Gate {
     this.#options = options;
     this.#perSource = new SourceCounts(limits.connectionsPerSource);
     this.#tcpPerSource = new SourceCounts(limits.connectionsPerSource + UPGRADING_PER_SOURCE);
+    // Everyone behind one address may come back at once, and once more.
+    this.#arrivals = new SourceRate(limits.arrivalsPerSecond, 2 * limits.connectionsPerSource);
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -127,7 +132,7 @@ export class Gate {
     }
     const ip = clientAddress(request, this.#options.trusted);
     const key = sourceKey(ip);
-    if (!this.#perSource.add(key)) {
+    if (!this.#arrivals.admits(ip, performance.now()) || !this.#perSource.add(key)) {
       this.#refuse(socket, 429, 'too-many-connections');
       return;
     }

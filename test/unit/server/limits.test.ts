@@ -55,6 +55,20 @@ describe('the way in', () => {
     await connect(server).joined();
   });
 
+  test('coming and going without end is limited, for everyone else who is there hears of it', async () => {
+    const server = await running({ limits: { connectionsPerSource: 2, arrivalsPerSecond: 1e-6 } });
+    const stays = await connect(server).joined();
+    for (let turn = 0; turn < 3; turn++) {
+      const passing = await connect(server).joined();
+      passing.socket.close();
+      await until(() => server.connections === 1);
+    }
+    const response = await refusal(connect(server).socket);
+    expect(response).toMatchObject({ status: 429, body: { t: 'error', code: 'too-many-connections' } });
+    await stays.settled();
+    expect(stays.closed).toBeNull();
+  });
+
   test('rooms of one source are limited, members of the same room are not', async () => {
     const server = await running({ limits: { roomsPerSource: 2 } });
     const first = await connect(server).joined({ topic: topic(1) });
