@@ -44,6 +44,7 @@ function build(io: Io, done: Done): Command {
     .helpCommand(false);
   settle(program, io);
   addUp(program, io, done);
+  addUi(program, io, done);
   addServe(program, io, done);
   addStatus(program, io, done);
   addMembers(program, io, done);
@@ -97,9 +98,22 @@ function addUp(program: Command, io: Io, done: Done): void {
     .option('--no-hard-nat', 'no probing through symmetric NATs')
     .option('--relay-only', 'tell nobody your addresses; everything goes over the relay')
     .addOption(caFileOption())
+    .addOption(new Option('--ui [port]', 'the app in a browser as well (port 0: any)').preset('0').argParser(port))
     .addOption(jsonOption())
     .addOption(new Option('--log-level <level>', 'what is said on stderr').choices(LOG_LEVELS).default('warn'))
     .action(async (options) => done(await (await import('./commands/up.ts')).up(options, io)));
+}
+
+function addUi(program: Command, io: Io, done: Done): void {
+  program
+    .command('ui')
+    .description('open the app in a browser, served to this computer alone')
+    .addOption(new Option('--port <number>', 'TCP port of the page (0: any)').argParser(port).default(0))
+    .addOption(stateDirOption())
+    .option('--no-open', 'print the address, do not open a browser')
+    .option('--no-tun', 'no network interface: members see you, packets go nowhere')
+    .addOption(jsonOption())
+    .action(async (options) => done(await (await import('./commands/ui.ts')).ui(options, io)));
 }
 
 function addServe(program: Command, io: Io, done: Done): void {

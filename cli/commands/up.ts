@@ -1,6 +1,6 @@
 /** `warren up`: an engine in the foreground, until a signal, `warren down`, or something that it cannot go on with. */
 import { userInfo } from 'node:os';
-import type { UpOptions } from '../../engine/contract.ts';
+import type { Engine, UpOptions } from '../../engine/contract.ts';
 import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
 import { loadSettings, type Settings } from '../../engine/net/state/stores.ts';
 import { claimSlot } from '../../engine/session/slot.ts';
@@ -9,6 +9,7 @@ import { aborted, type Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
 import { type StateOptions, stateDirOf } from '../state.ts';
+import type { OpenUi } from '../ui/open.ts';
 import { openScreen, type Screen } from '../view/screen.ts';
 import { printable } from '../view/printable.ts';
 
@@ -31,6 +32,8 @@ export interface UpArguments extends PasswordOptions, StateOptions {
   hardNat: boolean;
   relayOnly?: boolean;
   caFile?: string;
+  /** TCP port of the browser UI, 0 for a free one. */
+  ui?: number;
   json?: boolean;
   logLevel: LogLevel;
 }
@@ -41,17 +44,20 @@ export async function up(asked: UpArguments, io: Io): Promise<number> {
   const target = whereTo(asked, io);
   const slot = claimSlot(stateDir);
   let screen: Screen | null = null;
+  let page: OpenUi | null = null;
   try {
     const password = target.password ?? (await savedOrAsked(stateDir, target.room, asked.create === true, io));
     screen = await openScreen(io, asked.json === true);
     const options = engineOptions(asked, loadSettings(stateDir), logger(asked.logLevel, screen));
     const engine = await slot.start({ ...options, ...target, password }, await loadNative());
+    if (asked.ui !== undefined) page = await openPage(engine, asked.ui, asked, screen, io);
     const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
     const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);
     unsubscribe();
     if (end !== null && end.code !== null) throw new WarrenError(end.code, end.message);
     return 0;
   } finally {
+    await page?.close();
     await slot.release();
     screen?.end();
   }
@@ -93,6 +99,14 @@ function engineOptions(
     caFile: asked.caFile ?? null,
     log,
   };
+}
+
+/** Loaded late: most members look at their terminal alone. */
+async function openPage(engine: Engine, port: number, asked: UpArguments, screen: Screen, io: Io): Promise<OpenUi> {
+  const { openUiBeside } = await import('../ui/beside.ts');
+  const say = (line: string) => screen.log(printable(line));
+  const options = { port, json: asked.json === true, browser: true, stateDir: stateDirOf(asked), tun: asked.tun };
+  return await openUiBeside(engine, { ...options, say, log: say }, io);
 }
 
 function logger(lowest: LogLevel, screen: Screen): UpOptions['log'] {
