@@ -33,6 +33,8 @@ export class Gossip {
   #settled: boolean;
   #founded = false;
   #shownSelf = '';
+  /** The network of the present prefix. */
+  #known: { index: number; network: number } | null = null;
   readonly #ipv6 = new Map<PeerKey, string>();
   readonly #shownPeers = new Map<PeerKey, string>();
   readonly #accepted = new Map<PeerKey, AddressClaim>();
@@ -163,7 +165,14 @@ export class Gossip {
   }
 
   #address(claim: AddressClaim): string {
-    return formatIpv4(prefixOf(this.#shared.topic, this.prefix.index) + claim.host);
+    return formatIpv4(this.#network() + claim.host);
+  }
+
+  /** Every snapshot asks for it once a member. */
+  #network(): number {
+    const { index } = this.prefix;
+    if (this.#known?.index !== index) this.#known = { index, network: prefixOf(this.#shared.topic, index) };
+    return this.#known.network;
   }
 
   #profile(claims: AddressClaim[]): Profile {
@@ -266,7 +275,7 @@ export class Gossip {
   #placeAsked(): void {
     const { own } = this.claims;
     if (this.#asked === null || own.attempt !== ASKED) return;
-    if (this.#asked === prefixOf(this.#shared.topic, this.prefix.index) + own.host) return;
+    if (this.#asked === this.#network() + own.host) return;
     if (this.claims.forgetAsked()) {
       this.#shared.notice('address-conflict');
       this.#tellAll();
