@@ -107,6 +107,7 @@ class RunningEngine implements Engine {
       post: (work) => this.#inbox.post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
+      changed: () => this.#publisher.soon(),
       pathChanged: () => {
         this.#nats.watch(this.#members.someRelayed());
         this.#publisher.soon();
@@ -295,7 +296,6 @@ class RunningEngine implements Engine {
       else if (event.type === 'socket-error') this.#ports.log('debug', `socket ${event.socket}: ${event.code}`);
       else if (event.type !== 'packet') this.#members.device(event);
     }
-    this.#publisher.soon();
   }
 
   #tunnelSignal(id: PeerId, payload: Uint8Array): void {

@@ -19,6 +19,8 @@ export interface Member {
   txBytes: number;
   /** In the engine's clock. */
   lastHandshakeAt: number | null;
+  /** Last sign of life, in the engine's clock. */
+  heardAt: number;
   /** When the room was last told that this tunnel lives. */
   aliveToldAt: number;
   /** Candidates as last given to the core, to skip repetitions. */

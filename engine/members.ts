@@ -5,6 +5,7 @@ import type { Candidate, PeerMessage } from '../protocol/peer.ts';
 import { Budget } from './core/budget.ts';
 import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
+import { LOST_AFTER_MS } from './core/peer/tuning.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
 import { type Member, viaOf } from './member.ts';
 import type { ClockPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
@@ -31,6 +32,8 @@ export interface MembersOptions {
   pathChanged(): void;
   /** The member proved itself in the tunnel since it was last said. */
   alive(peer: PeerKey): void;
+  /** Something else that is shown of a member has changed; figures that always move are none of it. */
+  changed(): void;
 }
 
 /** How often a living tunnel is told to the room: a third of the time after which an unseen member is gone. */
@@ -89,6 +92,7 @@ export class Members {
       rxBytes: 0,
       txBytes: 0,
       lastHandshakeAt: null,
+      heardAt: Number.NEGATIVE_INFINITY,
       aliveToldAt: 0,
       localGiven: '',
       timeline: [],
@@ -203,6 +207,7 @@ export class Members {
       }
       case 'handshake':
         member.lastHandshakeAt = event.at;
+        this.#options.changed();
         return this.event(member.key, { type: 'handshake', at: event.at });
       case 'outbound': {
         const route = member.routes[0];
@@ -217,6 +222,9 @@ export class Members {
 
   /** Something authenticated came from the member at this time. */
   #heard(member: Member, at: number): void {
+    // The first sign of life, or one after so long a silence that the member is shown as lost.
+    if (at - member.heardAt > LOST_AFTER_MS) this.#options.changed();
+    member.heardAt = Math.max(member.heardAt, at);
     if (at <= member.aliveToldAt + ALIVE_MS) return;
     member.aliveToldAt = at;
     this.#options.alive(member.key);
