@@ -136,9 +136,17 @@ class BrowserUi implements UiServer {
   }
 
   #status(response: ServerResponse, status: number, extra: Record<string, string> = {}): void {
-    const headers = { ...this.#headers, ...extra, 'Cache-Control': 'no-store', 'Content-Length': 0 };
-    // The body of a request that is not wanted is not read either.
-    response.writeHead(status, { ...headers, Connection: 'close' }).end();
+    const body = `${status} ${STATUS_CODES[status]}\n`;
+    response.writeHead(status, {
+      ...this.#headers,
+      ...extra,
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': body.length,
+      'Cache-Control': 'no-store',
+      // The body of a request that is not wanted is not read either.
+      Connection: 'close',
+    });
+    response.end(body);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

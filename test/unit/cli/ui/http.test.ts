@@ -67,7 +67,7 @@ it.for([
   '127.0.0.1:PORT, evil.example',
 ])('refuses the host %s: a name of somebody else that points here', async (host) => {
   const { status, body } = await ui.request('/', { headers: { host: host.replace('PORT', String(ui.server.port)) } });
-  expect([status, body]).toEqual([403, '']);
+  expect([status, body]).toEqual([403, '403 Forbidden\n']);
   expect(ui.server.counters.host).toBe(1);
 });
 
@@ -87,7 +87,7 @@ it.for([
   '*',
 ])('has nothing at %s', async (path) => {
   const { status, body } = await ui.request(path);
-  expect([status, body]).toEqual([404, '']);
+  expect([status, body]).toEqual([404, '404 Not Found\n']);
 });
 
 it('listens on 127.0.0.1 alone', async () => {
