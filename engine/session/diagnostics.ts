@@ -6,9 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { release } from 'node:os';
 import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
 import type { AppState, Connection, DiagnosticsResult, Hosting, ServerChoice } from '../../protocol/face.ts';
-import type { NatReport } from '../../protocol/nat.ts';
 import type { LogLine } from './log-ring.ts';
-import { redactor, shortKey } from './redact.ts';
+import { maskIps, redactor, shortKey } from './redact.ts';
 
 export interface DiagnosticsInput {
   state: AppState;
@@ -62,7 +61,7 @@ function namesOf({ snapshot, connection, rooms, preferences, invitation, hosting
     ...(snapshot.self ? [snapshot.self.nick] : []),
     ...snapshot.peers.map(({ nick }) => nick),
     ...snapshot.notices.flatMap(({ nick }) => nick ?? []),
-    ...snapshot.chat.flatMap(({ nick, text }) => [nick, text]),
+    ...snapshot.chat.map(({ nick }) => nick),
     ...(invitation ? [invitation.name] : []),
     ...(connection.state === 'idle' ? [] : [connection.room]),
     ...urls.flatMap(hostName),
@@ -80,7 +79,17 @@ function hostName(url: string): string[] {
 }
 
 function choiceOf(server: ServerChoice, clean: Clean): unknown {
-  return server.kind === 'address' ? { kind: server.kind, urls: server.urls.map(clean) } : server;
+  return server.kind === 'address' ? { kind: server.kind, urls: server.urls.map((url) => urlOf(url, clean)) } : server;
+}
+
+/** Scheme, host and port: the rest of a URL may be a secret. */
+function urlOf(url: string, clean: Clean): string {
+  try {
+    const { protocol, host } = new URL(url);
+    return `${protocol}//${clean(host)}`;
+  } catch {
+    return '[no URL]';
+  }
 }
 
 function connectionOf(connection: Connection, clean: Clean): unknown {
@@ -88,21 +97,22 @@ function connectionOf(connection: Connection, clean: Clean): unknown {
 }
 
 function hostingOf(hosting: Hosting, clean: Clean): unknown {
-  return hosting.state === 'on' ? { ...hosting, urls: hosting.urls.map(clean) } : hosting;
+  return hosting.state === 'on' ? { ...hosting, urls: hosting.urls.map((url) => urlOf(url, clean)) } : hosting;
 }
 
+/** Of the chat only how much there was: nobody logs it, and nobody else may read it. */
 function snapshotOf({ version, state, room, self, peers, notices, settings, chat }: Snapshot, clean: Clean): unknown {
   return {
     version,
     state,
-    room: room && { name: clean(room.name), server: clean(room.server) },
+    room: room && { name: clean(room.name), server: urlOf(room.server, clean) },
     self: self && {
       nick: clean(self.nick),
       publicKey: shortKey(self.publicKey),
-      ipv4: self.ipv4 && clean(self.ipv4),
-      ipv6: self.ipv6 && clean(self.ipv6),
+      ipv4: maskIps(self.ipv4),
+      ipv6: maskIps(self.ipv6),
       interface: self.interface,
-      nat: natOf(self.nat, clean),
+      nat: maskIps(self.nat),
     },
     peers: peers.map((peer) => peerOf(peer, clean)),
     notices: notices.map(({ code, nick, at }) => ({ code, ...(nick === undefined ? {} : { nick: clean(nick) }), at })),
@@ -113,18 +123,19 @@ function snapshotOf({ version, state, room, self, peers, notices, settings, chat
 
 function peerOf(peer: PeerSnapshot, clean: Clean): unknown {
   return {
-    ...peer,
     nick: clean(peer.nick),
     publicKey: shortKey(peer.publicKey),
-    ipv4: peer.ipv4 && clean(peer.ipv4),
-    ipv6: peer.ipv6 && clean(peer.ipv6),
+    ipv4: maskIps(peer.ipv4),
+    ipv6: maskIps(peer.ipv6),
+    blocked: peer.blocked,
+    state: peer.state,
     path: peer.path && { ...peer.path, remote: clean(peer.path.remote) },
-    nat: peer.nat && natOf(peer.nat, clean),
+    reason: peer.reason,
+    punch: peer.punch,
+    nat: maskIps(peer.nat),
+    rxBytes: peer.rxBytes,
+    txBytes: peer.txBytes,
+    lastHandshake: peer.lastHandshake,
+    timeline: peer.timeline,
   };
-}
-
-function natOf(nat: NatReport, clean: Clean): unknown {
-  const { external } = nat.portMapping;
-  const portMapping = { ...nat.portMapping, ...(external === undefined ? {} : { external: clean(external) }) };
-  return { ...nat, publicAddresses: nat.publicAddresses.map(clean), portMapping };
 }

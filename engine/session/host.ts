@@ -21,7 +21,7 @@ import type {
   ServerChoice,
   StateChange,
 } from '../../protocol/face.ts';
-import { decodeInvite, encodeInvite, type Invite } from '../../protocol/invite.ts';
+import { decodeInvite, encodeInvite, type Invite, isServerUrl } from '../../protocol/invite.ts';
 import { ROOM_LIMITS } from '../../protocol/limits.ts';
 import { roomTopic } from '../core/crypto/topic.ts';
 import { offSnapshot } from '../net/state/off.ts';
@@ -115,6 +115,7 @@ class Host implements AppHost {
       case 'forget':
         return this.#forget(command.room);
       case 'dismiss':
+        this.#server.forgive();
         return this.#session.dismiss();
       case 'open-invite':
         return this.#openInvite(command.link);
@@ -148,6 +149,9 @@ class Host implements AppHost {
   // The connection
 
   #join(target: JoinTarget): void {
+    if (target.server.kind === 'address' && !target.server.urls.every(isServerUrl)) {
+      throw new WarrenError('invalid', 'a server is a URL such as wss://example.org');
+    }
     const password = target.password ?? this.#passwords.get(roomTopic(target.room)) ?? null;
     this.#session.join({ ...target, password });
   }
@@ -185,8 +189,9 @@ class Host implements AppHost {
   }
 
   async #serversOf(choice: ServerChoice): Promise<string[]> {
-    if (choice.kind === 'address') return choice.urls;
     if (choice.kind === 'host') return [await this.#server.start(null)];
+    this.#server.forgive();
+    if (choice.kind === 'address') return choice.urls;
     const { servers } = this.#options.about;
     if (servers.length === 0) throw new WarrenError('no-server', 'this build has no servers of its own');
     return servers.slice(0, ROOM_LIMITS.servers);
@@ -221,8 +226,9 @@ class Host implements AppHost {
     this.#publishBook();
   }
 
-  #prefer(change: Partial<Preferences>): void {
-    const { autostart } = change;
+  #prefer(asked: Partial<Preferences>): void {
+    const change = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+    const { autostart } = asked;
     if (autostart !== undefined && autostart !== this.#book.preferences.autostart) {
       this.#shell('autostart', (shell) => shell.autostart(autostart));
     }

@@ -11,6 +11,7 @@ export interface HostingOptions {
 export class HostedRoomServer {
   readonly #options: HostingOptions;
   #server: HostedServer | null = null;
+  #failed = false;
 
   constructor(options: HostingOptions) {
     this.#options = options;
@@ -24,6 +25,7 @@ export class HostedRoomServer {
   /** Starts the server unless it runs. The result is its URL for this machine. Rejects with a WarrenError. */
   async start(portMapper: PortMapper | null): Promise<string> {
     if (this.#server !== null) return this.#server.localUrl;
+    this.#failed = false;
     this.#options.changed({ state: 'starting' });
     try {
       const server = await this.#options.start({ portMapper });
@@ -32,16 +34,24 @@ export class HostedRoomServer {
       this.#announce(server);
       return server.localUrl;
     } catch (error) {
+      this.#failed = true;
       this.#options.changed({ state: 'failed', code: error instanceof WarrenError ? error.code : 'internal' });
       throw error;
     }
   }
 
-  /** Idempotent. A failure stays to be seen until the next start or stop. */
+  /** Idempotent. A failure stays to be seen until it is forgiven. */
   async stop(): Promise<void> {
     const server = this.#server;
+    if (server === null) return;
     this.#server = null;
-    await server?.close();
+    await server.close();
+    this.#options.changed({ state: 'off' });
+  }
+
+  forgive(): void {
+    if (!this.#failed) return;
+    this.#failed = false;
     this.#options.changed({ state: 'off' });
   }
 

@@ -22,7 +22,7 @@ export function alias(salt: string, kind: string, text: string): string {
 export function maskIp(ip: string): string {
   const address = ipaddr.parse(ip);
   const range = address.range();
-  if (range === 'loopback' || range === 'unspecified') return ip;
+  if (range === 'loopback' || address.toByteArray().every((byte) => byte === 0)) return ip;
   const kind = range === 'unicast' ? 'global' : range;
   if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 2).join('.')}.x.x (${kind})`;
   if (address.isIPv4MappedAddress()) return maskIp(address.toIPv4Address().toString());
@@ -37,7 +37,7 @@ export function shortKey(key: string): string {
 
 const INVITE = /warren:\/\/\S*/gi;
 const IPV4 = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)/g;
-const IPV6 = /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\d{0,3}(?:\.\d{1,3}){3})?(?![\w:])/gi;
+const IPV6 = /(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,8}(?:\d{0,3}(?:\.\d{1,3}){3})?(?![\w:])/gi;
 /** 32 bytes in base64, as keys are written, and 32 or more in hex. */
 const KEY = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/=_-])/g;
 const HEX = /(?<![0-9a-f])[0-9a-f]{64,}(?![0-9a-f])/gi;
@@ -58,8 +58,16 @@ export function redactor(salt: string, known: Known): (text: string) => string {
     let clean = text.replace(INVITE, '[invite]');
     for (const { pattern: found, by } of replacements) clean = clean.replace(found, by);
     clean = clean.replace(HEX, '[hex]').replace(KEY, shortKey);
-    return clean.replace(IPV6, maskIfIp).replace(IPV4, maskIfIp);
+    return maskIps(clean);
   };
+}
+
+/** Masks every address in a text, or in all texts within a value. */
+export function maskIps<T>(value: T): T {
+  if (typeof value === 'string') return value.replace(IPV6, maskIfIp).replace(IPV4, maskIfIp) as T;
+  if (Array.isArray(value)) return value.map((entry: unknown) => maskIps(entry)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, maskIps(entry as unknown)])) as T;
 }
 
 /** As it is, within JSON, and within a URL. */
@@ -75,7 +83,7 @@ function encoded(text: string): string {
 }
 
 function pattern(text: string): RegExp {
-  const literal = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   const alone = text.length < ANYWHERE_CHARACTERS;
   return new RegExp(alone ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal, 'giu');
 }

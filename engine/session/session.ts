@@ -53,6 +53,7 @@ export class Session {
   /** Transitions that wait or run. */
   #pending = 0;
   #looking: NodeJS.Timeout | null = null;
+  #attachProblem = '';
   #closed = false;
 
   constructor(options: SessionOptions) {
@@ -145,15 +146,23 @@ export class Session {
     });
   }
 
-  /** Whether an engine of another process is there now. */
+  /** Whether an engine of another process is there now, one that can be spoken with. */
   async #attach(): Promise<boolean> {
-    const link = await this.#options.attach();
+    const link = await this.#options.attach().catch((error: unknown) => this.#attachFailed(error));
     if (link === null) return false;
     this.#hold(link, (snapshot) => {
       const room = snapshot.room?.name ?? '';
       this.#set({ state: 'running', room, attached: true }, snapshot);
     });
     return true;
+  }
+
+  /** Tried again and again while idle, and told once. */
+  #attachFailed(error: unknown): null {
+    const { message } = error as Error;
+    if (message !== this.#attachProblem) this.#options.log('warn', `another engine cannot be attached to: ${message}`);
+    this.#attachProblem = message;
+    return null;
   }
 
   async #start(target: JoinTarget): Promise<void> {
