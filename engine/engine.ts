@@ -15,16 +15,17 @@ import type { PeerMessage } from '../protocol/peer.ts';
 import { Chat } from './chat.ts';
 import type { Engine } from './contract.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
-import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory } from './core/room/contract.ts';
+import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
 import { Inbox } from './inbox.ts';
 import { findMember, isInRoom } from './lookup.ts';
 import { Members } from './members.ts';
-import { encodeMemory, readMemory } from './memory.ts';
+import { readMemory } from './memory.ts';
 import { Nats } from './nats.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
 import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
 import { Publisher } from './publisher.ts';
+import { Saver } from './saver.ts';
 import { Servers } from './servers.ts';
 import { addNotice, buildSnapshot, type Notice } from './snapshot.ts';
 import { Waker } from './wake.ts';
@@ -50,6 +51,7 @@ class RunningEngine implements Engine {
   readonly #roomWaker: Waker;
   readonly #members: Members;
   readonly #chat: Chat;
+  readonly #saver: Saver;
   readonly #inbox = new Inbox();
   readonly #publisher: Publisher;
   readonly #stops: (() => void)[] = [];
@@ -65,6 +67,7 @@ class RunningEngine implements Engine {
     this.#options = options;
     this.#settings = options.settings;
     this.#chat = new Chat(ports.clock, ports.random);
+    this.#saver = new Saver(ports, () => this.#notice({ code: 'disk' }));
     this.#publisher = new Publisher(ports.clock, () => this.#build());
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
@@ -174,6 +177,7 @@ class RunningEngine implements Engine {
     this.#inbox.close();
     this.#publisher.stop();
     for (const stop of this.#stops) stop();
+    this.#saver.flush();
     this.#roomWaker.stop();
     this.#nats.stop();
     this.#members.stop();
@@ -248,21 +252,21 @@ class RunningEngine implements Engine {
       case 'peer-address':
         return this.#members.address(action.peer, action.ipv4, action.ipv6);
       case 'remember':
-        return this.#remember(action.memory);
+        return this.#saver.soon(action.memory);
       case 'notice':
         this.#ports.log('info', `notice ${action.code}${action.nick ? ` ${action.nick}` : ''}`);
-        this.#notices = addNotice(this.#notices, {
-          code: action.code,
-          at: Math.round(this.#ports.clock.epoch()),
-          ...(action.nick ? { nick: action.nick } : {}),
-        });
-        return;
+        return this.#notice({ code: action.code, ...(action.nick ? { nick: action.nick } : {}) });
       case 'fatal':
         void this.#end(action.code, `the room ended: ${action.code}`);
         return;
       case 'wake':
         return this.#roomWaker.wakeAt(action.at);
     }
+  }
+
+  #notice(notice: Omit<Notice, 'at'>): void {
+    this.#notices = addNotice(this.#notices, { ...notice, at: Math.round(this.#ports.clock.epoch()) });
+    this.#publisher.soon();
   }
 
   #peerMessage(key: PeerKey, message: PeerMessage): void {
@@ -338,15 +342,6 @@ class RunningEngine implements Engine {
         this.#ports.log('error', `cannot set ${addresses.join(', ')}: ${String(error)}`);
         void this.#end('internal', `cannot set the interface's addresses: ${String(error)}`);
       });
-  }
-
-  #remember(memory: RoomMemory): void {
-    try {
-      this.#ports.store.save(encodeMemory(memory));
-    } catch (error) {
-      this.#ports.log('warn', `the room could not be saved: ${String(error)}`);
-      this.#notices = addNotice(this.#notices, { code: 'disk', at: Math.round(this.#ports.clock.epoch()) });
-    }
   }
 
   #set(setting: 'port-mapping' | 'hard-nat', on: boolean): void {
