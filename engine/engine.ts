@@ -12,8 +12,10 @@ import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { PeerMessage } from '../protocol/peer.ts';
+import { isPunchMessage } from '../protocol/punch.ts';
 import { Chat } from './chat.ts';
 import type { Engine } from './contract.ts';
+import { Budget } from './core/budget.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
@@ -25,6 +27,7 @@ import { Nats } from './nats.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
 import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
 import { Publisher } from './publisher.ts';
+import { Punches } from './punches.ts';
 import { Saver } from './saver.ts';
 import { Servers } from './servers.ts';
 import { addNotice, buildSnapshot, type Notice } from './snapshot.ts';
@@ -50,6 +53,7 @@ class RunningEngine implements Engine {
   readonly #nats: Nats;
   readonly #roomWaker: Waker;
   readonly #members: Members;
+  readonly #punches: Punches;
   readonly #chat: Chat;
   readonly #saver: Saver;
   readonly #inbox = new Inbox();
@@ -98,10 +102,12 @@ class RunningEngine implements Engine {
       relayed: (server, member, payload) => this.#members.relayed(server, member, payload),
       closed: (server, code) => this.#roomEvent({ type: 'server-closed', server, code }),
     });
+    const budget = new Budget();
     this.#members = new Members({
       clock: ports.clock,
       log: ports.log,
       device: this.#device,
+      budget,
       servers: this.#servers,
       ownKey: this.#room.view().publicKey,
       relayOnly: options.settings.relayOnly,
@@ -111,16 +117,37 @@ class RunningEngine implements Engine {
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       changed: () => this.#publisher.soon(),
+      dependentMappings: () => this.#nats.dependentMappings(),
       pathChanged: () => {
         this.#nats.watch(this.#members.someRelayed());
+        this.#inbox.post(() => this.#punches.review());
         this.#publisher.soon();
       },
     });
-    this.#nats = new Nats(ports, this.#device, addresses, () => this.#inbox.post(() => this.#giveLocal()));
+    this.#nats = new Nats(ports, this.#device, budget, addresses, () => this.#inbox.post(() => this.#giveLocal()));
+    this.#punches = new Punches({
+      clock: ports.clock,
+      random: ports.random,
+      log: ports.log,
+      device: this.#device,
+      budget,
+      members: this.#members,
+      ownKey: this.#room.view().publicKey,
+      nat: () => this.#nat(),
+      settled: () => this.#nats.settled(),
+      answering: () => this.#nats.answering(),
+      settings: () => this.#settings,
+      post: (work) => this.#inbox.post(work),
+      send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
+      changed: () => this.#publisher.soon(),
+    });
     this.#roomWaker = new Waker(ports.clock, () => this.#roomEvent({ type: 'tick' }));
     this.#device.onEvents((batch) => this.#inbox.post(() => this.#onDevice(batch)));
     this.#stops.push(ports.interfaces.watch(() => this.#inbox.post(() => this.#onNetworkChanged())));
-    this.#every(SAMPLE_MS, () => this.#members.sample());
+    this.#every(SAMPLE_MS, () => {
+      this.#members.sample();
+      this.#punches.review();
+    });
     this.#every(REFRESH_MS, () => this.#publisher.soon());
     if (options.stun.length > 0) this.#nats.setServers(options.stun);
     this.#roomEvent({ type: 'start' });
@@ -180,6 +207,7 @@ class RunningEngine implements Engine {
     this.#saver.flush();
     this.#roomWaker.stop();
     this.#nats.stop();
+    this.#punches.stop();
     this.#members.stop();
     this.#servers.close();
     this.#ports.crypto.close();
@@ -270,7 +298,11 @@ class RunningEngine implements Engine {
   }
 
   #peerMessage(key: PeerKey, message: PeerMessage): void {
-    if (message.t !== 'chat') return this.#members.event(key, { type: 'message', message });
+    if (isPunchMessage(message)) return this.#punches.message(key, message);
+    if (message.t !== 'chat') {
+      this.#members.event(key, { type: 'message', message });
+      return this.#punches.review();
+    }
     const member = this.#room.view().members.find((one) => one.key === key);
     if (member && !member.blocked) this.#chat.heard(member, message);
   }
@@ -294,12 +326,21 @@ class RunningEngine implements Engine {
 
   #onDevice(batch: DeviceEvent[]): void {
     for (const event of batch) {
-      if (event.type === 'stun') this.#nats.stun(event);
+      if (event.type === 'stun') this.#onStun(event);
       else if (event.type === 'message') this.#tunnelSignal(event.peer, event.bytes);
       else if (event.type === 'failed') void this.#end('internal', `the tunnel device failed: ${event.code}`);
       else if (event.type === 'socket-error') this.#ports.log('debug', `socket ${event.socket}: ${event.code}`);
-      else if (event.type !== 'packet') this.#members.device(event);
+      else if (event.type !== 'packet') this.#onPeer(event);
     }
+  }
+
+  #onPeer(event: Extract<DeviceEvent, { peer: PeerId }>): void {
+    this.#members.device(event);
+    if (event.type === 'ping' || event.type === 'pong') this.#punches.heard(event);
+  }
+
+  #onStun(event: Extract<DeviceEvent, { type: 'stun' }>): void {
+    if (!this.#punches.stun(event)) this.#nats.stun(event);
   }
 
   #tunnelSignal(id: PeerId, payload: Uint8Array): void {
@@ -315,6 +356,7 @@ class RunningEngine implements Engine {
   #onNetworkChanged(): void {
     this.#nats.networkChanged(this.#ports.interfaces.addresses());
     this.#members.everyone({ type: 'network-changed' });
+    this.#punches.networkChanged();
     this.#giveLocal();
   }
 
@@ -364,6 +406,7 @@ class RunningEngine implements Engine {
       nat: this.#nat(),
       interfaceName: this.#ports.tun.name,
       members: this.#members.all(),
+      punches: this.#punches,
       notices: this.#notices,
       settings: this.#settings,
       chat: this.#chat.messages(),

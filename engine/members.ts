@@ -2,13 +2,13 @@ import type { PingResult } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { Candidate, PeerMessage } from '../protocol/peer.ts';
-import { Budget } from './core/budget.ts';
+import type { Budget } from './core/budget.ts';
 import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import { LOST_AFTER_MS } from './core/peer/tuning.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
 import { type Member, viaOf } from './member.ts';
-import type { ClockPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
+import type { ClockPort, DeviceEvent, DevicePort, Endpoint, PeerId, Via } from './ports.ts';
 import type { Servers } from './servers.ts';
 import { Waker } from './wake.ts';
 
@@ -16,6 +16,7 @@ export interface MembersOptions {
   clock: ClockPort;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   device: DevicePort;
+  budget: Budget;
   servers: Servers;
   /** This host's public key: the lower of two breaks ties. */
   ownKey: PeerKey;
@@ -28,6 +29,8 @@ export interface MembersOptions {
   post(work: () => void): void;
   /** Seals and sends a message to a member. */
   send(peer: PeerKey, message: PeerMessage): void;
+  /** Whether this host's mappings depend on the destination, or are not known not to. */
+  dependentMappings(): boolean;
   /** A path began, moved or ended. */
   pathChanged(): void;
   /** The member proved itself in the tunnel since it was last said. */
@@ -44,7 +47,6 @@ const TIMELINE_KEPT = 32;
 /** The installed members: each one's traversal core, driven by the device's events and driving the device's paths. */
 export class Members {
   readonly #options: MembersOptions;
-  readonly #budget = new Budget();
   readonly #byKey = new Map<PeerKey, Member>();
   readonly #byId = new Map<PeerId, Member>();
   /** `server:member` to the peer behind it. */
@@ -56,6 +58,10 @@ export class Members {
 
   all(): ReadonlyMap<PeerKey, Member> {
     return this.#byKey;
+  }
+
+  get(key: PeerKey): Member | undefined {
+    return this.#byKey.get(key);
   }
 
   /** Installs a member. One whose process restarted was taken down before (`restarted`). */
@@ -168,8 +174,10 @@ export class Members {
     switch (action.type) {
       case 'ping': {
         const { seq, via, purpose, ttl, size } = action;
-        if (purpose === 'probe' || this.#budget.take(clock.now()))
-          device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
+        if (purpose === 'probe') this.#options.budget.spend(clock.now());
+        else if (!this.#options.budget.take(clock.now())) return;
+        this.#count(via);
+        device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
         return;
       }
       case 'path':
@@ -184,6 +192,20 @@ export class Members {
         this.#note(member, action);
         return this.#options.pathChanged();
     }
+  }
+
+  /** One ping of a punch; false when the budget or the device holds it back. */
+  punch(key: PeerKey, via: { socket: number; remote: Endpoint }, ttl?: number): boolean {
+    const { budget, clock, device } = this.#options;
+    const member = this.#byKey.get(key);
+    if (!member || !budget.take(clock.now())) return false;
+    this.#count(via);
+    return device.ping(member.id, member.core.nextSeq(), via, ttl === undefined ? {} : { ttl });
+  }
+
+  #count(via: Via): void {
+    const { budget, clock, dependentMappings } = this.#options;
+    if (via !== 'external') budget.sent(clock.now(), via.socket, via.remote, dependentMappings());
   }
 
   #note(member: Member, { to, why }: Extract<PeerAction, { type: 'path-changed' }>): void {

@@ -1,6 +1,7 @@
 import type { NatReport } from '../protocol/nat.ts';
 import { UNKNOWN_NAT } from '../protocol/nat.ts';
 import type { Candidate } from '../protocol/peer.ts';
+import type { Budget } from './core/budget.ts';
 import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
 import { createNatCore } from './core/nat/discovery.ts';
 import type { ClockPort, DevicePort, HostAddress, RandomPort, SocketId } from './ports.ts';
@@ -17,6 +18,7 @@ interface Family {
 export class Nats {
   readonly #clock: ClockPort;
   readonly #device: DevicePort;
+  readonly #budget: Budget;
   readonly #changed: () => void;
   readonly #families = new Map<4 | 6, Family>();
   /** Sockets that discovery opened, to the family that asked. */
@@ -25,9 +27,11 @@ export class Nats {
   constructor(
     ports: { clock: ClockPort; random: RandomPort },
     device: DevicePort,
+    budget: Budget,
     addresses: HostAddress[],
     changed: () => void,
   ) {
+    this.#budget = budget;
     this.#clock = ports.clock;
     this.#device = device;
     this.#changed = changed;
@@ -87,6 +91,17 @@ export class Nats {
     };
   }
 
+  /** IPv4 mappings depend on the destination, or are not known not to. */
+  dependentMappings(): boolean {
+    const mapping = this.#families.get(4)?.core.report().mapping ?? 'unknown';
+    return mapping !== 'endpoint-independent' && mapping !== 'none';
+  }
+
+  /** An IPv4 STUN server that answers. */
+  answering(): StunServer['primary'] | null {
+    return this.#families.get(4)?.core.answering() ?? null;
+  }
+
   /** Whether every family that has servers is done measuring. */
   settled(): boolean {
     return [...this.#families.values()].every((family) => family.core.settled());
@@ -105,6 +120,7 @@ export class Nats {
   #act(id: 4 | 6, family: Family, action: NatAction): void {
     switch (action.type) {
       case 'stun':
+        this.#budget.sent(this.#clock.now(), action.socket, action.to, this.dependentMappings());
         this.#device.send(action.socket, action.to, action.bytes);
         break;
       case 'open-socket':

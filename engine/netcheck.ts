@@ -5,6 +5,7 @@
 import { WarrenError } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import type { NatReport } from '../protocol/nat.ts';
+import { Budget } from './core/budget.ts';
 import { bytesToHex } from './core/crypto/bytes.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import { encodeBindingRequest, decodeBindingResponse } from './core/stun/binding.ts';
@@ -87,7 +88,7 @@ class Netcheck {
     this.#ports = ports;
     this.#options = options;
     this.#states = options.servers.map((url) => ({ url, openedAt: null, rttMs: null, error: null }));
-    this.#nats = new Nats(ports, ports.device, options.addresses, () => {});
+    this.#nats = new Nats(ports, ports.device, new Budget(), options.addresses, () => {});
     this.#probes = new StunProbes(ports);
     this.#servers = new Servers(ports.rendezvous, {
       open: (server) => this.#hello(server),

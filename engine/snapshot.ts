@@ -3,6 +3,7 @@ import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { ClockPort } from './ports.ts';
+import type { Punches } from './punches.ts';
 
 /** Newest notices that a snapshot carries. */
 const NOTICES_KEPT = 20;
@@ -18,6 +19,7 @@ export interface SnapshotInputs {
   nat: NatReport;
   interfaceName: string | null;
   members: ReadonlyMap<string, Member>;
+  punches: Pick<Punches, 'view' | 'reason'>;
   notices: readonly Notice[];
   settings: Snapshot['settings'];
   chat: readonly ChatMessage[];
@@ -29,7 +31,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
   const unix = (at: number) => Math.round(clock.epoch() - (clock.now() - at));
   const peers = room.members
     .filter((view) => view.proven || view.blocked)
-    .map((view) => peerSnapshot(view, inputs.members.get(view.key), clock, unix));
+    .map((view) => peerSnapshot(view, inputs, clock, unix));
   return {
     version: 1,
     state: room.state,
@@ -51,11 +53,14 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
 
 function peerSnapshot(
   view: RoomMemberView,
-  member: Member | undefined,
+  { members, punches }: SnapshotInputs,
   clock: ClockPort,
   unix: (at: number) => number,
 ): PeerSnapshot {
+  const member = members.get(view.key);
   const state = member?.core.view(clock.now());
+  // Why a punch does not happen says more than that the checks find nothing.
+  const why = state?.reason === 'hard-nat-pair' || state?.reason === 'no-answer' ? punches.reason(view.key) : null;
   return {
     nick: view.nick,
     publicKey: view.key,
@@ -65,8 +70,8 @@ function peerSnapshot(
     // A path that answers is not yet a tunnel: success is a completed handshake.
     state: member && member.lastHandshakeAt === null ? 'connecting' : (state?.state ?? 'lost'),
     path: state?.path ? { ...state.path, since: unix(state.path.since) } : null,
-    reason: state?.reason ?? null,
-    punch: state?.punch ?? null,
+    reason: why ?? state?.reason ?? null,
+    punch: state?.direct ? null : (punches.view(view.key) ?? state?.punch ?? null),
     nat: state?.nat ?? null,
     rxBytes: member?.rxBytes ?? 0,
     txBytes: member?.txBytes ?? 0,

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { natReport } from './nat.ts';
+import { punchMessages } from './punch.ts';
 
 /** RFC 8445 names, and Warren's own: `static` is configured by the user, `peer-reflexive` learned from a probe. */
 export const candidateKind = z.enum(['lan', 'ipv6', 'reflexive', 'mapped', 'static', 'peer-reflexive']);
@@ -49,6 +50,7 @@ export const peerMessage = z.discriminatedUnion('t', [
     nat: natReport.nullable(),
   }),
   z.object({ t: z.literal('candidates-ack'), revision: z.int().min(0) }),
+  ...punchMessages,
   /** A line of chat. Receivers drop an id that they have seen, and more than a few a second. */
   z.object({ t: z.literal('chat'), id: z.string().regex(/^[0-9a-f]{32}$/), text: z.string().min(1).max(1_000) }),
   /** The sender leaves for good (not a crash): paths and pins of the moment may be dropped at once. */

@@ -38,6 +38,12 @@ export class Budget {
     return true;
   }
 
+  /** A ping on a proven path leaves in any case; punches make room for it, checks need not. */
+  spend(now: number): void {
+    this.#refill(now);
+    if (this.#tokens > CHECK_RESERVE) this.#tokens -= 1;
+  }
+
   /** Pings that a punch may send now. */
   probes(now: number): number {
     this.#refill(now);

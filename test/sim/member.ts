@@ -42,12 +42,13 @@ export class Member {
   device: SimDevice | null = null;
   thread: MainThread;
   startedAt = 0;
+  /** Processes that this member has had: each one's budget is its own. */
+  runs = 0;
   ended: { code: string | null; message: string } | null = null;
   readonly #context: MemberContext;
   readonly #random: Random;
   readonly #machineKey: Uint8Array;
   #rendezvous: SimRendezvous | null = null;
-  #runs = 0;
 
   constructor(nick: string, host: Host, context: MemberContext) {
     this.nick = nick;
@@ -62,7 +63,7 @@ export class Member {
   start(change: Partial<EngineOptions> = {}): void {
     const { timeline, servers, compute } = this.#context;
     const thread = new MainThread(timeline);
-    const random = this.#random.stream(`run ${++this.#runs}`);
+    const random = this.#random.stream(`run ${++this.runs}`);
     this.thread = thread;
     this.startedAt = timeline.now();
     this.ended = null;

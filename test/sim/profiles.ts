@@ -22,6 +22,7 @@ export const NATS = {
   'symmetric-open': { ...APDM, filtering: 'endpoint-independent', ports: { kind: 'random' } },
   'symmetric-random': { ...APDM, ports: { kind: 'random' } },
   'symmetric-sequential': { ...APDM, ports: { kind: 'sequential', step: 1, foreignPerSecond: 20 } },
+  'symmetric-down': { ...APDM, ports: { kind: 'sequential', step: -2, foreignPerSecond: 20 } },
   'symmetric-block': { ...APDM, ports: { kind: 'block', size: 1_024, within: 'random' } },
   'udp-blocked': { ...EIM, filtering: 'address-and-port-dependent', udpBlocked: true },
   carrier: { ...EIM, filtering: 'address-and-port-dependent', ports: { kind: 'block', size: 512, within: 'random' } },
@@ -37,6 +38,8 @@ export const PROFILES = {
   'symmetric-open': [NATS['symmetric-open']],
   'symmetric-random': [NATS['symmetric-random']],
   'symmetric-sequential': [NATS['symmetric-sequential']],
+  'symmetric-down': [NATS['symmetric-down']],
+  'symmetric-block': [NATS['symmetric-block']],
   'udp-blocked': [NATS['udp-blocked']],
 } satisfies Record<string, NatOptions[]>;
 

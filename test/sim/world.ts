@@ -47,6 +47,7 @@ const INTERNET_HOPS = 6;
 const PROBES_PER_SECOND = 200 + 64;
 /** Design, "Budgets": mappings that one client makes within the lifetime of one, 120 s while it is unknown. */
 const MAPPINGS_PER_LIFETIME = 300;
+const SESSIONS_PER_LIFETIME = 2_000;
 const LIFETIME_MS = 120_000;
 /** No flap: a path may be found, improved a few times, and replaced; it may not swing. */
 const PATH_CHANGES_PER_MINUTE = 12;
@@ -156,6 +157,8 @@ export class World {
   /** What holds in every run, whatever happened. */
   check(): void {
     const violations = [...this.deliveries.violations];
+    // Whoever restarts begins anew, and so do the others' paths to it.
+    const runs = Math.max(1, ...this.members.map((member) => member.runs));
     for (const member of this.members) {
       const probes = densest(member.probes, 1_000);
       if (probes > PROBES_PER_SECOND) violations.push(`${member.nick} sent ${probes} probes in one second`);
@@ -165,16 +168,25 @@ export class World {
           changes.map(({ at }) => at),
           60_000,
         );
-        if (count > PATH_CHANGES_PER_MINUTE) {
+        if (count > PATH_CHANGES_PER_MINUTE * runs) {
           violations.push(`${member.nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`);
         }
       }
     }
     for (const [index, { nats, members }] of this.sites.entries()) {
-      const mappings = densest(nats[0]?.bindings.created ?? [], LIFETIME_MS);
+      const { created = [], sessionsCreated = [] } = nats[0]?.bindings ?? {};
+      const mappings = densest(created, LIFETIME_MS);
+      const sessions = densest(sessionsCreated, LIFETIME_MS);
       // A site without members of its own is one that a member moves to.
-      if (mappings > MAPPINGS_PER_LIFETIME * Math.max(1, members.length)) {
+      const clients = Math.max(
+        1,
+        members.reduce((sum, member) => sum + member.runs, 0),
+      );
+      if (mappings > MAPPINGS_PER_LIFETIME * clients) {
         violations.push(`the members at site ${index} made ${mappings} mappings in two minutes`);
+      }
+      if (sessions > SESSIONS_PER_LIFETIME * clients) {
+        violations.push(`the members at site ${index} made ${sessions} sessions in two minutes`);
       }
     }
     if (violations.length > 0) throw new Error(`${violations.join('\n')}\n${this.describe()}`);

@@ -34,6 +34,8 @@ export type PeerEvent =
   | { type: 'handshake'; at: number }
   /** Counters since the last event, given every 250 ms while they move. */
   | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
+  /** Extra sockets of a punch that lost: nothing may leave by them any more. */
+  | { type: 'sockets-closed'; sockets: readonly number[] }
   /** Interface, address or sleep: every path must prove itself again, candidates are gathered anew. */
   | { type: 'network-changed' }
   | { type: 'tick' };
@@ -67,6 +69,10 @@ export interface PeerView {
 export interface PeerCore {
   handle(now: number, event: PeerEvent): PeerAction[];
   view(now: number): PeerView;
+  /** Sockets by which a proven path leaves. */
+  sockets(): number[];
+  /** The peer's first public IPv4 endpoint as a server saw it; null while none is known. */
+  endpoint(): Endpoint | null;
   /** Next seq for this peer's probe keys; shared with tunnel messages. */
   nextSeq(): number;
 }

@@ -125,6 +125,10 @@ export class PairList {
     this.#pairs.delete(key);
   }
 
+  removeSockets(sockets: readonly number[]): void {
+    for (const pair of this.#pairs.values()) if (sockets.includes(pair.via.socket)) this.#pairs.delete(pair.key);
+  }
+
   #pairOf(candidate: Candidate, own: readonly Candidate[], now: number): Pair | null {
     const address = parseAddress(candidate.ip);
     if (address === null) return null;
@@ -169,6 +173,16 @@ export class PairList {
     }
     return oldest !== null && this.#pairs.delete(oldest.key);
   }
+}
+
+/** The first public IPv4 endpoint that a server saw; null where there is none. */
+export function publicEndpoint(candidates: readonly Candidate[]): Endpoint | null {
+  for (const { kind, ip, port } of candidates) {
+    const address = kind === 'reflexive' ? parseAddress(ip) : null;
+    if (address?.family !== 4) continue;
+    if (address.scope === 'global' || address.scope === 'carrier-nat') return { ip: address.ip, port };
+  }
+  return null;
 }
 
 /** Next check of a pair that has not answered; `direct` tells that some other direct path works. */

@@ -16,7 +16,7 @@ import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
 import { nextProbeAt, type Pace } from './pace.ts';
-import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey } from './pairs.ts';
+import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoint } from './pairs.ts';
 import { PathRecord } from './path.ts';
 import { pathView } from './view.ts';
 import { relayReason } from './reason.ts';
@@ -73,6 +73,15 @@ class Peer implements PeerCore {
     return this.#seq;
   }
 
+  sockets(): number[] {
+    const alive = [...this.#paths.records.values()].filter(({ key }) => this.#livesOrCarries(key));
+    return alive.flatMap(({ via }) => (via === 'external' ? [] : [via.socket]));
+  }
+
+  endpoint(): Endpoint | null {
+    return publicEndpoint(this.#theirs?.candidates ?? []);
+  }
+
   handle(now: number, event: PeerEvent): PeerAction[] {
     this.#actions = [];
     if (now - this.#wakeAt > STALL_MS) this.#stalled(now);
@@ -99,6 +108,8 @@ class Peer implements PeerCore {
         if (event.txPackets > 0) this.#activeUntil = event.at + ACTIVE_HOLD_MS;
         if (event.rxPackets > 0) this.#alive(event.at);
         return;
+      case 'sockets-closed':
+        return this.#socketsClosed(event.sockets);
       case 'network-changed':
         return this.#networkChanged(now);
       case 'tick':
@@ -161,7 +172,8 @@ class Peer implements PeerCore {
   #pong(now: number, event: Extract<PeerEvent, { type: 'pong' }>): void {
     this.#alive(event.at);
     const ping = this.#outstanding.get(event.seq);
-    if (ping === undefined) return;
+    // The device takes an answer to our own pings only: this one was a punch's, and names an address that works.
+    if (ping === undefined) return this.#ping(now, event.via, event.at);
     this.#outstanding.delete(event.seq);
     const via =
       event.via === 'external' ? event.via : { socket: event.via.socket, remote: canonical(event.via.remote) };
@@ -197,6 +209,13 @@ class Peer implements PeerCore {
     for (const pair of this.#pairs.all()) this.#pairs.restart(pair, now);
     // A fresh revision makes the peer check again too, even where the list stayed the same.
     if (this.#exchange.offered) this.#local(now, this.#own.candidates, this.#own.nat);
+  }
+
+  #socketsClosed(sockets: readonly number[]): void {
+    this.#pairs.removeSockets(sockets);
+    for (const [key, { via }] of this.#paths.records) {
+      if (via !== 'external' && sockets.includes(via.socket)) this.#paths.records.delete(key);
+    }
   }
 
   #alive(at: number): void {

@@ -38,8 +38,10 @@ export class Bindings {
   readonly options: BindingOptions;
   readonly #byKey = new Map<string, Mapping>();
   readonly #byOutside = new Map<string, Mapping[]>();
-  /** When each mapping was made: what a punch costs the router. */
+  /** When each outside endpoint was taken: what a punch costs the router. Netfilter's shared ones count once. */
   readonly created: number[] = [];
+  /** When each filter entry was made: a session of the router's table. */
+  readonly sessionsCreated: number[] = [];
 
   constructor(options: BindingOptions) {
     this.options = options;
@@ -60,10 +62,10 @@ export class Bindings {
     if (this.#byKey.size >= this.options.maxMappings) return null;
     const mapping = { inside, outside, key: this.#key(inside, remote), expiresAt: 0, filters: new Map() };
     this.#byKey.set(mapping.key, mapping);
+    if (this.at(now, outside).length === 0) this.created.push(now);
     const shared = this.#byOutside.get(endpointKey(outside));
     if (shared === undefined) this.#byOutside.set(endpointKey(outside), [mapping]);
     else shared.push(mapping);
-    this.created.push(now);
     return mapping;
   }
 
@@ -72,6 +74,7 @@ export class Bindings {
     const entry = dependence(this.options.filtering, remote);
     if (!mapping.filters.has(entry) && this.sessions(now) >= this.options.maxSessions) return false;
     mapping.expiresAt = now + this.options.mappingLifetimeMs;
+    if ((mapping.filters.get(entry) ?? 0) <= now) this.sessionsCreated.push(now);
     mapping.filters.set(entry, now + this.options.filterLifetimeMs);
     return true;
   }

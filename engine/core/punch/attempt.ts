@@ -1,0 +1,199 @@
+/**
+ * One attempt with one member, from the plan to the closing of the losing sockets:
+ *
+ * 1. The leader proposes a plan; the follower accepts it (refusals are made before an attempt exists).
+ * 2. Both follow the plan's tactic, until the peer core has proved a direct path.
+ * 3. The leader nominates, the follower acknowledges; two seconds later what lost is closed.
+ */
+import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
+import { BirthdayFollower, BirthdayLeader } from './birthday.ts';
+import { AimFollower, BracketLeader } from './bracket.ts';
+import type {
+  PunchAction,
+  PunchEvent,
+  PunchOptions,
+  PunchOutcome,
+  PunchView,
+  Tactic,
+  TacticContext,
+} from './contract.ts';
+import { CrossingLeader } from './crossing.ts';
+import { ANSWER_MS, ATTEMPT_MS, CLOSE_AFTER_MS, FOLLOWER_MS, NOMINATE_EVERY_MS, NOMINATE_MS } from './tuning.ts';
+
+const LEADERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
+  birthday: BirthdayLeader,
+  bracket: BracketLeader,
+  crossing: CrossingLeader,
+};
+const FOLLOWERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
+  birthday: BirthdayFollower,
+  bracket: AimFollower,
+  crossing: AimFollower,
+};
+
+export class Attempt {
+  readonly #options: PunchOptions;
+  readonly #tactic: Tactic;
+  #actions: PunchAction[] = [];
+  #phase: PunchView['phase'] | 'ended' = 'proposed';
+  /** When the present phase is over, whatever happened. */
+  #endsAt = Number.POSITIVE_INFINITY;
+  #nominateAt = Number.POSITIVE_INFINITY;
+  /** External port of the leader's winning socket. */
+  #port: number | null = null;
+  #direct = false;
+
+  constructor(options: PunchOptions) {
+    this.#options = options;
+    const tactics = options.role === 'leader' ? LEADERS : FOLLOWERS;
+    this.#tactic = new tactics[options.plan.strategy]({ ...options, act: (action) => this.#actions.push(action) });
+  }
+
+  get plan(): PunchOptions['plan'] {
+    return this.#options.plan;
+  }
+
+  get role(): PunchOptions['role'] {
+    return this.#options.role;
+  }
+
+  get ended(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  handle(now: number, event: PunchEvent): PunchAction[] {
+    this.#actions = [];
+    if (this.#phase !== 'ended') this.#dispatch(now, event);
+    if (!this.#isEnded()) this.#advance(now);
+    return this.#actions;
+  }
+
+  view(): PunchView | null {
+    if (this.#phase === 'ended') return null;
+    return { strategy: this.plan.strategy, phase: this.#phase, ...this.#tactic.progress() };
+  }
+
+  #dispatch(now: number, event: PunchEvent): void {
+    switch (event.type) {
+      case 'begin':
+        return this.#begin(now);
+      case 'message':
+        if (event.message.id === this.plan.id) this.#message(now, event.message);
+        return;
+      case 'opened':
+        return this.#tactic.opened(now, event.sockets);
+      case 'mapped':
+        if (this.#phase === 'probing') this.#tactic.mapped(now, event.socket, event.port);
+        return;
+      case 'direct':
+        return this.#reached(now, event.port);
+      case 'tick':
+        if (this.#phase === 'probing') this.#tactic.tick(now);
+        return;
+    }
+  }
+
+  #begin(now: number): void {
+    if (this.role === 'leader') {
+      this.#endsAt = now + ANSWER_MS;
+      this.#send({ t: 'punch-plan', ...this.plan });
+    } else {
+      this.#send({ t: 'punch-accept', id: this.plan.id });
+      this.#probe(now);
+    }
+  }
+
+  #probe(now: number): void {
+    this.#phase = 'probing';
+    this.#endsAt = now + (this.role === 'leader' ? ATTEMPT_MS : FOLLOWER_MS);
+    this.#tactic.begin(now);
+  }
+
+  #message(now: number, message: PunchMessage): void {
+    switch (message.t) {
+      case 'punch-accept':
+        if (this.role === 'leader' && this.#phase === 'proposed') this.#probe(now);
+        return;
+      case 'punch-refuse':
+        if (this.role === 'leader' && this.#phase === 'proposed') this.#end(message.code);
+        return;
+      case 'punch-nominate':
+        if (this.role === 'follower') this.#nominated(now, message.port);
+        return;
+      case 'punch-nominated':
+        if (this.#phase === 'nominating') this.#close(now);
+        return;
+      case 'punch-end':
+        return this.#end('exhausted');
+      default:
+        if (this.#phase === 'probing') this.#tactic.message(now, message);
+    }
+  }
+
+  /** A direct path stands, by this attempt's doing or by luck. */
+  #reached(now: number, port: number | null): void {
+    this.#direct = true;
+    if (this.#phase !== 'probing') return;
+    this.#phase = 'nominating';
+    this.#endsAt = now + NOMINATE_MS;
+    this.#port = port;
+    // Only the leader nominates; the follower has stopped and waits to be told.
+    if (this.role === 'leader') this.#nominateAt = now;
+  }
+
+  #nominated(now: number, port: number | null): void {
+    this.#send({ t: 'punch-nominated', id: this.plan.id });
+    if (this.#phase === 'closing') return;
+    // A hit on a port that counts in the leader's favour only: its pong named it, we may not have heard from there yet.
+    if (!this.#direct && port !== null) {
+      this.#actions.push({ type: 'heard', remote: { ip: this.#options.remote.ip, port } });
+    }
+    this.#close(now);
+  }
+
+  #close(now: number): void {
+    this.#phase = 'closing';
+    this.#nominateAt = Number.POSITIVE_INFINITY;
+    this.#endsAt = now + CLOSE_AFTER_MS;
+  }
+
+  #advance(now: number): void {
+    if (this.#nominateAt <= now) {
+      this.#nominateAt = now + NOMINATE_EVERY_MS;
+      this.#send({ t: 'punch-nominate', id: this.plan.id, port: this.#port });
+    }
+    if (this.#phase === 'probing' && this.role === 'leader' && this.#tactic.exhausted(now)) this.#giveUp();
+    else if (now >= this.#endsAt) this.#timeout();
+    if (!this.#isEnded()) this.#actions.push({ type: 'wake', at: this.#wakeAt(now) });
+  }
+
+  #timeout(): void {
+    if (this.#phase === 'proposed') this.#end('silent');
+    else if (this.#phase === 'probing') this.#giveUp();
+    else this.#end(this.#direct || this.#phase === 'closing' ? 'direct' : 'exhausted');
+  }
+
+  #giveUp(): void {
+    this.#send({ t: 'punch-end', id: this.plan.id });
+    this.#end('exhausted');
+  }
+
+  #wakeAt(now: number): number {
+    const tactic = this.#phase === 'probing' ? this.#tactic.wakeAt(now) : Number.POSITIVE_INFINITY;
+    return Math.min(this.#endsAt, this.#nominateAt, tactic);
+  }
+
+  #send(message: PunchMessage): void {
+    this.#actions.push({ type: 'send', message });
+  }
+
+  #end(outcome: PunchOutcome): void {
+    this.#phase = 'ended';
+    this.#actions.push({ type: 'end', outcome });
+  }
+
+  /** Asked after handlers that may have ended it. */
+  #isEnded(): boolean {
+    return this.#phase === 'ended';
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * A counter is measured in the past, not predicted: the leader sends STUN, ping, STUN from three fresh sockets back to back,
+ * and the follower probes the ports between the two answers. A NAT that keeps the inside port needs no measurement.
+ */
+import type { PunchMessage } from '../../../protocol/punch.ts';
+import { openingTtl } from './birthday.ts';
+import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
+import { between } from './counter.ts';
+import {
+  AGAIN_MS,
+  BATCH_MS,
+  BRACKET_AIMS,
+  BRACKET_PROBES,
+  BRACKET_ROUNDS,
+  BRACKET_SOCKETS,
+  MEASURE_MS,
+  ROUND_MS,
+} from './tuning.ts';
+
+interface Round {
+  number: number;
+  beganAt: number;
+  /** STUN, ping, STUN. */
+  sockets: number[];
+  before: number | null;
+  after: number | null;
+  aimedAt: number | null;
+  pingedAgain: boolean;
+}
+
+export class BracketLeader implements Tactic {
+  readonly #context: TacticContext;
+  #round: Round | null = null;
+  #beginAt = Number.POSITIVE_INFINITY;
+  /** The round before: its path may still answer. */
+  #previous: number[] = [];
+  #aims = 0;
+  #mappings = 0;
+  #rounds = 0;
+
+  constructor(context: TacticContext) {
+    this.#context = context;
+  }
+
+  begin(now: number): void {
+    this.#nextRound(now);
+  }
+
+  #nextRound(now: number): void {
+    const { budget, act } = this.#context;
+    if (budget.probes(now) < 1 || budget.mappingsLeft(now) < BRACKET_SOCKETS) {
+      this.#beginAt = now + BATCH_MS;
+      return;
+    }
+    this.#beginAt = Number.POSITIVE_INFINITY;
+    if (this.#previous.length > 0) act({ type: 'close', sockets: this.#previous });
+    this.#previous = this.#round?.sockets ?? [];
+    this.#rounds += 1;
+    this.#round = {
+      number: this.#rounds,
+      beganAt: now,
+      sockets: [],
+      before: null,
+      after: null,
+      aimedAt: null,
+      pingedAgain: false,
+    };
+    act({ type: 'open', count: BRACKET_SOCKETS });
+  }
+
+  opened(now: number, sockets: { id: number; port: number }[]): void {
+    const { ports, remote, failures, act } = this.#context;
+    const [before, measured, after] = sockets;
+    if (this.#round === null || !before || !measured || !after) return;
+    this.#round.sockets = sockets.map(({ id }) => id);
+    this.#mappings += BRACKET_SOCKETS;
+    const ttl = openingTtl(failures + this.#rounds - 1);
+    act({ type: 'stun', socket: before.id });
+    act({ type: 'ping', socket: measured.id, remote, ...(ttl === undefined ? {} : { ttl }) });
+    act({ type: 'stun', socket: after.id });
+    if (ports.kind === 'preserved') this.#aim(now, this.#round, [measured.port]);
+  }
+
+  mapped(now: number, socket: number, port: number): void {
+    const round = this.#round;
+    if (round === null || round.aimedAt !== null) return;
+    if (socket === round.sockets[0]) round.before = port;
+    else if (socket === round.sockets[2]) round.after = port;
+    if (round.before === null || round.after === null) return;
+    this.#aim(now, round, between(round.before, round.after, this.#context.ports.step ?? 1, BRACKET_AIMS));
+  }
+
+  #aim(now: number, round: Round, ports: number[]): void {
+    const aimed = ports.slice(0, BRACKET_PROBES - this.#aims);
+    round.aimedAt = now;
+    this.#aims += aimed.length;
+    if (aimed.length === 0) return;
+    const { plan, act } = this.#context;
+    act({ type: 'send', message: { t: 'punch-aim', id: plan.id, round: round.number, ports: aimed } });
+  }
+
+  message(): void {}
+
+  tick(now: number): void {
+    const round = this.#round;
+    if (now >= this.#beginAt || (round !== null && now >= this.#endOf(round))) {
+      if (!this.exhausted(now)) this.#nextRound(now);
+      return;
+    }
+    if (round === null || round.pingedAgain || now < againAt(round)) return;
+    round.pingedAgain = true;
+    const socket = round.sockets[1];
+    if (socket !== undefined) this.#context.act({ type: 'ping', socket, remote: this.#context.remote });
+  }
+
+  #endOf(round: Round): number {
+    return round.aimedAt === null ? round.beganAt + MEASURE_MS : round.aimedAt + ROUND_MS;
+  }
+
+  wakeAt(): number {
+    if (this.#round === null) return this.#beginAt;
+    const again = this.#round.pingedAgain ? Number.POSITIVE_INFINITY : againAt(this.#round);
+    return Math.min(this.#beginAt, this.#endOf(this.#round), again);
+  }
+
+  exhausted(now: number): boolean {
+    const spent = this.#rounds >= BRACKET_ROUNDS || this.#aims >= BRACKET_PROBES;
+    return spent && this.#round !== null && now >= this.#endOf(this.#round);
+  }
+
+  progress(): PunchProgress {
+    return { probesSent: this.#aims, probesMax: BRACKET_PROBES, mappings: this.#mappings, odds: null };
+  }
+}
+
+function againAt(round: Round): number {
+  return round.aimedAt === null ? Number.POSITIVE_INFINITY : round.aimedAt + AGAIN_MS;
+}
+
+/** Answers a bracket or a crossing: measures its own counter when asked, and pings the ports it is told. */
+export class AimFollower implements Tactic {
+  readonly #context: TacticContext;
+  /** The main socket, or the one that was measured last. */
+  #socket = 0;
+  #measuring: { round: number; socket: number } | null = null;
+  /** Sockets of former rounds. */
+  readonly #former: number[] = [];
+  #round = 0;
+  #queue: number[] = [];
+  #nextAt = Number.POSITIVE_INFINITY;
+  #sent = 0;
+  #opened = 0;
+
+  constructor(context: TacticContext) {
+    this.#context = context;
+  }
+
+  begin(): void {}
+
+  message(now: number, message: PunchMessage): void {
+    if (message.t === 'punch-ask') return this.#measure(message.round);
+    if (message.t !== 'punch-aim' || message.round <= this.#round) return;
+    this.#round = message.round;
+    this.#queue = message.ports.slice(0, Math.max(0, this.#context.plan.probes - this.#sent));
+    this.#nextAt = now;
+    this.tick(now);
+  }
+
+  #measure(round: number): void {
+    if (this.#context.plan.strategy !== 'crossing' || round <= (this.#measuring?.round ?? 0)) return;
+    this.#measuring = { round, socket: 0 };
+    this.#context.act({ type: 'open', count: 1 });
+  }
+
+  opened(_now: number, sockets: { id: number; port: number }[]): void {
+    const [socket] = sockets;
+    if (socket === undefined || this.#measuring === null) return;
+    if (this.#socket !== 0) this.#former.push(this.#socket);
+    this.#measuring.socket = socket.id;
+    this.#socket = socket.id;
+    this.#opened += 1;
+    this.#context.act({ type: 'stun', socket: socket.id });
+  }
+
+  mapped(_now: number, socket: number, port: number): void {
+    if (this.#measuring?.socket !== socket) return;
+    const { plan, ports, act } = this.#context;
+    const { round } = this.#measuring;
+    act({ type: 'send', message: { t: 'punch-counter', id: plan.id, round, port, step: ports.step ?? 1 } });
+    // The socket before the last cannot be answered any more.
+    const old = this.#former.splice(0, this.#former.length - 1);
+    if (old.length > 0) act({ type: 'close', sockets: old });
+  }
+
+  tick(now: number): void {
+    if (now < this.#nextAt) return;
+    const { budget, remote, act, plan } = this.#context;
+    const left = plan.strategy === 'crossing' ? budget.mappingsLeft(now) : budget.sessionsLeft(now);
+    const due = this.#queue.splice(0, Math.min(budget.probes(now), left));
+    for (const port of due) act({ type: 'ping', socket: this.#socket, remote: { ip: remote.ip, port } });
+    this.#sent += due.length;
+    this.#nextAt = this.#queue.length > 0 ? now + BATCH_MS : Number.POSITIVE_INFINITY;
+  }
+
+  wakeAt(): number {
+    return this.#nextAt;
+  }
+
+  exhausted(): boolean {
+    return false;
+  }
+
+  progress(): PunchProgress {
+    const { strategy, probes } = this.#context.plan;
+    const mappings = strategy === 'crossing' ? this.#opened + this.#sent : this.#opened;
+    return { probesSent: this.#sent, probesMax: probes, mappings, odds: null };
+  }
+}

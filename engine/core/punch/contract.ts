@@ -1,0 +1,91 @@
+/**
+ * Punching through hard NATs: one attempt with one member. Pure: `(now, event) -> actions`. It knows ports and odds; the
+ * peer core (engine/core/peer) proves, chooses and watches the paths that an attempt finds.
+ */
+import type { NatReport, PortRange } from '../../../protocol/nat.ts';
+import type { PunchMessage, PunchRefusal, PunchStrategy } from '../../../protocol/punch.ts';
+import type { Budget } from '../budget.ts';
+import type { Endpoint } from '../peer/contract.ts';
+
+export interface PunchPlan {
+  id: string;
+  strategy: PunchStrategy;
+  sockets: number;
+  probes: number;
+  /** Where the leader's mappings may lie. */
+  ranges: PortRange[];
+}
+
+export interface PunchOptions {
+  role: 'leader' | 'follower';
+  plan: PunchPlan;
+  /** The other's public endpoint; a leader aims at it, a follower at ports of its address. */
+  remote: Endpoint;
+  /** Own way of drawing ports. */
+  ports: NatReport['ports'];
+  /** Failed attempts with this member before this one: later ones open quietly (see `OPENING_TTLS`). */
+  failures: number;
+  budget: Budget;
+  random: (length: number) => Uint8Array;
+}
+
+export type PunchEvent =
+  | { type: 'begin' }
+  | { type: 'message'; message: PunchMessage }
+  /** Answers `open`, in the same order, before anything else happens. */
+  | { type: 'opened'; sockets: { id: number; port: number }[] }
+  /** A STUN server's answer to `stun`. */
+  | { type: 'mapped'; socket: number; port: number }
+  /** The member has a direct path now; `port`: this host's external port there, where it is known. */
+  | { type: 'direct'; port: number | null }
+  | { type: 'tick' };
+
+export type PunchAction =
+  | { type: 'open'; count: number }
+  | { type: 'close'; sockets: number[] }
+  | { type: 'ping'; socket: number; remote: Endpoint; ttl?: number }
+  /** Asks a STUN server from this socket. */
+  | { type: 'stun'; socket: number }
+  | { type: 'send'; message: PunchMessage }
+  /** The member was nominated at this address: to be checked from the main socket. */
+  | { type: 'heard'; remote: Endpoint }
+  | { type: 'wake'; at: number }
+  /** The last action. Whoever acts closes what is still open and carries nothing. */
+  | { type: 'end'; outcome: PunchOutcome };
+
+export type PunchOutcome = 'direct' | 'exhausted' | 'silent' | PunchRefusal;
+
+export interface PunchProgress {
+  /** Pings to guessed ports so far, and at most. */
+  probesSent: number;
+  probesMax: number;
+  /** Mappings that were opened for them. */
+  mappings: number;
+  /** Chance that a hit was among them; null where it is a measurement, not a lottery. */
+  odds: number | null;
+}
+
+export interface PunchView extends PunchProgress {
+  strategy: PunchStrategy;
+  phase: 'proposed' | 'probing' | 'nominating' | 'closing';
+}
+
+/** The part of an attempt that differs by strategy and role. */
+export interface Tactic {
+  /** Both sides have agreed. */
+  begin(now: number): void;
+  message(now: number, message: PunchMessage): void;
+  opened(now: number, sockets: { id: number; port: number }[]): void;
+  mapped(now: number, socket: number, port: number): void;
+  tick(now: number): void;
+  /** Next moment at which `tick` has something to do. */
+  wakeAt(now: number): number;
+  /** Nothing is left to try. */
+  exhausted(now: number): boolean;
+  progress(): PunchProgress;
+}
+
+/** What a tactic works with. */
+export interface TacticContext extends PunchOptions {
+  act(action: PunchAction): void;
+}

@@ -1,0 +1,103 @@
+/** Who punches how: both sides decide alike from both NAT reports (3-traversal, "Strategies"). A label decides the order of
+ * things to try, never that nothing is tried. */
+import type { FilteringBehaviour, MappingBehaviour, NatReport } from '../../../protocol/nat.ts';
+import { type PunchStrategy, SOFT_SOCKETS } from '../../../protocol/punch.ts';
+import { dependsOnDestination } from '../nat/fresh.ts';
+import { rangesOf, sizeOf } from '../nat/ports.ts';
+import type { PunchPlan } from './contract.ts';
+import { probesFor } from './odds.ts';
+import {
+  BIRTHDAY_ODDS,
+  BIRTHDAY_SOCKETS,
+  BLOCK_PORTS,
+  BLOCK_SOCKETS,
+  BRACKET_PROBES,
+  BRACKET_SOCKETS,
+  CROSSING_ROUNDS,
+  CROSSING_WINDOWS,
+  MAX_PROBES,
+  MIN_BIRTHDAY_SOCKETS,
+} from './tuning.ts';
+
+export interface Choice {
+  strategy: PunchStrategy;
+  leads: boolean;
+}
+
+/** Null: the ordinary checks do it (no hard side), or guessing is hopeless (two that draw at random). */
+export function chooseStrategy(own: NatReport, theirs: NatReport, lower: boolean): Choice | null {
+  const hard = dependsOnDestination(own.mapping);
+  if (!hard && !dependsOnDestination(theirs.mapping)) return null;
+  const leads = isLeader(own, theirs, lower);
+  if (hard && dependsOnDestination(theirs.mapping)) {
+    return counts(own) && counts(theirs) ? { strategy: 'crossing', leads } : null;
+  }
+  return { strategy: predictable(hard ? own : theirs) ? 'bracket' : 'birthday', leads };
+}
+
+/** Harder mapping, then narrower filter, then lower key. */
+function isLeader(own: NatReport, theirs: NatReport, lower: boolean): boolean {
+  const mapping = HARDNESS[own.mapping] - HARDNESS[theirs.mapping];
+  if (mapping !== 0) return mapping > 0;
+  const filtering = NARROWNESS[own.filtering] - NARROWNESS[theirs.filtering];
+  return filtering === 0 ? lower : filtering > 0;
+}
+
+const HARDNESS: Record<MappingBehaviour, number> = {
+  none: 0,
+  'endpoint-independent': 0,
+  unknown: 1,
+  'address-dependent': 2,
+  'address-and-port-dependent': 3,
+};
+
+const NARROWNESS: Record<FilteringBehaviour, number> = {
+  'endpoint-independent': 0,
+  'address-dependent': 1,
+  unknown: 2,
+  'address-and-port-dependent': 2,
+};
+
+function counts(nat: NatReport): boolean {
+  return nat.ports.kind === 'sequential';
+}
+
+/** The next port can be measured or is known. */
+function predictable(nat: NatReport): boolean {
+  return counts(nat) || nat.ports.kind === 'preserved';
+}
+
+export interface PlanLimits {
+  /** Mappings that the budget leaves for this member. */
+  mappings: number;
+  /** Hard-NAT punching is switched on. */
+  hardNat: boolean;
+}
+
+/** The leader's plan, or why there is none now. */
+export function makePlan(
+  strategy: PunchStrategy,
+  own: NatReport,
+  limits: PlanLimits,
+  id: string,
+): PunchPlan | 'off' | 'budget' {
+  const ranges = rangesOf(own.ports);
+  const ports = ranges[0] === undefined ? 0 : sizeOf(ranges[0]);
+  const wanted = socketsOf(strategy, ports);
+  if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
+  const sockets = Math.min(wanted, limits.mappings);
+  if (sockets < (strategy === 'birthday' ? Math.min(wanted, MIN_BIRTHDAY_SOCKETS) : wanted)) return 'budget';
+  return { id, strategy, sockets, probes: probesOf(strategy, ports, sockets), ranges };
+}
+
+function socketsOf(strategy: PunchStrategy, ports: number): number {
+  if (strategy === 'bracket') return 2 * BRACKET_SOCKETS;
+  if (strategy === 'crossing') return CROSSING_WINDOWS[0] + 2;
+  return ports <= BLOCK_PORTS ? BLOCK_SOCKETS : BIRTHDAY_SOCKETS;
+}
+
+function probesOf(strategy: PunchStrategy, ports: number, sockets: number): number {
+  if (strategy === 'bracket') return BRACKET_PROBES;
+  if (strategy === 'crossing') return CROSSING_ROUNDS * CROSSING_WINDOWS[1];
+  return probesFor(BIRTHDAY_ODDS, ports, sockets, MAX_PROBES);
+}

@@ -1,0 +1,134 @@
+/** Whose turn it is: one attempt at a time, least tried first, with back-off; and how often others may ask. Pure. */
+import type { PunchOutcome } from './contract.ts';
+import {
+  ASK_AGAIN_MS,
+  BACKOFF_FIRST_MS,
+  BACKOFF_MAX_MS,
+  BUDGET_RETRY_MS,
+  MAX_REFUSALS,
+  OFF_RETRY_MS,
+  REFUSED_RETRY_MS,
+  START_DELAY_MS,
+} from './tuning.ts';
+
+interface History {
+  /** First moment at which an attempt may begin. */
+  notBefore: number;
+  failures: number;
+  refusals: number;
+  accepts: number;
+  acceptFrom: number;
+  last: PunchOutcome | null;
+}
+
+export class Schedule {
+  readonly #random: (length: number) => Uint8Array;
+  readonly #histories = new Map<string, History>();
+  #waiting: readonly string[] = [];
+
+  constructor(random: (length: number) => Uint8Array) {
+    this.#random = random;
+  }
+
+  /** Who of these members is next; null while nobody may be. A newcomer waits a moment, for the easy ways. */
+  pick(now: number, keys: readonly string[]): string | null {
+    this.#waiting = keys;
+    let best: { key: string; history: History } | null = null;
+    for (const key of keys) {
+      const history = this.#of(key, now);
+      if (history.notBefore > now) continue;
+      if (best === null || order(history, best.history) < 0) best = { key, history };
+    }
+    return best?.key ?? null;
+  }
+
+  /** When `pick` should be asked again. */
+  nextAt(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const key of this.#waiting) {
+      const { notBefore } = this.#of(key, now);
+      if (notBefore > now) next = Math.min(next, notBefore);
+    }
+    return next;
+  }
+
+  failures(key: string): number {
+    return this.#histories.get(key)?.failures ?? 0;
+  }
+
+  lastOutcome(key: string): PunchOutcome | null {
+    return this.#histories.get(key)?.last ?? null;
+  }
+
+  ended(now: number, key: string, outcome: PunchOutcome): void {
+    const history = this.#of(key, now);
+    history.last = outcome;
+    if (outcome === 'direct') Object.assign(history, { failures: 0, refusals: 0, accepts: 0, acceptFrom: now });
+    history.notBefore = now + this.#waitMs(history, outcome);
+  }
+
+  #waitMs(history: History, outcome: PunchOutcome): number {
+    switch (outcome) {
+      case 'direct':
+        return START_DELAY_MS;
+      case 'off':
+        return OFF_RETRY_MS;
+      case 'budget':
+        return BUDGET_RETRY_MS;
+      case 'exhausted':
+      case 'silent':
+      case 'no-address':
+        return this.#backOff(history);
+      case 'busy':
+      case 'later':
+        history.refusals += 1;
+        return history.refusals % MAX_REFUSALS === 0 ? this.#backOff(history) : this.#jittered(REFUSED_RETRY_MS);
+    }
+  }
+
+  /** Doubles, and in the end says that it will not work: infinity. */
+  #backOff(history: History): number {
+    const waitMs = BACKOFF_FIRST_MS * 2 ** history.failures;
+    history.failures += 1;
+    return waitMs > BACKOFF_MAX_MS ? Number.POSITIVE_INFINITY : waitMs;
+  }
+
+  #jittered(ms: number): number {
+    return ms * (1 + (this.#random(1)[0] ?? 0) / 256);
+  }
+
+  /** Whether this member may ask us again. */
+  mayAccept(now: number, key: string): boolean {
+    return this.#of(key, now).acceptFrom <= now;
+  }
+
+  /** Half the leader's own back-off, so that an honest one is never refused for it. */
+  accepted(now: number, key: string): void {
+    const history = this.#of(key, now);
+    history.acceptFrom = now + Math.min(ASK_AGAIN_MS * 2 ** history.accepts, BACKOFF_MAX_MS / 2);
+    history.accepts += 1;
+  }
+
+  /** Forgets whoever is gone: another process of theirs begins anew. */
+  retain(keys: ReadonlyMap<string, unknown>): void {
+    for (const key of this.#histories.keys()) if (!keys.has(key)) this.#histories.delete(key);
+  }
+
+  /** Everything may be tried anew. */
+  clear(): void {
+    this.#histories.clear();
+  }
+
+  #of(key: string, now: number): History {
+    let history = this.#histories.get(key);
+    if (history === undefined) {
+      history = { notBefore: now + START_DELAY_MS, failures: 0, refusals: 0, accepts: 0, acceptFrom: now, last: null };
+      this.#histories.set(key, history);
+    }
+    return history;
+  }
+}
+
+function order(a: History, b: History): number {
+  return a.failures - b.failures || a.notBefore - b.notBefore;
+}

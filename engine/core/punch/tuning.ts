@@ -1,0 +1,72 @@
+/** Tuned numbers of punching, milliseconds unless the name says otherwise, each with what it must respect. */
+import { MAX_SESSIONS, MAPPING_RESERVE } from '../budget.ts';
+
+/** A plan without an answer by then is given up: five times a slow round trip over the relay. */
+export const ANSWER_MS = 3_000;
+/** Pings leave in batches of this pace: four at 200 a second. */
+export const BATCH_MS = 20;
+/** Punch sockets send again: mappings of 10 s exist (3-traversal). */
+export const RESEND_MS = 5_000;
+/** After the last ping: one slow round trip, and the relay's. */
+export const AFTERGLOW_MS = 1_500;
+/** No attempt takes longer: 2,000 probes at 200 a second, one resend, and the afterglow. */
+export const ATTEMPT_MS = 20_000;
+/** The follower waits longer, so that the leader's word comes first. */
+export const FOLLOWER_MS = 24_000;
+export const PROGRESS_MS = 500;
+/** A nomination without an answer is repeated, and given up. */
+export const NOMINATE_EVERY_MS = 400;
+export const NOMINATE_MS = 4_000;
+/** Losing sockets close this long after the nomination is acknowledged: packets in flight have arrived. */
+export const CLOSE_AFTER_MS = 2_000;
+
+/** Sockets over all ports, and in a block. */
+export const BIRTHDAY_SOCKETS = 256;
+export const BLOCK_SOCKETS = 64;
+/** Ports of a range that counts as a block. */
+export const BLOCK_PORTS = 8_192;
+/** Fewer are not worth an attempt. */
+export const MIN_BIRTHDAY_SOCKETS = 24;
+/** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
+export const BIRTHDAY_ODDS = 0.9999;
+export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
+
+/** Sockets of one bracket: STUN, ping, STUN. */
+export const BRACKET_SOCKETS = 3;
+export const BRACKET_ROUNDS = 8;
+export const BRACKET_PROBES = 60;
+/** Ports of one bracket that are probed. */
+export const BRACKET_AIMS = 16;
+/** A round without a path after its ports were told: a slow round trip and the relay's way. */
+export const ROUND_MS = 500;
+/** STUN answers that are late by this are lost. */
+export const MEASURE_MS = 600;
+/** The measured mapping sends once more, when the probes have opened the other's filter. */
+export const AGAIN_MS = 120;
+
+/** Mappings of one crossing by round; the burst that a budget allows is the bound. */
+export const CROSSING_WINDOWS = [32, 48, 54] as const;
+export const CROSSING_ROUNDS = 5;
+/** Probes that may still come after the port that they must meet: the foreign traffic that was not there. */
+export const CROSSING_SLACK = 8;
+
+/**
+ * A probe that reaches a masquerading router before its client has sent can take the client's port (netfilter). After a
+ * failure the opening packets of every second attempt live just long enough to pass our own NATs.
+ */
+export const OPENING_TTLS = [4, 3, 6] as const;
+
+/** Easy ways go first: one round trip of the checks that began with the candidates. */
+export const START_DELAY_MS = 150;
+/** Between failed attempts with one member, doubling up to the last (3-traversal, "Budgets"). */
+export const BACKOFF_FIRST_MS = 5_000;
+export const BACKOFF_MAX_MS = 600_000;
+/** How often one member's plans are answered, doubling: below the leader's back-off. */
+export const ASK_AGAIN_MS = 1_000;
+/** After `busy` or `later`, with jitter up to twice this. */
+export const REFUSED_RETRY_MS = 800;
+/** This many refusals in a row count as a failure. */
+export const MAX_REFUSALS = 16;
+/** The other side's toggle, or its budget, may change. */
+export const OFF_RETRY_MS = 60_000;
+export const BUDGET_RETRY_MS = 5_000;

@@ -1,0 +1,97 @@
+import type { MappingBehaviour } from '../protocol/nat.ts';
+import type { Budget } from './core/budget.ts';
+import type { PeerKey } from './core/room/contract.ts';
+import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
+import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
+
+const TRANSACTION_ID_BYTES = 12;
+
+interface PunchSocket {
+  /** The member that it was opened for. */
+  key: PeerKey;
+  /** Transaction of the request in flight, in hex. */
+  asked: string | null;
+  /** External port as the member saw it last. */
+  observed: number | null;
+}
+
+export interface PunchSocketsOptions {
+  clock: ClockPort;
+  device: DevicePort;
+  budget: Budget;
+  random: RandomPort;
+  answering(): Endpoint | null;
+}
+
+/** The device's extra sockets: opened by punches, kept while a path leaves by them. */
+export class PunchSockets {
+  readonly #options: PunchSocketsOptions;
+  readonly #sockets = new Map<SocketId, PunchSocket>();
+
+  constructor(options: PunchSocketsOptions) {
+    this.#options = options;
+  }
+
+  has(id: SocketId): boolean {
+    return this.#sockets.has(id);
+  }
+
+  owners(): Set<PeerKey> {
+    return new Set([...this.#sockets.values()].map(({ key }) => key));
+  }
+
+  of(key: PeerKey): SocketId[] {
+    return [...this.#sockets].flatMap(([id, socket]) => (socket.key === key ? [id] : []));
+  }
+
+  /** Fewer, or none, where the host is out of sockets. */
+  open(key: PeerKey, count: number): { id: SocketId; port: number }[] {
+    try {
+      const opened = this.#options.device.openSockets(count, 4);
+      for (const { id } of opened) this.#sockets.set(id, { key, asked: null, observed: null });
+      return opened;
+    } catch {
+      return [];
+    }
+  }
+
+  close(ids: SocketId[]): void {
+    for (const id of ids) this.#sockets.delete(id);
+    this.#options.device.closeSockets(ids);
+  }
+
+  /** Asks a server how this socket looks from outside; answered by a `stun` event. */
+  ask(id: SocketId, mapping: MappingBehaviour): void {
+    const { random, answering, budget, device, clock } = this.#options;
+    const socket = this.#sockets.get(id);
+    const to = answering();
+    if (socket === undefined || to === null) return;
+    const transactionId = random(TRANSACTION_ID_BYTES);
+    socket.asked = hex(transactionId);
+    budget.sent(clock.now(), id, to, mapping !== 'endpoint-independent' && mapping !== 'none');
+    device.send(id, to, encodeBindingRequest({ transactionId }));
+  }
+
+  /** The external endpoint that an answer names; null for what was not asked. */
+  mapped(event: Extract<DeviceEvent, { type: 'stun' }>): Endpoint | null {
+    const decoded = decodeBindingResponse(event.bytes);
+    const socket = this.#sockets.get(event.socket);
+    if (socket === undefined || decoded.kind !== 'ok' || decoded.response.kind !== 'success') return null;
+    if (socket.asked !== hex(decoded.response.transactionId)) return null;
+    socket.asked = null;
+    return decoded.response.mapped;
+  }
+
+  observed(id: SocketId, port: number): void {
+    const socket = this.#sockets.get(id);
+    if (socket !== undefined) socket.observed = port;
+  }
+
+  portOf(id: SocketId): number | null {
+    return this.#sockets.get(id)?.observed ?? null;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,326 @@
+import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
+import type { NatReport } from '../protocol/nat.ts';
+import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
+import type { Budget } from './core/budget.ts';
+import { Attempt } from './core/punch/attempt.ts';
+import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
+import { type Choice, chooseStrategy, makePlan } from './core/punch/plan.ts';
+import { Schedule } from './core/punch/schedule.ts';
+import { MIN_BIRTHDAY_SOCKETS } from './core/punch/tuning.ts';
+import type { PeerKey } from './core/room/contract.ts';
+import type { Member } from './member.ts';
+import type { Members } from './members.ts';
+import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
+import { PunchSockets } from './punch-sockets.ts';
+import { Waker } from './wake.ts';
+
+export interface PunchesOptions {
+  clock: ClockPort;
+  random: RandomPort;
+  device: DevicePort;
+  budget: Budget;
+  members: Members;
+  ownKey: PeerKey;
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  nat(): NatReport;
+  /** NAT discovery is done: what is unknown now stays unknown. */
+  settled(): boolean;
+  /** A STUN server that answers. */
+  answering(): Endpoint | null;
+  settings(): { hardNat: boolean; relayOnly: boolean };
+  post(work: () => void): void;
+  send(peer: PeerKey, message: PunchMessage): void;
+  changed(): void;
+}
+
+interface Active {
+  key: PeerKey;
+  attempt: Attempt;
+}
+
+/**
+ * Hard-NAT punches of the whole client: one attempt at a time, the others wait their turn. Paths that an attempt finds are
+ * the member's traversal core's; this only opens sockets, aims, and closes what lost.
+ */
+export class Punches {
+  readonly #options: PunchesOptions;
+  readonly #sockets: PunchSockets;
+  readonly #schedule: Schedule;
+  readonly #waker: Waker;
+  /** The one hard plan. */
+  #active: Active | null = null;
+  /** Attempts that have found their path and only wait to close what lost. */
+  #closing: Active[] = [];
+
+  constructor(options: PunchesOptions) {
+    this.#options = options;
+    const { clock, device, budget, random } = options;
+    this.#sockets = new PunchSockets({ clock, device, budget, random, answering: options.answering });
+    this.#schedule = new Schedule(random);
+    this.#waker = new Waker(clock, () => options.post(() => this.#tick()));
+  }
+
+  #tick(): void {
+    for (const running of this.#running()) this.#handle(running, { type: 'tick' });
+    this.review();
+  }
+
+  #running(): Active[] {
+    return this.#active === null ? this.#closing : [this.#active, ...this.#closing];
+  }
+
+  #of(key: PeerKey): Active | undefined {
+    return this.#running().find((running) => running.key === key);
+  }
+
+  // What the world tells
+
+  /** Called whenever a report, a path or a member changed, and now and then. */
+  review(): void {
+    const now = this.#options.clock.now();
+    this.#schedule.retain(this.#options.members.all());
+    this.#judge(now);
+    this.#sweep();
+    if (this.#active === null) this.#startNext(now);
+    this.#waker.wakeAt(this.#schedule.nextAt(now));
+  }
+
+  /** Sockets of former attempts whose paths are gone. */
+  #sweep(): void {
+    for (const key of this.#sockets.owners()) {
+      if (this.#of(key) !== undefined) continue;
+      const used = this.#options.members.get(key)?.core.sockets() ?? [];
+      const idle = this.#sockets.of(key).filter((socket) => !used.includes(socket));
+      if (idle.length > 0) this.#close(key, idle);
+    }
+  }
+
+  message(key: PeerKey, message: PunchMessage): void {
+    if (message.t === 'punch-plan') this.#asked(key, message);
+    else {
+      const running = this.#of(key);
+      if (running !== undefined) this.#handle(running, { type: 'message', message });
+    }
+    this.review();
+  }
+
+  /** True where the answer was to a request of a punch. */
+  stun(event: Extract<DeviceEvent, { type: 'stun' }>): boolean {
+    if (!this.#sockets.has(event.socket)) return false;
+    const mapped = this.#sockets.mapped(event);
+    if (mapped !== null && this.#active !== null) {
+      this.#handle(this.#active, { type: 'mapped', socket: event.socket, port: mapped.port });
+    }
+    return true;
+  }
+
+  /** After the traversal core has seen it. */
+  heard(event: Extract<DeviceEvent, { type: 'ping' | 'pong' }>): void {
+    if (event.type === 'pong' && event.via !== 'external' && event.observed !== null) {
+      this.#sockets.observed(event.via.socket, event.observed.port);
+    }
+    this.#judge(this.#options.clock.now());
+  }
+
+  /** A new network: what failed before may work now. */
+  networkChanged(): void {
+    this.#schedule.clear();
+  }
+
+  stop(): void {
+    this.#waker.stop();
+  }
+
+  // What people see
+
+  view(key: PeerKey): PeerSnapshot['punch'] {
+    return this.#of(key)?.attempt.view() ?? null;
+  }
+
+  reason(key: PeerKey): RelayReason | null {
+    const outcome = this.#schedule.lastOutcome(key);
+    if (outcome === 'off') return 'hard-nat-off';
+    return outcome === 'budget' ? 'budget' : null;
+  }
+
+  // Own plans
+
+  #startNext(now: number): void {
+    const { members, settings } = this.#options;
+    if (settings().relayOnly) return;
+    const hopeful = [...members.all().values()].filter((member) => this.#mayLead(now, member));
+    const key = this.#schedule.pick(
+      now,
+      hopeful.map((member) => member.key),
+    );
+    const member = key === null ? undefined : members.get(key);
+    if (member !== undefined) this.#propose(now, member);
+  }
+
+  /** A member without a direct path that this side would lead a punch with. */
+  #mayLead(now: number, member: Member): boolean {
+    const choice = this.#choose(now, member);
+    if (choice?.leads !== true || member.routes.length === 0) return false;
+    const { nat, settled } = this.#options;
+    return nat().ports.kind !== 'unknown' || settled();
+  }
+
+  #choose(now: number, member: Member): Choice | null {
+    const { ownKey, nat } = this.#options;
+    const view = member.core.view(now);
+    if (!member.proven || view.direct || view.nat === null || this.#target(member) === null) return null;
+    return chooseStrategy(nat(), view.nat, ownKey < member.key);
+  }
+
+  /** The member's public endpoint. One behind our own NAT is reached by other ways. */
+  #target(member: Member): Endpoint | null {
+    const endpoint = member.core.endpoint();
+    const { hairpin, publicAddresses } = this.#options.nat();
+    return endpoint !== null && publicAddresses.includes(endpoint.ip) && hairpin !== true ? null : endpoint;
+  }
+
+  #propose(now: number, member: Member): void {
+    const { nat, budget, settings, random } = this.#options;
+    const choice = this.#choose(now, member);
+    const remote = this.#target(member);
+    if (choice === null || remote === null) return;
+    const share = Math.floor(budget.mappingsLeft(now) / this.#waiting(now));
+    const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
+    const limits = { mappings, hardNat: settings().hardNat };
+    const plan = makePlan(choice.strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
+    if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
+    else this.#start(member, 'leader', plan, remote);
+  }
+
+  /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */
+  #waiting(now: number): number {
+    const waiting = [...this.#options.members.all().values()].filter((member) => {
+      const { direct, nat } = member.core.view(now);
+      return !direct && (nat === null || this.#choose(now, member)?.leads === true);
+    });
+    return Math.max(1, waiting.length);
+  }
+
+  // Others' plans
+
+  #asked(key: PeerKey, plan: PunchPlan & { t: string }): void {
+    const { members, clock, ownKey, log } = this.#options;
+    const now = clock.now();
+    const member = members.get(key);
+    if (member?.proven !== true) return;
+    // Two plans that cross: the lower key's stands.
+    const crossed = this.#active?.key === key && this.#active.attempt.view()?.phase === 'proposed' && key < ownKey;
+    const remote = this.#target(member);
+    const refusal = this.#refusal(now, member, plan, remote, crossed);
+    if (refusal !== null || remote === null) {
+      log('debug', `a punch from ${key} is refused: ${refusal ?? 'no-address'}`);
+      return this.#options.send(key, { t: 'punch-refuse', id: plan.id, code: refusal ?? 'no-address' });
+    }
+    this.#drop(key);
+    this.#schedule.accepted(now, key);
+    const { id, strategy, sockets, probes, ranges } = plan;
+    this.#start(member, 'follower', { id, strategy, sockets, probes, ranges }, remote);
+  }
+
+  #refusal(
+    now: number,
+    member: Member,
+    plan: PunchPlan,
+    remote: Endpoint | null,
+    crossed: boolean,
+  ): PunchRefusal | null {
+    const { settings, budget } = this.#options;
+    const { hardNat, relayOnly } = settings();
+    if (relayOnly || (plan.sockets > SOFT_SOCKETS && !hardNat)) return 'off';
+    if (member.core.view(now).direct) return 'direct';
+    if (remote === null) return 'no-address';
+    if (this.#active !== null && !crossed) return 'busy';
+    if (!this.#schedule.mayAccept(now, member.key)) return 'later';
+    const left = plan.strategy === 'crossing' ? budget.mappingsLeft(now) : budget.sessionsLeft(now);
+    return left < Math.min(plan.probes, MIN_BIRTHDAY_SOCKETS) ? 'budget' : null;
+  }
+
+  // The attempt
+
+  #start(member: Member, role: 'leader' | 'follower', plan: PunchPlan, remote: Endpoint): void {
+    const { budget, random, nat, log } = this.#options;
+    const failures = this.#schedule.failures(member.key);
+    log('info', `punching to ${member.key}: ${plan.strategy} as ${role}, ${plan.sockets} sockets`);
+    const attempt = new Attempt({ role, plan, remote, ports: nat().ports, failures, budget, random });
+    this.#active = { key: member.key, attempt };
+    this.#handle(this.#active, { type: 'begin' });
+  }
+
+  #judge(now: number): void {
+    for (const running of this.#running()) {
+      const member = this.#options.members.get(running.key);
+      if (member === undefined) this.#drop(running.key);
+      else if (running === this.#active && member.core.view(now).direct) {
+        const { path } = member;
+        const port = path?.kind === 'udp' ? this.#sockets.portOf(path.socket) : null;
+        this.#handle(running, { type: 'direct', port });
+      }
+    }
+  }
+
+  #handle(running: Active, event: PunchEvent): void {
+    for (const action of running.attempt.handle(this.#options.clock.now(), event)) this.#act(running, action);
+    // What is left of it asks for nothing: the next may begin.
+    if (running === this.#active && running.attempt.view()?.phase === 'closing') {
+      this.#closing = [...this.#closing, running];
+      this.#active = null;
+    }
+    this.#options.changed();
+  }
+
+  #act(running: Active, action: PunchAction): void {
+    const { key } = running;
+    const { members, send } = this.#options;
+    switch (action.type) {
+      case 'open':
+        return this.#handle(running, { type: 'opened', sockets: this.#sockets.open(key, action.count) });
+      case 'close':
+        return this.#close(key, action.sockets);
+      case 'ping':
+        if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
+        return;
+      case 'stun':
+        return this.#sockets.ask(action.socket, this.#options.nat().mapping);
+      case 'send':
+        return send(key, action.message);
+      case 'heard':
+        return members.event(key, {
+          type: 'ping',
+          via: { socket: 0, remote: action.remote },
+          seq: 0,
+          at: this.#options.clock.now(),
+        });
+      case 'wake':
+        return this.#waker.wakeAt(action.at);
+      case 'end':
+        return this.#ended(running, action.outcome);
+    }
+  }
+
+  #ended({ key, attempt }: Active, outcome: PunchOutcome): void {
+    const { clock, log } = this.#options;
+    log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
+    if (attempt.role === 'leader' || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
+    this.#drop(key);
+  }
+
+  #drop(key: PeerKey): void {
+    if (this.#active?.key === key) this.#active = null;
+    this.#closing = this.#closing.filter((running) => running.key !== key);
+    this.#close(key, this.#sockets.of(key));
+  }
+
+  /** Closes those that carry nothing. */
+  #close(key: PeerKey, sockets: SocketId[]): void {
+    const path = this.#options.members.get(key)?.path;
+    const lost = sockets.filter((socket) => path?.kind !== 'udp' || path.socket !== socket);
+    if (lost.length === 0) return;
+    this.#options.members.event(key, { type: 'sockets-closed', sockets: lost });
+    this.#sockets.close(lost);
+  }
+}
