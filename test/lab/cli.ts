@@ -19,7 +19,8 @@ export const exitCodes = {
   alreadyRunning: 6,
 } as const;
 
-const command = join(repositoryRoot, 'cli/warren');
+/** The launcher, to be run by Node. */
+export const command = join(repositoryRoot, 'cli/warren');
 const defaultPort = 7868;
 const defaultStunPort = 3478;
 const defaultTimeoutMs = 30_000;
@@ -81,7 +82,7 @@ export class RendezvousServer {
 }
 
 /** Resolves at the first line that fits; rejects with the output when the process ends without one. */
-function firstLine(started: LabProcess, fits: (line: string) => boolean): Promise<string> {
+export function firstLine(started: LabProcess, fits: (line: string) => boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const { stdout } = started.child;
     if (stdout !== null) createInterface({ input: stdout }).on('line', (line) => fits(line) && resolve(line));
