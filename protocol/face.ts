@@ -177,7 +177,7 @@ export const webServerMessage = z.discriminatedUnion('t', [
 ]);
 export type WebServerMessage = z.infer<typeof webServerMessage>;
 
-/** What a face's code holds, whichever transport is below. */
+/** What a face's code holds, whichever transport is below; Electron's preload exposes one as `window.warren` (ipc.ts). */
 export interface AppClient {
   /** Calls back with the whole state first, then with what changed. The result unsubscribes. */
   subscribe(listener: (change: StateChange) => void): () => void;
@@ -186,9 +186,3 @@ export interface AppClient {
   /** True while the app can be asked; calls back at once and at every change. */
   onLink(listener: (up: boolean) => void): () => void;
 }
-/** The Electron preload exposes an `AppClient` as `window.warren`, over these channels. */
-export const IPC_CHANNELS = {
-  command: 'warren:command',
-  state: 'warren:state',
-  subscribe: 'warren:subscribe',
-} as const;

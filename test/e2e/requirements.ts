@@ -22,7 +22,8 @@ export function describeBrowserLab(name: string, body: () => void): void {
   describeUnless(browserProblem() ?? labProblem(), name, body);
 }
 
-function describeUnless(problem: string | null, name: string, body: () => void): void {
+/** `describe` for tests that cannot run because of `problem`, null when they can. */
+export function describeUnless(problem: string | null, name: string, body: () => void): void {
   if (problem === null) describe(name, body);
   else if (process.env.CI === 'true') {
     describe(name, () => {

@@ -1,0 +1,177 @@
+/** The desktop app in a real Electron on a virtual screen, inside a namespace of a lab. */
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { _electron, type ElectronApplication, type Page } from 'playwright-core';
+import type { PeerSnapshot } from '../../protocol/app.ts';
+import type { AppClient, AppCommand, AppState, CommandAnswer } from '../../protocol/face.ts';
+import type { Namespace } from '../lab/netns.ts';
+import { repositoryRoot } from '../lab/paths.ts';
+import { until } from '../until.ts';
+import { electronFolder } from './electron-runtime.ts';
+
+declare global {
+  interface Window {
+    warren: AppClient;
+  }
+}
+
+const START_TIMEOUT_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface DesktopOptions {
+  namespace: Namespace;
+  /** `DISPLAY`. */
+  display: string;
+  /** Used instead of a fresh one, and left alone on stop: an app that comes back. */
+  stateDir?: string;
+  /** Whether the desktop shows icons of the panel. Default true. */
+  tray?: boolean;
+  /** After the app's folder. */
+  args?: readonly string[];
+}
+
+/** What the tray's menu shows. */
+export interface MenuLine {
+  label: string;
+  enabled: boolean;
+  checked: boolean;
+}
+
+export class DesktopApp {
+  readonly electron: ElectronApplication;
+  readonly stateDir: string;
+  readonly #folder: string;
+  readonly #ownsState: boolean;
+  #errors = '';
+
+  private constructor(electron: ElectronApplication, folder: string, options: DesktopOptions) {
+    this.electron = electron;
+    this.#folder = folder;
+    this.stateDir = options.stateDir ?? join(folder, 'state');
+    this.#ownsState = options.stateDir === undefined;
+    electron.process().stderr?.on('data', (chunk: Buffer) => {
+      this.#errors = (this.#errors + chunk.toString()).slice(-20_000);
+    });
+  }
+
+  /** Resolves when the app's main process runs; the window may not be there yet. */
+  static async start(options: DesktopOptions): Promise<DesktopApp> {
+    const folder = await prepareFolder(options);
+    const stateDir = options.stateDir ?? join(folder, 'state');
+    const electron = await _electron.launch({
+      executablePath: join(folder, 'electron'),
+      cwd: repositoryRoot,
+      args: ['--no-sandbox', '.', `--state-dir=${stateDir}`, ...(options.args ?? [])],
+      env: environment(folder, options.display),
+      timeout: START_TIMEOUT_MS,
+    });
+    return new DesktopApp(electron, folder, options);
+  }
+
+  /** The one window, once its page has loaded. */
+  async page(): Promise<Page> {
+    const page = this.electron.windows()[0] ?? (await this.electron.waitForEvent('window'));
+    await page.waitForLoadState();
+    return page;
+  }
+
+  async command(command: AppCommand): Promise<CommandAnswer> {
+    return await (await this.page()).evaluate((asked) => window.warren.command(asked), command);
+  }
+
+  /** As the window sees it. */
+  async state(): Promise<AppState> {
+    return await (await this.page()).evaluate(
+      () =>
+        new Promise<AppState>((resolve) => {
+          // The first call brings everything; it may come before `subscribe` has returned.
+          const stop = window.warren.subscribe((state) => {
+            resolve(state as AppState);
+            queueMicrotask(() => stop());
+          });
+        }),
+    );
+  }
+
+  async waitFor(
+    what: string,
+    fits: (state: AppState) => boolean,
+    timeoutMs: number = DEFAULT_TIMEOUT_MS,
+  ): Promise<AppState> {
+    let last: AppState | null = null;
+    try {
+      await until(what, async () => fits((last = await this.state())), timeoutMs);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${JSON.stringify(last)}\n${this.#errors}`, { cause: error });
+    }
+    return last as unknown as AppState;
+  }
+
+  async peer(nick: string): Promise<PeerSnapshot | undefined> {
+    return (await this.state()).snapshot.peers.find((peer) => peer.nick === nick);
+  }
+
+  /** Process number of Electron's main process. */
+  async pid(): Promise<number> {
+    return await this.electron.evaluate(() => process.pid);
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  /** Ends the app as a person would. May be called twice. */
+  async stop(): Promise<void> {
+    await this.electron.close().catch(() => undefined);
+    if (this.#ownsState) await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A folder with the launcher, a home of its own, and a session bus that says whether there is a panel. */
+async function prepareFolder({ namespace, tray = true }: DesktopOptions): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'warren-desktop-'));
+  const launcher = join(repositoryRoot, 'test/e2e/electron-launcher.mjs');
+  const electron = join(electronFolder(), 'electron');
+  await mkdir(join(folder, 'home'));
+  await mkdir(join(folder, 'bin'));
+  const program = async (name: string, line: string): Promise<void> => {
+    await writeFile(join(folder, name), `#!/bin/sh\n${line}\n`);
+    await chmod(join(folder, name), 0o755);
+  };
+  await program('electron', `exec "${process.execPath}" "${launcher}" ${namespace.name} "${electron}" "$@"`);
+  await program('bin/dbus-send', `echo '   boolean ${tray}'`);
+  return folder;
+}
+
+function environment(folder: string, display: string): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !/^(?:XDG_|DBUS_|ELECTRON_|LANG|LC_)/.test(entry[0]),
+  );
+  return {
+    ...Object.fromEntries(kept),
+    PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`,
+    HOME: join(folder, 'home'),
+    DISPLAY: display,
+    LANG: 'en_US.UTF-8',
+    DBUS_SESSION_BUS_ADDRESS: 'disabled:',
+  };
+}
+
+/** Whether a process with this number exists. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names of the network interfaces in a namespace. */
+export function interfacesOf({ name }: Namespace): string[] {
+  const links = execFileSync('ip', ['-json', '-n', name, 'link'], { encoding: 'utf8' });
+  return (JSON.parse(links) as { ifname: string }[]).map(({ ifname }) => ifname);
+}
