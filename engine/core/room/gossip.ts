@@ -15,6 +15,8 @@ import { encodeMessage } from './signals.ts';
 type Profile = Extract<PeerMessage, { t: 'profile' }>;
 type Answer = Extract<PeerMessage, { t: 'claim-answer' }>;
 
+/** Nobody founds a room so often; a member that claims more could make the next number one that is no message. */
+const MAX_EPOCH = 1_000_000;
 /** Claims a profile: about 5 KB of JSON, below the 8 KiB of a signal. */
 const CLAIMS_A_MESSAGE = 50;
 const GREETING_BYTES = 380;
@@ -98,7 +100,10 @@ export class Gossip {
     this.#founded = true;
     const networks = this.#options.hostNetworks;
     if (!isClear(this.#shared.topic, this.prefix.index, networks)) {
-      this.prefix = { epoch: this.prefix.epoch + 1, index: clearIndex(this.#shared.topic, networks) };
+      this.prefix = {
+        epoch: Math.min(this.prefix.epoch + 1, MAX_EPOCH),
+        index: clearIndex(this.#shared.topic, networks),
+      };
     }
     this.roomTag ??= this.#shared.random(32);
     this.#settle();
@@ -208,7 +213,8 @@ export class Gossip {
 
   #mergePrefix(theirs: Profile['prefix']): void {
     const mine = this.prefix;
-    const wins = theirs.epoch > mine.epoch || (theirs.epoch === mine.epoch && theirs.index < mine.index);
+    const later = theirs.epoch > mine.epoch && theirs.epoch <= MAX_EPOCH;
+    const wins = later || (theirs.epoch === mine.epoch && theirs.index < mine.index);
     if (wins) {
       this.prefix = theirs;
       this.#tellAll();

@@ -173,6 +173,18 @@ describe('addresses in a room', () => {
     expect(bob.memory?.prefix).toEqual({ epoch: 1, index: 1 });
   });
 
+  it('are not moved by a member that claims the last epoch of all', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    world.run(500);
+    const last = { epoch: Number.MAX_SAFE_INTEGER, index: 0 };
+    const memory = { prs: null, roomTag: null, prefix: last, claims: [], pins: [], blocked: [] };
+    const mallory = world.node({ name: 'mallory', memory }).start();
+    world.until(() => together(ann, mallory));
+    world.run(2_000);
+    expect(ann.memory?.prefix).toEqual({ epoch: 0, index: 0 });
+  });
+
   it('do not change for a latecomer whose network overlaps', () => {
     const world = new World();
     const lan = `${formatIpv4(prefixOf(topic, 0))}/22`;
