@@ -31,34 +31,36 @@ export class Book {
     return this.#content.rooms;
   }
 
-  /** By what the name means, not how it is written. */
-  find(name: string): SavedRoom | undefined {
-    const topic = roomTopic(name);
-    return this.rooms.find((room) => roomTopic(room.name) === topic);
-  }
-
   /** Throws WarrenError('disk') and changes nothing. */
   prefer(change: Partial<Preferences>): void {
-    this.#save({ ...this.#content, preferences: { ...this.preferences, ...change } });
+    this.#change(({ preferences, rooms }) => ({ preferences: { ...preferences, ...change }, rooms }));
   }
 
   /** Takes the place of the same room's earlier entry. Throws WarrenError('disk'). */
   joined(room: SavedRoom): void {
-    const topic = roomTopic(room.name);
-    const others = this.rooms.filter(({ name }) => roomTopic(name) !== topic);
-    const preferences = { ...this.preferences, nick: room.nick };
-    this.#save({ preferences, rooms: newestFirst([room, ...others]) });
+    this.#change(({ preferences, rooms }) => ({
+      preferences: { ...preferences, nick: room.nick },
+      rooms: newestFirst([room, ...without(rooms, room.name)]),
+    }));
   }
 
   /** The entry, and all that this machine knows of the room. Throws WarrenError('disk'). */
   forget(name: string): void {
-    const topic = roomTopic(name);
     forgetRoom(this.#stateDir, name);
-    this.#save({ ...this.#content, rooms: this.rooms.filter((room) => roomTopic(room.name) !== topic) });
+    this.#change(({ preferences, rooms }) => ({ preferences, rooms: without(rooms, name) }));
   }
 
-  #save(content: AppFile): void {
+  /** From what the file says now: a window and a browser may both be open. */
+  #change(change: (content: AppFile) => AppFile): void {
+    const { damaged, ...present } = loadAppFile(this.#stateDir);
+    const content = change(damaged ? this.#content : present);
     saveAppFile(this.#stateDir, content);
     this.#content = content;
   }
+}
+
+/** Rooms are the same by what their names mean, not by how they are written. */
+function without(rooms: readonly SavedRoom[], name: string): SavedRoom[] {
+  const topic = roomTopic(name);
+  return rooms.filter((room) => roomTopic(room.name) !== topic);
 }

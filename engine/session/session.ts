@@ -15,6 +15,8 @@ import type { EngineCommand, EngineLink } from './link.ts';
 import { ownLink } from './link.ts';
 import type { EngineSlot } from './slot.ts';
 
+/** After a start of the computer its network may come later than the app: long enough for Wi-Fi, short enough to wait for. */
+const RETRY_MS = 10_000;
 /** A look at the lock file costs microseconds; a person who starts `warren up` sees it here soon enough. */
 const LOOK_MS = 2_000;
 
@@ -53,6 +55,7 @@ export class Session {
   /** Transitions that wait or run. */
   #pending = 0;
   #looking: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
   #attachProblem = '';
   #closed = false;
 
@@ -73,7 +76,7 @@ export class Session {
     this.#enqueue(async () => {
       if (await this.#attach()) return;
       const wanted = target();
-      if (wanted !== null) await this.#start(wanted);
+      if (wanted !== null) await this.#start(wanted, true);
     });
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
     this.#looking.unref();
@@ -110,6 +113,7 @@ export class Session {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#looking !== null) clearInterval(this.#looking);
+    if (this.#retry !== null) clearTimeout(this.#retry);
     await this.#queue;
     const link = this.#link;
     this.#link = null;
@@ -165,7 +169,8 @@ export class Session {
     return null;
   }
 
-  async #start(target: JoinTarget): Promise<void> {
+  /** `patient`: nobody asked just now, so it goes on trying until a server is there. */
+  async #start(target: JoinTarget, patient = false): Promise<void> {
     const { room } = target;
     this.#set({ state: 'starting', room }, null);
     let slot: EngineSlot | null = null;
@@ -175,7 +180,9 @@ export class Session {
       const { password, nick, create } = target;
       const options = { ...this.#options.engineOptions(), room, password, nick, servers, create };
       const engine = await slot.start(options, await this.#options.loadNative());
-      this.#hold(ownLink(slot, engine), (snapshot) => this.#follow(target, snapshot));
+      const link = ownLink(slot, engine);
+      this.#hold(link, (snapshot) => this.#follow(target, snapshot));
+      if (patient) void link.done.then(({ code }) => this.#retryWithout(code, target));
     } catch (error) {
       await slot?.release();
       await this.#options.unused();
@@ -183,6 +190,15 @@ export class Session {
       if (taken && (await this.#attach())) return;
       this.#fail(room, error);
     }
+  }
+
+  #retryWithout(code: ErrorCode | null, target: JoinTarget): void {
+    const failed = this.#connection;
+    if (code !== 'no-server' || failed.state !== 'failed' || this.#closed) return;
+    this.#retry = setTimeout(() => {
+      // Whatever the user did meanwhile was about the connection.
+      if (this.#connection === failed && this.#pending === 0) this.#enqueue(() => this.#start(target, true));
+    }, RETRY_MS);
   }
 
   #follow(target: JoinTarget, snapshot: Snapshot): void {

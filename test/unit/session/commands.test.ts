@@ -150,6 +150,19 @@ describe('preferences', () => {
   });
 });
 
+describe('two apps on one state directory', () => {
+  it('do not take from each other what they remember', async () => {
+    app.start();
+    const second = new TestApp(app.stateDir).start();
+    await app.join();
+    await second.do({ type: 'prefer', change: { theme: 'dark' } });
+    await app.do({ type: 'prefer', change: { language: 'en' } });
+    expect(second.state.rooms).toHaveLength(1);
+    expect(app.state.preferences).toMatchObject({ theme: 'dark', language: 'en', nick: 'ann' });
+    await second.host.close();
+  });
+});
+
 describe('what was kept', () => {
   it.each(['', '{', 'null', '[]', '{"preferences":[],"rooms":{}}'])(
     '%j: all defaults, and a line in the log',

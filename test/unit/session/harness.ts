@@ -76,6 +76,7 @@ export class TestApp {
   /** What the next start rejects with. */
   startFailure: WarrenError | null = null;
   serverFailure: WarrenError | null = null;
+  attachFailure: WarrenError | null = null;
   /** The engine of another process, while there is one. */
   other: EngineLink | null = null;
   claimed = 0;
@@ -108,7 +109,10 @@ export class TestApp {
           },
         };
       },
-      attach: async () => this.other,
+      attach: async () => {
+        if (this.attachFailure !== null) throw this.attachFailure;
+        return this.other;
+      },
     };
     this.host = createAppHost(
       {
