@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Engines of these tests run on the host itself: its router is nobody's to ask. Labs have routers of their own. */
+const hostEnvironment = { WARREN_PORT_MAPPING: 'off' };
+
 export default defineConfig({
   resolve: { conditions: ['warren-source'] },
   ssr: { resolve: { conditions: ['warren-source', 'node', 'import', 'default'] } },
@@ -9,7 +12,14 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './tools/summary-reporter.mjs'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/{unit,arch,contract,sim,vectors}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/{unit,arch,contract,sim,vectors}/**/*.test.ts'],
+          env: hostEnvironment,
+        },
+      },
       {
         extends: true,
         test: {
@@ -24,6 +34,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
+          env: hostEnvironment,
           include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,

@@ -21,6 +21,7 @@ import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contr
 import { createRoom } from './core/room/room.ts';
 import { Inbox } from './inbox.ts';
 import { findMember, isInRoom } from './lookup.ts';
+import { Mappings } from './mappings.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
 import { Nats } from './nats.ts';
@@ -51,6 +52,7 @@ class RunningEngine implements Engine {
   readonly #device: DevicePort;
   readonly #servers: Servers;
   readonly #nats: Nats;
+  readonly #mappings: Mappings;
   readonly #roomWaker: Waker;
   readonly #members: Members;
   readonly #punches: Punches;
@@ -125,6 +127,7 @@ class RunningEngine implements Engine {
       },
     });
     this.#nats = new Nats(ports, this.#device, budget, addresses, () => this.#inbox.post(() => this.#giveLocal()));
+    this.#mappings = new Mappings(ports.mapping, this.#mainPort(0), () => this.#inbox.post(() => this.#giveLocal()));
     this.#punches = new Punches({
       clock: ports.clock,
       random: ports.random,
@@ -150,6 +153,7 @@ class RunningEngine implements Engine {
     });
     this.#every(REFRESH_MS, () => this.#publisher.soon());
     if (options.stun.length > 0) this.#nats.setServers(options.stun);
+    this.#mappings.set(this.#wantsMapping());
     this.#roomEvent({ type: 'start' });
   }
 
@@ -211,6 +215,7 @@ class RunningEngine implements Engine {
     this.#members.stop();
     this.#servers.close();
     this.#ports.crypto.close();
+    await this.#mappings.stop();
     await this.#tunWork;
     await this.#device.close();
     this.#publisher.end({
@@ -355,21 +360,31 @@ class RunningEngine implements Engine {
 
   #onNetworkChanged(): void {
     this.#nats.networkChanged(this.#ports.interfaces.addresses());
+    this.#mappings.refresh();
     this.#members.everyone({ type: 'network-changed' });
     this.#punches.networkChanged();
     this.#giveLocal();
   }
 
   #nat(): NatReport {
-    return { ...this.#nats.report(), portMapping: { state: this.#settings.portMapping ? 'none' : 'off' } };
+    return this.#mappings.describe(this.#nats.report());
+  }
+
+  /** With relay only nobody would learn of the port. */
+  #wantsMapping(): boolean {
+    return this.#settings.portMapping && !this.#settings.relayOnly;
+  }
+
+  #mainPort(id: 0 | 1): number | null {
+    return this.#device.sockets().find((socket) => socket.id === id)?.port ?? null;
   }
 
   #giveLocal(): void {
-    const main = (id: 0 | 1) => this.#device.sockets().find((socket) => socket.id === id)?.port ?? null;
     const candidates = gatherCandidates({
       hostAddresses: this.#ports.interfaces.addresses(),
-      ports: { v4: main(0), v6: main(1) },
+      ports: { v4: this.#mainPort(0), v6: this.#mainPort(1) },
       reflexive: this.#nats.candidates(),
+      mapped: this.#mappings.candidates(),
       static: this.#options.staticCandidates,
       relayOnly: this.#settings.relayOnly,
     });
@@ -389,7 +404,10 @@ class RunningEngine implements Engine {
   #set(setting: 'port-mapping' | 'hard-nat', on: boolean): void {
     this.#settings = { ...this.#settings, [setting === 'port-mapping' ? 'portMapping' : 'hardNat']: on };
     this.#options.saveSettings(this.#settings);
-    this.#inbox.post(() => this.#giveLocal());
+    this.#inbox.post(() => {
+      this.#mappings.set(this.#wantsMapping());
+      this.#giveLocal();
+    });
   }
 
   #invite(): string {

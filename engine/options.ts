@@ -6,6 +6,7 @@ import type {
   CryptoPort,
   DevicePort,
   InterfacesPort,
+  PortMappingPort,
   RandomPort,
   RendezvousPort,
   StorePort,
@@ -18,6 +19,8 @@ export interface EnginePorts {
   rendezvous: RendezvousPort;
   crypto: CryptoPort;
   interfaces: InterfacesPort;
+  /** Null: no router can be asked here. */
+  mapping: PortMappingPort | null;
   store: StorePort;
   tun: TunPort;
   /** The device for this room's private key. */

@@ -3,6 +3,7 @@
  * virtual ones, with the same engine on top. No `node:` import belongs here.
  */
 import type { BinaryFrame, ClientMessage, ServerMessage } from '../protocol/server.ts';
+import type { MappingView, Transport } from './core/mapping/contract.ts';
 import type { CryptoRequest, CryptoResult } from './core/room/contract.ts';
 
 /** An IP endpoint; IPv6 without brackets. */
@@ -133,4 +134,17 @@ export interface TunPort {
 export interface StorePort {
   load(): Uint8Array | null;
   save(bytes: Uint8Array): void;
+}
+
+/** One port that the router was asked to open, until it is closed. */
+export interface OpenMapping {
+  view(): MappingView;
+  /** The outer address may have changed: renews at once. */
+  refresh(): void;
+  /** Resolves when the router has deleted it, or has had two seconds for that. Idempotent. */
+  close(): Promise<void>;
+}
+export interface PortMappingPort {
+  /** `changed` follows each change of the view. Nothing is sent before the first call and after the last close. */
+  open(transport: Transport, internalPort: number, changed: () => void): OpenMapping;
 }

@@ -53,7 +53,10 @@ export const natReport = z.object({
   portMapping: z.object({
     state: z.enum(['off', 'none', 'active', 'failed']),
     protocol: z.enum(['upnp', 'nat-pmp', 'pcp']).optional(),
+    /** `ip:port`. */
     external: z.string().max(64).optional(),
+    /** Another NAT stands outside the router: the port is open for those behind the same one only. */
+    doubleNat: z.boolean().optional(),
   }),
 });
 export type NatReport = z.infer<typeof natReport>;

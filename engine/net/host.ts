@@ -1,6 +1,7 @@
 /** The engine on a real host: real sockets, TUN, worker, files and clock behind its ports. */
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
+import { join } from 'node:path';
 import { type ErrorCode, WarrenError } from '../../protocol/errors.ts';
 import { TUN_MTU } from '../../protocol/limits.ts';
 import type { Engine, UpOptions } from '../contract.ts';
@@ -12,6 +13,8 @@ import type { CryptoPort, DevicePort, TunPort } from '../ports.ts';
 import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
+import { createPortMapper } from './mapping/port-mapper.ts';
+import { leaseStore } from './mapping/store.ts';
 import { createRendezvous } from './rendezvous/client.ts';
 import { machineKey, roomStore, saveSettings } from './state/stores.ts';
 
@@ -56,6 +59,11 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         rendezvous: createRendezvous(options.caFile ? { caFile: options.caFile } : {}),
         crypto,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
+        mapping: createPortMapper({
+          store: leaseStore(join(options.stateDir, 'port-mappings.json')),
+          excludeInterfaces: tun ? [tun.name] : [],
+          log: options.log,
+        }),
         store,
         tun: tunPort(tun),
         createDevice: (privateKey) => {

@@ -23,6 +23,8 @@ export interface SiteSpec {
   readonly lan?: string;
   /** A carrier's NAT between this site and the Internet. */
   readonly carrier?: string;
+  /** The address that the site's upstream sees. Default: from a documentation range. miniupnpd refuses those. */
+  readonly external?: string;
   /** On top of the topology's delay. */
   readonly link?: { readonly up?: LinkConfig; readonly down?: LinkConfig };
 }
@@ -171,7 +173,7 @@ function plan(spec: TopologySpec): Plan[] {
       name,
       spec: site,
       nat,
-      external: site.carrier === undefined ? `203.0.113.${10 + index}` : `100.64.0.${10 + index}`,
+      external: site.external ?? (site.carrier === undefined ? `203.0.113.${10 + index}` : `100.64.0.${10 + index}`),
       lan: site.lan ?? `192.168.${index + 1}`,
       prefix6: site.ipv6 ? `2001:db8:${(0x100 + index).toString(16)}` : null,
       hostLabels: Array.from({ length: hosts }, (_, host) => (hosts === 1 ? name : `${name}-h${host + 1}`)),

@@ -76,6 +76,7 @@ export class Member {
         rendezvous: this.#rendezvous,
         crypto: simCrypto(timeline, thread, compute),
         interfaces: simInterfaces(this.host, thread),
+        mapping: null,
         store: this.store,
         tun: this.tun,
         createDevice: (privateKey) => this.#createDevice(privateKey, thread, random),

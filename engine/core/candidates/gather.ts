@@ -21,8 +21,10 @@ export interface GatherInput {
   hostAddresses: readonly LocalAddress[];
   /** Local ports of the main sockets; null where the host has no such socket. */
   ports: { v4: number | null; v6: number | null };
-  /** Reflexive (and later mapped) candidates of the NAT cores, both families. */
+  /** Reflexive candidates of the NAT cores, both families. */
   reflexive: readonly Candidate[];
+  /** Ports that the router opened for the main sockets. */
+  mapped: readonly Candidate[];
   /** What the user configured. */
   static: readonly { ip: string; port: number }[];
   /** Relay only: nobody learns an address of this host. */
@@ -30,7 +32,7 @@ export interface GatherInput {
 }
 
 /**
- * Deduplicated, most promising first, at most 32: LAN, IPv6, reflexive, static, and other VPNs' interfaces last.
+ * Deduplicated, most promising first, at most 32: LAN, IPv6, mapped, reflexive, static, and other VPNs' interfaces last.
  * Loopback and link-local addresses are left out: the first never reaches a peer, the second needs a scope that only
  * this host knows (and every LAN with one has better).
  */
@@ -44,6 +46,7 @@ export function gatherCandidates(input: GatherInput): Candidate[] {
   const list = new CandidateList();
   list.add(real.filter((candidate) => candidate.kind === 'lan'));
   list.add(real.filter((candidate) => candidate.kind === 'ipv6'));
+  list.add(input.mapped);
   list.add(input.reflexive);
   list.add(input.static.map((endpoint) => ({ kind: 'static', ...endpoint })));
   list.add(host.filter((entry) => entry.virtual).map((entry) => entry.candidate));

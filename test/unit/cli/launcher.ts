@@ -24,7 +24,8 @@ export class Warren {
   #err = '';
 
   constructor(words: string[], env: Record<string, string> = {}) {
-    const clean = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', ...env };
+    // This host's router is nobody's to ask.
+    const clean = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', WARREN_PORT_MAPPING: 'off', ...env };
     this.child = spawn(process.execPath, [command, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env: clean });
     createInterface({ input: this.child.stdout }).on('line', (line) => this.lines.push(line));
     this.child.stderr.on('data', (chunk) => {

@@ -7,6 +7,7 @@ const input = (change: Partial<GatherInput>): GatherInput => ({
   hostAddresses: [],
   ports: { v4: 51_820, v6: 51_821 },
   reflexive: [],
+  mapped: [],
   static: [],
   relayOnly: false,
   ...change,
