@@ -4,14 +4,26 @@ import type { Endpoint, StunServer } from './contract.ts';
 import { isSeen, type MappingEvidence, sameEndpoint } from './evidence.ts';
 import { MAX_SERVERS } from './tuning.ts';
 
-/** Those of the family, each once, at most four; copies, because servers may name more of themselves. */
+/**
+ * Those of the family, each once, at most four; copies, because servers may name more of themselves. What a server says
+ * of itself may be anything: an endpoint that is no address of the family is left out.
+ */
 export function usableServers(servers: readonly StunServer[], family: 4 | 6): StunServer[] {
-  const usable = servers.filter(
-    ({ primary }, i) =>
-      parseAddress(primary.ip)?.family === family &&
-      servers.findIndex((other) => sameEndpoint(other.primary, primary)) === i,
-  );
-  return usable.slice(0, MAX_SERVERS).map((server) => ({ ...server }));
+  const usable: StunServer[] = [];
+  for (const server of servers) {
+    const primary = usableEndpoint(server.primary, family);
+    if (primary === null || usable.some((other) => sameEndpoint(other.primary, primary))) continue;
+    const secondPort = usableEndpoint(server.secondPort, family);
+    const alternate = usableEndpoint(server.alternate, family);
+    usable.push({ primary, secondPort, alternate });
+  }
+  return usable.slice(0, MAX_SERVERS);
+}
+
+function usableEndpoint(endpoint: Endpoint | null, family: 4 | 6): Endpoint | null {
+  const address = endpoint && parseAddress(endpoint.ip);
+  if (!address || address.family !== family || address.scope === 'unusable') return null;
+  return { ip: address.ip, port: endpoint.port };
 }
 
 /**
