@@ -30,6 +30,9 @@ async function bundle() {
     bundle: true,
     splitting: true,
     format: 'esm',
+    // A third less to read at every start; names stay, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
     platform: 'node',
     target: 'node20',
     external: ['node-wireguard'],
