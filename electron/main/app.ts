@@ -41,7 +41,7 @@ export class App {
     const session = sessions.fromPartition('warren', { cache: false });
     session.protocol.handle(APP_SCHEME, createAppProtocol(PATHS.renderer));
     hardenSession(session, devTools);
-    const icon = join(PATHS.icons, '256.png');
+    const icon = join(PATHS.icons, '256x256.png');
     this.#window = new MainWindow({ session, preload: PATHS.preload, icon, devTools });
     this.#host = this.#createHost(stateDir);
     this.staysInTray = tray;
@@ -81,7 +81,7 @@ export class App {
         servers: [],
       },
       loadNative,
-      startServer: () => startHosted({ portMapper: null }),
+      startServer: startHosted,
       tun: true,
       shell: {
         window: (mode) => (mode === 'hide' ? this.#window.hide() : this.#window.show(mode)),

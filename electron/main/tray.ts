@@ -6,9 +6,11 @@ import { type TrayAction, type TrayEntry, type TrayIcon, type TrayModel, trayMod
 
 /** A menu that is open is replaced under the pointer, so pings change it no more often than this. */
 const MENU_INTERVAL_MS = 1_000;
+/** Pixels of the panel's icons; files of twice that size lie beside for dense screens. */
+const ICON_SIZE = process.platform === 'win32' ? 16 : 22;
 
 export interface TrayOptions {
-  /** Holds `tray-off.png` and the others. */
+  /** Holds `tray-STATE-SIZE.png`. */
   icons: string;
   act(action: TrayAction): void;
 }
@@ -59,6 +61,6 @@ export class TrayIconView {
   }
 
   #image(icon: TrayIcon) {
-    return nativeImage.createFromPath(join(this.#options.icons, `tray-${icon}.png`));
+    return nativeImage.createFromPath(join(this.#options.icons, `tray-${icon}-${ICON_SIZE}.png`));
   }
 }
