@@ -24,7 +24,7 @@ export async function ui(asked: UiArguments, io: Io): Promise<number> {
     stateDir: stateDirOf(asked),
     about: aboutHere(),
     loadNative,
-    startServer: () => startHosted({ portMapper: null }),
+    startServer: startHosted,
     tun: asked.tun,
     shell: { quit: () => quit.abort() },
     log: (level, message) => {

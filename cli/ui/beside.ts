@@ -25,7 +25,7 @@ export async function openUiBeside(engine: Engine, options: BesideOptions, io: I
       stateDir: options.stateDir,
       about: aboutHere(),
       loadNative,
-      startServer: () => startHosted({ portMapper: null }),
+      startServer: startHosted,
       tun: options.tun,
       log: (level, message) => {
         if (level === 'warn' || level === 'error') options.log(`${level}: ${message}`);
