@@ -7,6 +7,7 @@ import {
   type ServerMessage,
   type Welcome,
 } from '../protocol/server.ts';
+import { parseAddress } from './core/candidates/address.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import type { ServerIndex } from './core/room/contract.ts';
 import type { RendezvousConnection, RendezvousPort } from './ports.ts';
@@ -98,8 +99,9 @@ export class Servers {
   #learnStun(server: ServerIndex, link: Link, welcome: Welcome): void {
     const endpoint = (role: 'primary' | 'second-port' | 'alternate') => {
       const found = welcome.stun.find((entry) => entry.role === role);
-      const ip = found?.ip ?? link.remoteIp;
-      return found && ip ? { ip, port: found.port } : null;
+      // Any text may come: the device takes addresses only.
+      const address = parseAddress(found?.ip ?? link.remoteIp ?? '');
+      return found && address && address.scope !== 'unusable' ? { ip: address.ip, port: found.port } : null;
     };
     const primary = endpoint('primary');
     if (primary)
