@@ -97,7 +97,7 @@ function run(program, args) {
 }
 
 async function inBrowser(why, args) {
-  console.log(`Warren opens in your browser: ${why}`);
+  console.log(`Warren opens as a page for your browser: ${why}`);
   buildFor('browser');
   return (await run(process.execPath, [join(ROOT, 'cli/warren'), 'ui', ...args])).code;
 }

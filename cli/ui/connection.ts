@@ -54,7 +54,7 @@ export class Connection {
     socket.on('message', (data, binary) => this.#receive(binary ? null : textOf(data)));
     // Broken frames and oversized ones: ws closes with the code of RFC 6455, and `close` follows.
     socket.on('error', () => context.counters.malformed++);
-    socket.once('close', () => this.#ended());
+    socket.once('close', () => this.#stop());
   }
 
   /** The server ends. */
@@ -91,8 +91,8 @@ export class Connection {
 
   #command({ id, command }: Command): void {
     if (this.#pending >= this.#context.limits.pendingCommands) {
+      // A refusal would be one more answer to keep for a tab that may never read any.
       this.#context.counters.malformed++;
-      // Its answer waits with the others: a tab that never reads cannot make them pile up.
       this.dismiss();
       return;
     }
@@ -146,10 +146,6 @@ export class Connection {
     this.#socket.close(code);
     const timer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
     this.#socket.once('close', () => clearTimeout(timer));
-  }
-
-  #ended(): void {
-    this.#stop();
   }
 
   #stop(): void {
