@@ -6,20 +6,36 @@ import { type Evidence, isSeen, type MappingEvidence, type Observation, sameEndp
 
 /** RFC 5780, 4.3, over all servers together. */
 export function mappingOf(evidence: Evidence): MappingBehaviour {
-  const seen = evidence.servers.flatMap(seenBy);
+  const seen = seenOutside(evidence);
   const first = seen[0];
   if (first === undefined) return 'unknown';
   if (seen.every((endpoint) => isOwn(endpoint, evidence))) return 'none';
-  if (evidence.servers.some((server) => comparison(server, server.secondPort) === 'differs')) {
+  const outside = evidence.servers.filter(({ primary }) => isSeen(primary) && !isInside(primary.ip, evidence));
+  if (outside.some((server) => comparison(server, server.secondPort) === 'differs')) {
     return 'address-and-port-dependent';
   }
-  const portSame = evidence.servers.some((server) => comparison(server, server.secondPort) === 'same');
+  const portSame = outside.some((server) => comparison(server, server.secondPort) === 'same');
   if (seen.some((endpoint) => !sameEndpoint(endpoint, first))) {
     // Without a second port on one address it stays open whether ports matter too. Nearly every such NAT does both.
     return portSame ? 'address-dependent' : 'address-and-port-dependent';
   }
   if (isPending(evidence.servers) || seen.length < 2) return 'unknown';
   return 'endpoint-independent';
+}
+
+/**
+ * What servers beyond every NAT saw. One in this LAN, or on this machine, sees an own private address: that says nothing
+ * of the way to the Internet, and beside what the others see it would look like a second mapping.
+ */
+export function seenOutside(evidence: Evidence): Endpoint[] {
+  const seen = evidence.servers.flatMap(seenBy).filter(({ ip }) => !isInside(ip, evidence));
+  const global = seen.filter(({ ip }) => parseAddress(ip)?.scope === 'global');
+  return global.length > 0 ? global : seen;
+}
+
+/** Whether this is an address of ours that the Internet does not know. */
+export function isInside(ip: string, evidence: Evidence): boolean {
+  return isOwnAddress(ip, evidence) && parseAddress(ip)?.scope !== 'global';
 }
 
 function comparison(server: MappingEvidence, other: Observation): 'same' | 'differs' | 'unknown' {
@@ -35,14 +51,17 @@ function isPending(servers: readonly MappingEvidence[]): boolean {
 }
 
 function isOwn(endpoint: Endpoint, evidence: Evidence): boolean {
-  if (endpoint.port !== evidence.mainPort) return false;
-  return parseAddress(endpoint.ip)?.scope === 'loopback' || evidence.localAddresses.includes(endpoint.ip);
+  return endpoint.port === evidence.mainPort && isOwnAddress(endpoint.ip, evidence);
+}
+
+function isOwnAddress(ip: string, evidence: Evidence): boolean {
+  return parseAddress(ip)?.scope === 'loopback' || evidence.localAddresses.includes(ip);
 }
 
 /** RFC 5780, 4.4. */
 export function filteringOf(evidence: Evidence, mapping: MappingBehaviour): FilteringBehaviour {
   const { plain, changePort, changeBoth } = evidence.filter;
-  if (!isSeen(plain)) return 'unknown';
+  if (!isSeen(plain) || isInside(plain.ip, evidence)) return 'unknown';
   if (changeBoth === 'answered') return 'endpoint-independent';
   if (changeBoth === 'pending' || changePort === 'pending') return 'unknown';
   if (changePort === 'silent') return 'address-and-port-dependent';

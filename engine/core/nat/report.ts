@@ -2,8 +2,8 @@
 import type { NatReport } from '../../../protocol/nat.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
-import { cgnatOf, filteringOf, mappingOf, typeOf } from './classify.ts';
-import { type Evidence, isSeen, seenBy } from './evidence.ts';
+import { cgnatOf, filteringOf, isInside, mappingOf, seenOutside, typeOf } from './classify.ts';
+import { type Evidence, isSeen } from './evidence.ts';
 import { inferPorts, type PortSample } from './ports.ts';
 import { MAX_PUBLIC_ADDRESSES } from './tuning.ts';
 
@@ -15,7 +15,7 @@ export function reportOf(evidence: Evidence, family: 4 | 6, before: NatReport | 
   const mapping = known(mappingOf(evidence), before?.mapping);
   const filtering = known(filteringOf(evidence, mapping), before?.filtering);
   const ports = inferPorts(evidence.fresh, samplesOf(evidence));
-  const addresses = evidence.servers.flatMap(seenBy).map((endpoint) => endpoint.ip);
+  const addresses = seenOutside(evidence).map((endpoint) => endpoint.ip);
   const publicAddresses = [...new Set(addresses)].slice(0, MAX_PUBLIC_ADDRESSES);
   return {
     ...UNKNOWN_NAT,
@@ -44,9 +44,9 @@ export function reflexiveOf(evidence: Evidence): Candidate[] {
 
 /** The main socket's mappings in the order asked, then the second socket's. */
 function samplesOf(evidence: Evidence): PortSample[] {
-  const samples = evidence.servers.flatMap(seenBy).map((seen) => ({ local: evidence.mainPort, external: seen.port }));
+  const samples = seenOutside(evidence).map((seen) => ({ local: evidence.mainPort, external: seen.port }));
   const second = evidence.filter.plain;
-  if (isSeen(second) && evidence.secondPort !== null) {
+  if (isSeen(second) && !isInside(second.ip, evidence) && evidence.secondPort !== null) {
     samples.push({ local: evidence.secondPort, external: second.port });
   }
   return samples;
