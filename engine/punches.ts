@@ -6,7 +6,7 @@ import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
-import { MIN_BIRTHDAY_SOCKETS } from './core/punch/tuning.ts';
+import { CROSSING_WINDOWS, MIN_BIRTHDAY_SOCKETS, REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
@@ -33,6 +33,9 @@ export interface PunchesOptions {
   changed(): void;
 }
 
+/** A follower that can send less than this part of a plan's probes asks for patience. */
+const WORTHWHILE_SHARE = 0.6;
+
 interface Active {
   key: PeerKey;
   attempt: Attempt;
@@ -51,6 +54,8 @@ export class Punches {
   #active: Active | null = null;
   /** Attempts that have found their path and only wait to close what lost. */
   #closing: Active[] = [];
+  /** Members whose sockets wait for the next attempt, and until when. */
+  readonly #reusable = new Map<PeerKey, number>();
 
   constructor(options: PunchesOptions) {
     this.#options = options;
@@ -88,11 +93,21 @@ export class Punches {
   /** Sockets of former attempts whose paths are gone. */
   #sweep(): void {
     for (const key of this.#sockets.owners()) {
-      if (this.#of(key) !== undefined) continue;
+      if (this.#of(key) !== undefined || this.#waits(key)) continue;
       const used = this.#options.members.get(key)?.core.sockets() ?? [];
       const idle = this.#sockets.of(key).filter((socket) => !used.includes(socket));
       if (idle.length > 0) this.#close(key, idle);
     }
+  }
+
+  /** Whether the sockets opened for this member may serve another attempt. */
+  #waits(key: PeerKey): boolean {
+    const { members, clock } = this.#options;
+    const member = members.get(key);
+    const useful = member !== undefined && !member.core.view(clock.now()).direct;
+    if (useful && clock.now() < (this.#reusable.get(key) ?? 0)) return true;
+    this.#reusable.delete(key);
+    return false;
   }
 
   message(key: PeerKey, message: PunchMessage): void {
@@ -186,10 +201,11 @@ export class Punches {
     if (choice === null || remote === null) return;
     const share = Math.floor(budget.mappingsLeft(now) / this.#waiting(now));
     const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
-    const limits = { mappings, hardNat: settings().hardNat };
+    const reused = choice.strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
+    const limits = { mappings: mappings + reused.length, hardNat: settings().hardNat };
     const plan = makePlan(choice.strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
-    else this.#start(member, 'leader', plan, remote);
+    else this.#start(member, 'leader', plan, remote, reused);
   }
 
   /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */
@@ -236,17 +252,24 @@ export class Punches {
     if (remote === null) return 'no-address';
     if (this.#active !== null && !crossed) return 'busy';
     if (!this.#schedule.mayAccept(now, member.key)) return 'later';
-    const left = plan.strategy === 'crossing' ? budget.mappingsLeft(now) : budget.sessionsLeft(now);
-    return left < Math.min(plan.probes, MIN_BIRTHDAY_SOCKETS) ? 'budget' : null;
+    if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
+    // The leader's mappings are dearer than a wait.
+    return budget.sessionsLeft(now) < plan.probes * WORTHWHILE_SHARE ? 'budget' : null;
   }
 
   // The attempt
 
-  #start(member: Member, role: 'leader' | 'follower', plan: PunchPlan, remote: Endpoint): void {
+  #start(
+    member: Member,
+    role: 'leader' | 'follower',
+    plan: PunchPlan,
+    remote: Endpoint,
+    reused: readonly SocketId[] = [],
+  ): void {
     const { budget, random, nat, log } = this.#options;
     const failures = this.#schedule.failures(member.key);
     log('info', `punching to ${member.key}: ${plan.strategy} as ${role}, ${plan.sockets} sockets`);
-    const attempt = new Attempt({ role, plan, remote, ports: nat().ports, failures, budget, random });
+    const attempt = new Attempt({ role, plan, remote, ports: nat().ports, failures, reused, budget, random });
     this.#active = { key: member.key, attempt };
     this.#handle(this.#active, { type: 'begin' });
   }
@@ -306,13 +329,17 @@ export class Punches {
     const { clock, log } = this.#options;
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     if (attempt.role === 'leader' || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
+    const { strategy, sockets } = attempt.plan;
+    if (outcome === 'exhausted' && strategy === 'birthday' && attempt.role === 'leader' && sockets < REUSED_BELOW) {
+      this.#reusable.set(key, clock.now() + REUSED_FOR_MS);
+    }
     this.#drop(key);
   }
 
   #drop(key: PeerKey): void {
     if (this.#active?.key === key) this.#active = null;
     this.#closing = this.#closing.filter((running) => running.key !== key);
-    this.#close(key, this.#sockets.of(key));
+    if (!this.#waits(key)) this.#close(key, this.#sockets.of(key));
   }
 
   /** Closes those that carry nothing. */

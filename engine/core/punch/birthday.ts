@@ -12,6 +12,8 @@ import { AFTERGLOW_MS, BATCH_MS, OPENING_TTLS, PROGRESS_MS, RESEND_MS } from './
 export class BirthdayLeader implements Tactic {
   readonly #context: TacticContext;
   readonly #sockets: number[] = [];
+  /** Sockets of the attempt before that have not sent in this one. */
+  readonly #reused: number[];
   #nextAt = Number.POSITIVE_INFINITY;
   /** First index of the resend in progress, null while none is. */
   #resending: number | null = null;
@@ -22,6 +24,7 @@ export class BirthdayLeader implements Tactic {
 
   constructor(context: TacticContext) {
     this.#context = context;
+    this.#reused = [...context.reused];
     this.#progress = new ProgressReports(context);
   }
 
@@ -37,10 +40,13 @@ export class BirthdayLeader implements Tactic {
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
-    for (const { id } of sockets) {
-      this.#sockets.push(id);
-      this.#ping(id, openingTtl(this.#context.failures));
-    }
+    const ttl = openingTtl(this.#context.failures);
+    for (const { id } of sockets) this.#use(now, id, ttl);
+  }
+
+  #use(now: number, socket: number, ttl?: number): void {
+    this.#sockets.push(socket);
+    this.#ping(socket, ttl);
     if (this.#sockets.length >= this.#context.plan.sockets) this.#resendAt = now + RESEND_MS;
   }
 
@@ -52,7 +58,8 @@ export class BirthdayLeader implements Tactic {
     this.#nextAt = now + BATCH_MS;
     const may = budget.probes(now);
     const wanted = Math.min(may, plan.sockets - this.#sockets.length, budget.mappingsLeft(now));
-    if (wanted > 0) this.#context.act({ type: 'open', count: wanted });
+    if (this.#reused.length > 0) for (const socket of this.#reused.splice(0, may)) this.#use(now, socket);
+    else if (wanted > 0) this.#context.act({ type: 'open', count: wanted });
     else if (this.#resendAt <= now) this.#resend(now, may);
     this.#progress.tell(now, this.#sockets.length, this.#sockets.length >= plan.sockets);
   }

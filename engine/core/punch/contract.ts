@@ -25,6 +25,8 @@ export interface PunchOptions {
   ports: NatReport['ports'];
   /** Failed attempts with this member before this one: later ones open quietly (see `OPENING_TTLS`). */
   failures: number;
+  /** Open sockets of a failed attempt before this one, whose mappings still stand. */
+  reused: readonly number[];
   budget: Budget;
   random: (length: number) => Uint8Array;
 }

@@ -27,6 +27,13 @@ export const BLOCK_SOCKETS = 64;
 export const BLOCK_PORTS = 8_192;
 /** Fewer are not worth an attempt. */
 export const MIN_BIRTHDAY_SOCKETS = 24;
+/**
+ * A failed attempt of fewer sockets than this was short of mappings, because several members waited: a retry reuses what it
+ * has. One with more failed for another reason, and begins afresh.
+ */
+export const REUSED_BELOW = 128;
+/** As long as a mapping is counted. */
+export const REUSED_FOR_MS = 150_000;
 /** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
 export const BIRTHDAY_ODDS = 0.9999;
 export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
