@@ -8,6 +8,7 @@
  *
  * Passwords that were typed stay in memory here, so that the app can make invites; none is ever written.
  */
+import { join } from 'node:path';
 import type { Snapshot } from '../../protocol/app.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import type {
@@ -24,11 +25,14 @@ import type {
 import { decodeInvite, encodeInvite, type Invite, isServerUrl } from '../../protocol/invite.ts';
 import { ROOM_LIMITS } from '../../protocol/limits.ts';
 import { roomTopic } from '../core/crypto/topic.ts';
+import { createPortMapper } from '../net/mapping/port-mapper.ts';
+import { leaseStore } from '../net/mapping/store.ts';
 import { offSnapshot } from '../net/state/off.ts';
 import { DEFAULT_SETTINGS, loadSettings, saveSettings } from '../net/state/stores.ts';
 import { Book } from './book.ts';
 import type { AppHost, AppHostOptions } from './contract.ts';
 import { diagnosticsBundle } from './diagnostics.ts';
+import { GatedMapper } from './gated-mapper.ts';
 import { HostedRoomServer } from './hosting.ts';
 import { attachLink, type EngineLink } from './link.ts';
 import { LogRing, type LogLevel } from './log-ring.ts';
@@ -57,6 +61,8 @@ class Host implements AppHost {
   readonly #book: Book;
   readonly #publisher: StatePublisher;
   readonly #server: HostedRoomServer;
+  /** For the server's ports (the engine maps its own); null where this system cannot. */
+  readonly #mapper: GatedMapper | null;
   readonly #session: Session;
   /** By topic: typed in this run of the app, for rooms that were joined with them. */
   readonly #passwords = new Map<string, string>();
@@ -77,8 +83,9 @@ class Host implements AppHost {
       invitation: null,
       about: options.about,
     });
+    this.#mapper = this.#createMapper();
     this.#server = new HostedRoomServer({
-      start: (asked) => options.startServer(asked),
+      start: () => options.startServer({ portMapper: this.#mapper }),
       changed: (hosting) => this.#publisher.set({ hosting }),
     });
     this.#session = new Session({
@@ -189,7 +196,7 @@ class Host implements AppHost {
   }
 
   async #serversOf(choice: ServerChoice): Promise<string[]> {
-    if (choice.kind === 'host') return [await this.#server.start(null)];
+    if (choice.kind === 'host') return [await this.#server.start()];
     this.#server.forgive();
     if (choice.kind === 'address') return choice.urls;
     const { servers } = this.#options.about;
@@ -197,12 +204,19 @@ class Host implements AppHost {
     return servers.slice(0, ROOM_LIMITS.servers);
   }
 
-  #changed(connection: Connection, snapshot: Snapshot | null): void {
-    this.#publisher.set({
-      connection,
-      snapshot: snapshot ?? this.#off(),
-      invitation: invitationOf(this.#invite, connection),
+  #changed(connection: Connection, present: Snapshot | null): void {
+    const snapshot = present ?? this.#off();
+    this.#publisher.set({ connection, snapshot, invitation: invitationOf(this.#invite, connection) });
+    this.#mapper?.allow(snapshot.settings.portMapping);
+  }
+
+  #createMapper(): GatedMapper | null {
+    const mapper = createPortMapper({
+      store: leaseStore(join(this.#options.stateDir, 'server-port-mappings.json')),
+      excludeInterfaces: [],
+      log: (level, message) => this.#log(level, message),
     });
+    return mapper && new GatedMapper(mapper, this.state().snapshot.settings.portMapping);
   }
 
   #joined({ room, nick, server, password }: JoinTarget): void {

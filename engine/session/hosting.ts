@@ -1,10 +1,10 @@
 /** The rendezvous server that the app runs itself, for as long as a room of its own needs it. */
 import { WarrenError } from '../../protocol/errors.ts';
 import type { Hosting } from '../../protocol/face.ts';
-import type { HostedServer, PortMapper } from './contract.ts';
+import type { HostedServer } from './contract.ts';
 
 export interface HostingOptions {
-  start(options: { portMapper: PortMapper | null }): Promise<HostedServer>;
+  start(): Promise<HostedServer>;
   changed(hosting: Hosting): void;
 }
 
@@ -23,12 +23,12 @@ export class HostedRoomServer {
   }
 
   /** Starts the server unless it runs. The result is its URL for this machine. Rejects with a WarrenError. */
-  async start(portMapper: PortMapper | null): Promise<string> {
+  async start(): Promise<string> {
     if (this.#server !== null) return this.#server.localUrl;
     this.#failed = false;
     this.#options.changed({ state: 'starting' });
     try {
-      const server = await this.#options.start({ portMapper });
+      const server = await this.#options.start();
       this.#server = server;
       server.onChange(() => this.#announce(server));
       this.#announce(server);
