@@ -11,6 +11,8 @@ const listeners = new Set<(change: StateChange) => void>();
 let known: StateChange | null = null;
 
 ipcRenderer.on(IPC_CHANNELS.state, (_event, change: StateChange) => {
+  // Changes that were under way before the whole state (only it has `about`) would be taken for it.
+  if (known === null && change.about === undefined) return;
   known = { ...known, ...change };
   for (const listener of listeners) listener(change);
 });

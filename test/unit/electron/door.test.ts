@@ -66,7 +66,10 @@ describe('a message of the window', () => {
   });
 
   it('is refused with a closed code, and with no words of an unexpected error', async () => {
-    const refuse = (error: Error) => answer({ type: 'leave' }, () => Promise.reject(error));
+    const refuse = (error: Error) =>
+      answer({ type: 'leave' }, async () => {
+        throw error;
+      });
     expect(await refuse(new WarrenError('not-joined', 'no room'))).toEqual({
       ok: false,
       code: 'not-joined',
