@@ -137,6 +137,7 @@ class RunningEngine implements Engine {
       members: this.#members,
       ownKey: this.#room.view().publicKey,
       nat: () => this.#nat(),
+      dependentMappings: () => this.#nats.dependentMappings(),
       settled: () => this.#nats.settled(),
       answering: () => this.#nats.answering(),
       settings: () => this.#settings,

@@ -1,4 +1,3 @@
-import type { MappingBehaviour } from '../protocol/nat.ts';
 import type { Budget } from './core/budget.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
@@ -17,7 +16,7 @@ interface PunchSocket {
 
 export interface PunchSocketsOptions {
   clock: ClockPort;
-  device: DevicePort;
+  device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'>;
   budget: Budget;
   random: RandomPort;
   answering(): Endpoint | null;
@@ -61,14 +60,14 @@ export class PunchSockets {
   }
 
   /** Asks a server how this socket looks from outside; answered by a `stun` event. */
-  ask(id: SocketId, mapping: MappingBehaviour): void {
+  ask(id: SocketId, dependent: boolean): void {
     const { random, answering, budget, device, clock } = this.#options;
     const socket = this.#sockets.get(id);
     const to = answering();
     if (socket === undefined || to === null) return;
     const transactionId = random(TRANSACTION_ID_BYTES);
     socket.asked = hex(transactionId);
-    budget.sent(clock.now(), id, to, mapping !== 'endpoint-independent' && mapping !== 'none');
+    budget.sent(clock.now(), id, to, dependent);
     device.send(id, to, encodeBindingRequest({ transactionId }));
   }
 

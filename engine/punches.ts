@@ -17,12 +17,14 @@ import { Waker } from './wake.ts';
 export interface PunchesOptions {
   clock: ClockPort;
   random: RandomPort;
-  device: DevicePort;
+  device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'>;
   budget: Budget;
-  members: Members;
+  members: Pick<Members, 'all' | 'get' | 'punch' | 'event'>;
   ownKey: PeerKey;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   nat(): NatReport;
+  /** Own mappings depend on the destination, or are not known not to. */
+  dependentMappings(): boolean;
   /** NAT discovery is done: what is unknown now stays unknown. */
   settled(): boolean;
   /** A STUN server that answers. */
@@ -254,7 +256,8 @@ export class Punches {
     if (!this.#schedule.mayAccept(now, member.key)) return 'later';
     if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
     // The leader's mappings are dearer than a wait.
-    return budget.sessionsLeft(now) < plan.probes * WORTHWHILE_SHARE ? 'budget' : null;
+    const left = budget.remotesLeft(now, this.#options.dependentMappings());
+    return left < plan.probes * WORTHWHILE_SHARE ? 'budget' : null;
   }
 
   // The attempt
@@ -266,10 +269,12 @@ export class Punches {
     remote: Endpoint,
     reused: readonly SocketId[] = [],
   ): void {
-    const { budget, random, nat, log } = this.#options;
+    const { budget, random, nat, log, dependentMappings } = this.#options;
     const failures = this.#schedule.failures(member.key);
     log('info', `punching to ${member.key}: ${plan.strategy} as ${role}, ${plan.sockets} sockets`);
-    const attempt = new Attempt({ role, plan, remote, ports: nat().ports, failures, reused, budget, random });
+    const dependent = dependentMappings();
+    const { ports } = nat();
+    const attempt = new Attempt({ role, plan, remote, ports, dependent, failures, reused, budget, random });
     this.#active = { key: member.key, attempt };
     this.#handle(this.#active, { type: 'begin' });
   }
@@ -308,7 +313,7 @@ export class Punches {
         if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
         return;
       case 'stun':
-        return this.#sockets.ask(action.socket, this.#options.nat().mapping);
+        return this.#sockets.ask(action.socket, this.#options.dependentMappings());
       case 'send':
         return send(key, action.message);
       case 'heard':

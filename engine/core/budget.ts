@@ -70,6 +70,11 @@ export class Budget {
     return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - count(this.#sessions, now));
   }
 
+  /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
+  remotesLeft(now: number, dependent: boolean): number {
+    return dependent ? Math.min(this.mappingsLeft(now), this.sessionsLeft(now)) : this.sessionsLeft(now);
+  }
+
   #refill(now: number): void {
     this.#tokens = Math.min(PROBE_BURST, this.#tokens + ((now - this.#at) * PROBES_PER_SECOND) / 1_000);
     this.#at = now;

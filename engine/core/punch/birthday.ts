@@ -125,8 +125,8 @@ export class BirthdayFollower implements Tactic {
 
   tick(now: number): void {
     if (now < this.#nextAt) return;
-    const { plan, budget } = this.#context;
-    const left = Math.min(plan.probes - this.#draw.count, budget.sessionsLeft(now));
+    const { plan, budget, dependent } = this.#context;
+    const left = Math.min(plan.probes - this.#draw.count, budget.remotesLeft(now, dependent));
     for (let may = Math.min(budget.probes(now), left); may > 0 && !this.#done; may--) this.#probe();
     this.#done ||= left <= 0;
     this.#nextAt = this.#done ? Number.POSITIVE_INFINITY : now + BATCH_MS;

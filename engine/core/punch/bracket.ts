@@ -13,6 +13,7 @@ import {
   BRACKET_PROBES,
   BRACKET_ROUNDS,
   BRACKET_SOCKETS,
+  CROSSING_ROUNDS,
   MEASURE_MS,
   ROUND_MS,
 } from './tuning.ts';
@@ -167,7 +168,10 @@ export class AimFollower implements Tactic {
   }
 
   #measure(round: number): void {
-    if (this.#context.plan.strategy !== 'crossing' || round <= (this.#measuring?.round ?? 0)) return;
+    const { plan } = this.#context;
+    // Every round costs a socket here, and a leader has few.
+    if (plan.strategy !== 'crossing' || round <= (this.#measuring?.round ?? 0) || this.#opened >= CROSSING_ROUNDS)
+      return;
     this.#measuring = { round, socket: 0 };
     this.#context.act({ type: 'open', count: 1 });
   }
@@ -194,9 +198,8 @@ export class AimFollower implements Tactic {
 
   tick(now: number): void {
     if (now < this.#nextAt) return;
-    const { budget, remote, act, plan } = this.#context;
-    const left = plan.strategy === 'crossing' ? budget.mappingsLeft(now) : budget.sessionsLeft(now);
-    const due = this.#queue.splice(0, Math.min(budget.probes(now), left));
+    const { budget, remote, act, dependent } = this.#context;
+    const due = this.#queue.splice(0, Math.min(budget.probes(now), budget.remotesLeft(now, dependent)));
     for (const port of due) act({ type: 'ping', socket: this.#socket, remote: { ip: remote.ip, port } });
     this.#sent += due.length;
     this.#nextAt = this.#queue.length > 0 ? now + BATCH_MS : Number.POSITIVE_INFINITY;

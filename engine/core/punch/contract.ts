@@ -23,6 +23,8 @@ export interface PunchOptions {
   remote: Endpoint;
   /** Own way of drawing ports. */
   ports: NatReport['ports'];
+  /** Own mappings depend on the destination, or are not known not to. */
+  dependent: boolean;
   /** Failed attempts with this member before this one: later ones open quietly (see `OPENING_TTLS`). */
   failures: number;
   /** Open sockets of a failed attempt before this one, whose mappings still stand. */

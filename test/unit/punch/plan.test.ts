@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { chooseStrategy, makePlan } from '../../../engine/core/punch/plan.ts';
+import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
+import { PUNCH_LIMITS } from '../../../protocol/punch.ts';
+
+const easy: NatReport = {
+  ...UNKNOWN_NAT,
+  mapping: 'endpoint-independent',
+  filtering: 'address-and-port-dependent',
+};
+const hard = (ports: NatReport['ports']): NatReport => ({
+  ...easy,
+  mapping: 'address-and-port-dependent',
+  ports,
+});
+const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
+const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
+const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
+const plenty = { mappings: 276, hardNat: true };
+
+describe('what is tried', () => {
+  it.each([
+    ['nothing beyond the checks between two easy sides', easy, easy, null],
+    ['a birthday punch for an easy and a random side', easy, random, 'birthday'],
+    ['a birthday punch in a block', block, easy, 'birthday'],
+    ['a birthday punch where nothing is known of the ports', easy, hard({ kind: 'unknown' }), 'birthday'],
+    ['a bracket around a counter', easy, counter, 'bracket'],
+    ['a bracket where the inside port is kept', easy, hard({ kind: 'preserved' }), 'bracket'],
+    ['a crossing of two counters', counter, counter, 'crossing'],
+    ['nothing where two draw at random', random, random, null],
+    ['nothing where a counter meets a block', counter, block, null],
+  ])('is %s', (_name, own, theirs, strategy) => {
+    expect(chooseStrategy(own, theirs, true)?.strategy ?? null).toBe(strategy);
+    expect(chooseStrategy(theirs, own, false)?.strategy ?? null).toBe(strategy);
+  });
+
+  it('has one leader: the harder mapping, whatever the keys', () => {
+    expect(chooseStrategy(random, easy, false)?.leads).toBe(true);
+    expect(chooseStrategy(easy, random, true)?.leads).toBe(false);
+  });
+
+  it('has one leader between equals: the narrower filter, then the lower key', () => {
+    const open = { ...counter, filtering: 'endpoint-independent' as const };
+    expect(chooseStrategy(open, counter, true)?.leads).toBe(false);
+    expect(chooseStrategy(counter, open, false)?.leads).toBe(true);
+    expect(chooseStrategy(counter, counter, true)?.leads).toBe(true);
+    expect(chooseStrategy(counter, counter, false)?.leads).toBe(false);
+  });
+});
+
+describe('a plan', () => {
+  it('never passes the limits of the wire', () => {
+    for (const own of [random, block, counter]) {
+      for (const strategy of ['birthday', 'bracket', 'crossing'] as const) {
+        const plan = makePlan(strategy, own, plenty, 'ab');
+        if (typeof plan === 'string') throw new Error(plan);
+        expect(plan.sockets).toBeLessThanOrEqual(PUNCH_LIMITS.sockets);
+        expect(plan.probes).toBeLessThanOrEqual(PUNCH_LIMITS.probes);
+        expect(plan.ranges.length).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('takes 256 sockets over all ports and 64 in a block, whose probes are few', () => {
+    expect(makePlan('birthday', random, plenty, 'ab')).toMatchObject({ sockets: 256 });
+    const inBlock = makePlan('birthday', block, plenty, 'ab');
+    expect(inBlock).toMatchObject({ sockets: 64 });
+    expect(typeof inBlock === 'object' && inBlock.probes).toBeLessThan(150);
+  });
+
+  it('is cut to what the budget leaves, and waits where that is too little', () => {
+    expect(makePlan('birthday', random, { ...plenty, mappings: 40 }, 'ab')).toMatchObject({ sockets: 40 });
+    expect(makePlan('birthday', random, { ...plenty, mappings: 10 }, 'ab')).toBe('budget');
+    expect(makePlan('crossing', counter, { ...plenty, mappings: 20 }, 'ab')).toBe('budget');
+  });
+
+  it('with punching switched off is a bracket or nothing', () => {
+    const off = { ...plenty, hardNat: false };
+    expect(makePlan('birthday', random, off, 'ab')).toBe('off');
+    expect(makePlan('crossing', counter, off, 'ab')).toBe('off');
+    expect(makePlan('bracket', counter, off, 'ab')).toMatchObject({ strategy: 'bracket' });
+  });
+});

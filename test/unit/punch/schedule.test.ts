@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { Schedule } from '../../../engine/core/punch/schedule.ts';
+
+const ONE = ['ann'];
+
+function fresh(): Schedule {
+  return new Schedule((length) => new Uint8Array(length));
+}
+
+/** First moment from `now` on at which this member's turn comes; null when it never does. */
+function turn(schedule: Schedule, now: number, key = 'ann'): number | null {
+  if (schedule.pick(now, [key]) !== null) return now;
+  const next = schedule.nextAt(now);
+  return Number.isFinite(next) ? next : null;
+}
+
+describe('whose turn it is', () => {
+  it('is nobody’s at first: easy ways get a moment', () => {
+    const schedule = fresh();
+    expect(schedule.pick(1_000, ONE)).toBeNull();
+    expect(schedule.pick(schedule.nextAt(1_000), ONE)).toBe('ann');
+  });
+
+  it('is the one’s that failed least', () => {
+    const schedule = fresh();
+    schedule.pick(0, ['ann', 'bob']);
+    schedule.ended(1_000, 'ann', 'exhausted');
+    expect(schedule.pick(60_000, ['ann', 'bob'])).toBe('bob');
+  });
+
+  it('comes after 5 s, doubling, and at last never again', () => {
+    const schedule = fresh();
+    const waits: (number | null)[] = [];
+    for (let i = 0; i < 9; i++) {
+      schedule.ended(0, 'ann', 'exhausted');
+      waits.push(turn(schedule, 0));
+    }
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, null, null]);
+  });
+
+  it('comes soon after a refusal, but not without end', () => {
+    const schedule = fresh();
+    let now = 0;
+    let asked = 0;
+    for (; asked < 1_000; asked++) {
+      schedule.ended(now, 'ann', 'busy');
+      const next = turn(schedule, now);
+      if (next === null) break;
+      now = next;
+    }
+    expect(asked).toBeLessThan(200);
+    expect(schedule.failures('ann')).toBeGreaterThan(7);
+  });
+
+  it('comes anew after success, a departure, and a change of network', () => {
+    const schedule = fresh();
+    for (let i = 0; i < 9; i++) schedule.ended(0, 'ann', 'exhausted');
+    schedule.ended(0, 'ann', 'direct');
+    expect(schedule.failures('ann')).toBe(0);
+    for (let i = 0; i < 9; i++) schedule.ended(0, 'ann', 'exhausted');
+    schedule.retain(new Map());
+    expect(turn(schedule, 0)).not.toBeNull();
+    for (let i = 0; i < 9; i++) schedule.ended(0, 'ann', 'exhausted');
+    schedule.clear();
+    expect(turn(schedule, 0)).not.toBeNull();
+  });
+});
+
+describe('how often a member may ask', () => {
+  it('is less and less, yet never less than an honest leader does', () => {
+    const leader = fresh();
+    const follower = fresh();
+    let now = 0;
+    for (let i = 0; i < 7; i++) {
+      expect(follower.mayAccept(now, 'ann')).toBe(true);
+      follower.accepted(now, 'ann');
+      expect(follower.mayAccept(now, 'ann')).toBe(false);
+      leader.ended(now, 'ann', 'exhausted');
+      now = turn(leader, now) ?? Number.POSITIVE_INFINITY;
+    }
+  });
+
+  it('is bounded for one that asks without end', () => {
+    const schedule = fresh();
+    let accepted = 0;
+    for (let now = 0; now < 3_600_000; now += 100) {
+      if (!schedule.mayAccept(now, 'ann')) continue;
+      schedule.accepted(now, 'ann');
+      accepted += 1;
+    }
+    expect(accepted).toBeLessThan(25);
+  });
+});
