@@ -1,10 +1,14 @@
 /** The app without a screen on real networks: two behind NATs, with a server of somebody, of their own, or of nobody. */
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
 import type { AppCommand } from '../../protocol/face.ts';
 import { decodeInvite } from '../../protocol/invite.ts';
+import { until } from '../until.ts';
 import { LabApp } from './app-host/app.ts';
 import { Member, RendezvousServer, warren } from './cli.ts';
+import { Miniupnpd } from './miniupnpd.ts';
+import type { Namespace } from './netns.ts';
 import { describeLab } from './requirements.ts';
 import { type Host, type Topology, startTopology } from './topology.ts';
 
@@ -83,6 +87,7 @@ describeLab('the app', () => {
     await ann.do(join('ann', { create: true }));
     await ann.reaches('running');
     await ann.do({ type: 'prefer', change: { rejoin: true } });
+    await until('the room on the disk', () => isSavedRoom(ann.stateDir, `room ${rooms}`));
     await ann.process.stop('SIGKILL');
     const again = app('ann', hostOf('ann'), ann.stateDir);
     expect((await again.reaches('running')).connection).toMatchObject({ attached: false });
@@ -178,5 +183,54 @@ describeLab('the app', () => {
     await Promise.all([ann.sees('bob', ['lan']), bob.sees('ann', ['lan'])]);
     await ann.do({ type: 'leave' });
     expect((await ann.reaches('idle')).hosting).toEqual({ state: 'off' });
+  });
+});
+
+describeLab('a room hosted behind a router that opens ports', () => {
+  /** Not a documentation range: miniupnpd takes those for reserved. */
+  const external = '81.2.69.10';
+  let topology: Topology;
+  let router: Miniupnpd;
+  let ann: LabApp;
+  let bob: LabApp;
+
+  beforeAll(async () => {
+    topology = await startTopology({
+      sites: [
+        { name: 'ann', nat: { kernel: 'masquerade', input: 'drop' }, external },
+        { name: 'bob', nat: 'port-restricted' },
+      ],
+    });
+    const ofSite = (site: string) => topology.site(site);
+    router = await Miniupnpd.start(topology.lab, ofSite('ann').gateway as Namespace, { protocols: ['upnp'] });
+    ann = new LabApp(topology.lab, ofSite('ann').hosts[0]!.namespace, 'ann');
+    bob = new LabApp(topology.lab, ofSite('bob').hosts[0]!.namespace, 'bob');
+  });
+  afterAll(async () => {
+    await Promise.all([ann?.stop(), bob?.stop()]);
+    await router?.stop();
+    await topology?.close();
+  });
+
+  it('is joined from the Internet by its invite, and closes its ports when the setting goes off', async () => {
+    const server = { kind: 'host' as const };
+    await ann.do({ type: 'join', room: 'hosted', password, nick: 'ann', server, create: true });
+    const { hosting } = await ann.waitFor(
+      'a reachable server',
+      (state) => state.hosting.state === 'on' && state.hosting.reachable === true,
+    );
+    expect(hosting).toMatchObject({ urls: [expect.stringContaining(`ws://${external}:`), 'ws://192.168.1.10:7868'] });
+    await ann.reaches('running');
+    const { link } = (await ann.do({ type: 'invite' })) as { link: string };
+    await bob.do({ type: 'open-invite', link });
+    await bob.do({ type: 'answer-invite', accept: true, nick: 'bob' });
+    await bob.reaches('running');
+    await Promise.all([ann.sees('bob', ['direct']), bob.sees('ann', ['direct'])]);
+
+    const mapped = async () => (await router.leases()).map(({ transport }) => transport.toLowerCase()).sort();
+    expect(await mapped()).toEqual(['tcp', 'udp', 'udp']);
+    await ann.do({ type: 'set', setting: 'port-mapping', on: false });
+    await until('the router forwards nothing', async () => (await mapped()).length === 0);
+    await ann.waitFor('only the LAN', ({ hosting: now }) => now.state === 'on' && now.urls.length === 1);
   });
 });

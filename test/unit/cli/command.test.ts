@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { acquireLock, lockHolder } from '../../../engine/net/state/lock.ts';
+import { isSavedRoom } from '../../../engine/net/state/saved-room.ts';
 import { type Snapshot, snapshot } from '../../../protocol/app.ts';
 import { decodeInvite, encodeInvite } from '../../../protocol/invite.ts';
 import { runHere } from './in-process.ts';
@@ -337,6 +338,7 @@ describe('an engine in a room', () => {
     freshState();
     const first = await up('--create');
     const key = last(first)?.self?.publicKey;
+    await vi.waitFor(() => expect(isSavedRoom(state, 'Friday')).toBe(true), WAIT);
     first.child.kill('SIGKILL');
     await first.finished;
     expect(await warren('status', '--state-dir', state)).toMatchObject({
