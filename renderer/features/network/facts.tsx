@@ -1,0 +1,60 @@
+import type { ReactNode } from 'react';
+import type { NatReport } from '../../../protocol/nat.ts';
+import { type Text, useText } from '../../i18n/text.tsx';
+import { CopyValue } from '../../ui/copy.tsx';
+
+/** Unknown is said as such, never as no. */
+const yesNo = (t: Text, value: boolean | null): string =>
+  value === null ? t('common.unknown') : t(value ? 'common.yes' : 'common.no');
+
+const PROTOCOLS = { upnp: 'UPnP', 'nat-pmp': 'NAT-PMP', pcp: 'PCP' } as const;
+
+export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
+  const t = useText();
+  const several = nat.publicAddresses.length > 1;
+  return (
+    <dl className="divide-y divide-line rounded-2xl border border-line bg-surface px-4 shadow-card sm:px-5">
+      <Fact name={several ? t('network.addresses') : t('network.address')}>
+        {nat.publicAddresses.length === 0
+          ? t('common.unknown')
+          : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} className="-me-1" />)}
+      </Fact>
+      <Fact name={t('network.mappingState')}>
+        <PortMapping mapping={nat.portMapping} />
+      </Fact>
+      <Fact name={t('network.ipv6')}>{nat.ipv6 ? t('network.ipv6Yes') : t('network.ipv6No')}</Fact>
+      <Fact name={t('network.cgnat')}>{yesNo(t, nat.cgnat)}</Fact>
+      <Fact name={t('network.hairpin')} help={t('network.hairpinHelp')}>
+        {yesNo(t, nat.hairpin)}
+      </Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, help, children }: { name: string; help?: string; children: ReactNode }): ReactNode {
+  return (
+    <div className="flex flex-wrap items-baseline justify-between gap-x-4 py-2.5">
+      <dt className="text-soft">{name}</dt>
+      <dd className="flex min-w-0 flex-col items-end text-end font-medium">{children}</dd>
+      {help && <dd className="w-full text-[12.5px] text-soft">{help}</dd>}
+    </div>
+  );
+}
+
+function PortMapping({ mapping }: { mapping: NatReport['portMapping'] }): ReactNode {
+  const t = useText();
+  const protocol = mapping.protocol && PROTOCOLS[mapping.protocol];
+  return (
+    <>
+      <span className={mapping.state === 'active' ? 'text-direct' : ''}>
+        {[t(`network.mappingStates.${mapping.state}`), protocol].filter(Boolean).join(' · ')}
+      </span>
+      {mapping.state === 'active' && mapping.external !== undefined && (
+        <CopyValue value={mapping.external} className="-me-1" />
+      )}
+      {mapping.doubleNat === true && (
+        <span className="text-[12.5px] font-normal text-relayed">{t('network.doubleNat')}</span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,157 @@
+import type { ReactNode } from 'react';
+import type { PeerSnapshot } from '../../../protocol/app.ts';
+import { type Text, useText } from '../../i18n/text.tsx';
+import { useFace } from '../../store/hooks.ts';
+import { isolated } from '../../store/plain.ts';
+import type { OddsPoint } from '../../store/samples.ts';
+import { PortPicture } from '../../ui/port-picture.tsx';
+
+type Punch = NonNullable<PeerSnapshot['punch']>;
+
+const STRATEGIES = {
+  'simultaneous-open': true,
+  birthday: true,
+  'birthday-block': true,
+  sequential: true,
+  'sequential-pair': true,
+  'open-then-answer': true,
+} as const;
+const PHASES = {
+  planning: true,
+  measuring: true,
+  waiting: true,
+  probing: true,
+  nominating: true,
+  backoff: true,
+} as const;
+
+/** The strategy in words; one of a later engine has general ones. */
+function strategyText(t: Text, strategy: string): string {
+  return t(`punch.${Object.hasOwn(STRATEGIES, strategy) ? (strategy as keyof typeof STRATEGIES) : 'other'}`);
+}
+
+function phaseText(t: Text, phase: string): string {
+  return t(`punch.phase.${Object.hasOwn(PHASES, phase) ? (phase as keyof typeof PHASES) : 'other'}`);
+}
+
+/** In the row: what is tried, how far it is, and the odds. */
+export function PunchLine({ peer, punch }: { peer: PeerSnapshot; punch: Punch }): ReactNode {
+  const t = useText();
+  return (
+    <div className="px-3 pb-3 sm:ps-16 sm:pe-4">
+      <p className="text-[13px]">{strategyText(t, punch.strategy)}</p>
+      <div className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px] text-soft">
+        <Progress punch={punch} label={t('punch.progress', { nick: isolated(peer.nick) })} />
+        <span>{triesText(t, punch)}</span>
+        {punch.odds !== null && (
+          <span className="font-semibold text-relayed">{t('punch.chance', { odds: punch.odds })}</span>
+        )}
+      </div>
+    </div>
+  );
+}
+
+const triesText = (t: Text, punch: Punch): string => t('punch.tries', { sent: punch.probesSent, max: punch.probesMax });
+
+function Progress({ punch, label }: { punch: Punch; label: string }): ReactNode {
+  const share = punch.probesMax > 0 ? Math.min(1, punch.probesSent / punch.probesMax) : 0;
+  return (
+    <span
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={punch.probesMax}
+      aria-valuenow={Math.min(punch.probesSent, punch.probesMax)}
+      className="block h-1.5 min-w-24 flex-1 overflow-hidden rounded-full bg-sunken sm:max-w-60"
+    >
+      <svg aria-hidden viewBox="0 0 100 1" preserveAspectRatio="none" className="block h-full w-full">
+        <rect width={share * 100} height="1" className="fill-relayed" />
+      </svg>
+    </span>
+  );
+}
+
+/** In the details: the odds drawn live, and where the ports fall. */
+export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch }): ReactNode {
+  const t = useText();
+  const points = useFace(({ samples }) => samples.get(peer.publicKey)?.odds ?? NO_POINTS);
+  return (
+    <section aria-label={t('punch.title')} className="rounded-xl border border-line bg-surface p-3.5">
+      <div className="flex flex-wrap items-baseline justify-between gap-x-4">
+        <h3 className="font-semibold">{t('punch.title')}</h3>
+        <p className="text-[13px] text-relayed">{phaseText(t, punch.phase)}</p>
+      </div>
+      <p className="mt-0.5 text-[13px] text-soft">{strategyText(t, punch.strategy)}</p>
+      {punch.odds === null ? (
+        <p className="mt-2 text-[13px]">{t('punch.noOdds')}</p>
+      ) : (
+        <OddsCurve points={points} punch={punch} odds={punch.odds} />
+      )}
+      <p className="mt-2 text-[13px] text-soft">
+        {triesText(t, punch)} · {t('punch.mappings', { count: punch.mappings })}
+      </p>
+      {peer.nat !== null && (
+        <div className="mt-3">
+          <p className="mb-1 text-[13px] font-semibold">{t('punch.theirPorts')}</p>
+          <PortPicture ports={peer.nat.ports} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+const NO_POINTS: readonly OddsPoint[] = [];
+const WIDTH = 360;
+const HEIGHT = 110;
+const MARGIN = { left: 34, right: 10, top: 8, bottom: 18 };
+
+/** Chance (0 to 1) over probes: what was so far as a line, what is to come at this rate as dashes. */
+function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punch: Punch; odds: number }): ReactNode {
+  const t = useText();
+  const most = Math.max(1, punch.probesMax, punch.probesSent);
+  const x = (probes: number) => MARGIN.left + (probes / most) * (WIDTH - MARGIN.left - MARGIN.right);
+  const y = (chance: number) => MARGIN.top + (1 - chance) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+  const here = { probes: punch.probesSent, odds };
+  const line = [...points.filter(({ probes }) => probes < here.probes), here];
+  return (
+    <svg
+      role="img"
+      aria-label={t('punch.curve', { odds, sent: punch.probesSent })}
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      className="mt-2 w-full max-w-xl"
+    >
+      {[0, 0.5, 1].map((chance) => (
+        <g key={chance}>
+          <path d={`M${MARGIN.left} ${y(chance)}H${WIDTH - MARGIN.right}`} className="stroke-line" />
+          <text x={MARGIN.left - 6} y={y(chance) + 3} textAnchor="end" className="fill-soft text-[9px]">
+            {`${chance * 100}%`}
+          </text>
+        </g>
+      ))}
+      <path d={forecast(here, most, x, y)} fill="none" strokeDasharray="3 4" className="stroke-line-strong" />
+      <path
+        d={line
+          .map((point, at) => `${at === 0 ? 'M' : 'L'}${x(point.probes).toFixed(1)} ${y(point.odds).toFixed(1)}`)
+          .join('')}
+        fill="none"
+        strokeWidth="2"
+        strokeLinejoin="round"
+        className="stroke-relayed"
+      />
+      <circle cx={x(here.probes)} cy={y(here.odds)} r="4" className="settle fill-relayed" />
+      <text x={WIDTH - MARGIN.right} y={HEIGHT - 5} textAnchor="end" className="fill-soft text-[9px]">
+        {`${most} ${t('punch.curveTries')}`}
+      </text>
+    </svg>
+  );
+}
+
+/** Each try misses with the same chance, so the odds go as 1 - exp(-k n); k is such that the present odds come out. */
+function forecast(here: OddsPoint, most: number, x: (probes: number) => number, y: (chance: number) => number): string {
+  if (here.probes === 0 || here.odds <= 0 || here.odds >= 1) return '';
+  const rate = -Math.log(1 - here.odds) / here.probes;
+  const steps = Array.from({ length: 41 }, (_, at) => (at / 40) * most);
+  return steps
+    .map((probes, at) => `${at === 0 ? 'M' : 'L'}${x(probes).toFixed(1)} ${y(1 - Math.exp(-rate * probes)).toFixed(1)}`)
+    .join('');
+}

@@ -1,0 +1,95 @@
+import { type ReactNode, useState } from 'react';
+import { useText } from '../../i18n/text.tsx';
+import { useApp } from '../../store/hooks.ts';
+import { Banner } from '../../ui/banner.tsx';
+import { Chat } from './chat.tsx';
+import { EmptyRoom } from './empty.tsx';
+import { RoomHeader } from './header.tsx';
+import { HostingCard } from './hosting.tsx';
+import { Members } from './members.tsx';
+import { Notices } from './notices.tsx';
+import { ConnectionToggles } from './toggles.tsx';
+
+type Part = 'members' | 'chat';
+
+/** Friends on the left, chat on the right; in a small window one of them at a time. */
+export function Room(): ReactNode {
+  const empty = useApp(({ snapshot }) => snapshot.peers.length === 0);
+  const [part, setPart] = useState<Part>('members');
+  return (
+    <>
+      <RoomHeader />
+      <Parts part={part} onChange={setPart} />
+      <div className="flex min-h-0 flex-1">
+        <div className={`min-w-0 flex-1 overflow-y-auto ${part === 'members' ? '' : 'max-xl:hidden'}`}>
+          <div className="mx-auto flex max-w-5xl flex-col gap-3 px-3 py-3 sm:px-6 sm:py-5">
+            <RoomTroubles />
+            <Notices />
+            {empty ? <EmptyRoom /> : <Members />}
+            <Toggles />
+          </div>
+        </div>
+        <Chat className={part === 'chat' ? 'max-xl:flex-1' : 'max-xl:hidden'} />
+      </div>
+    </>
+  );
+}
+
+function Parts({ part, onChange }: { part: Part; onChange(part: Part): void }): ReactNode {
+  const t = useText();
+  return (
+    <div
+      role="group"
+      aria-label={t('room.views')}
+      className="flex gap-1 border-b border-line bg-surface px-3 sm:px-5 xl:hidden"
+    >
+      {(['members', 'chat'] as const).map((which) => (
+        <button
+          key={which}
+          type="button"
+          aria-pressed={which === part}
+          onClick={() => onChange(which)}
+          className="settle border-b-2 border-transparent px-2 py-2 text-[13.5px] text-soft -outline-offset-2 hover:text-text aria-pressed:border-accent aria-pressed:font-semibold aria-pressed:text-text"
+        >
+          {t(`room.${which}Tab`)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** What is wrong with the room as a whole, and what to do. */
+function RoomTroubles(): ReactNode {
+  const t = useText();
+  const reconnecting = useApp(({ snapshot }) => snapshot.state === 'reconnecting');
+  const relayOnly = useApp(({ snapshot }) => snapshot.settings.relayOnly);
+  const udpBlocked = useApp(({ snapshot }) => snapshot.self?.nat.type === 'udp-blocked');
+  const noInterface = useApp(({ snapshot }) => snapshot.self?.interface === null);
+  const attached = useApp(({ connection }) => connection.state === 'running' && connection.attached);
+  return (
+    <>
+      {reconnecting && (
+        <Banner kind="warning" title={t('state.reconnecting')}>
+          {t('room.reconnecting')}
+        </Banner>
+      )}
+      {udpBlocked && <Banner kind="warning">{t('room.udpBlocked')}</Banner>}
+      {relayOnly && <Banner kind="info">{t('room.relayOnly')}</Banner>}
+      {noInterface && <Banner kind="warning">{t('room.noInterface')}</Banner>}
+      {attached && <Banner kind="info">{t('room.attached')}</Banner>}
+      <HostingCard />
+    </>
+  );
+}
+
+function Toggles(): ReactNode {
+  const t = useText();
+  return (
+    <section
+      aria-label={t('room.toggles')}
+      className="grid gap-x-8 rounded-2xl border border-line bg-surface px-4 py-1 max-md:divide-y max-md:divide-line md:grid-cols-2"
+    >
+      <ConnectionToggles />
+    </section>
+  );
+}

@@ -1,0 +1,21 @@
+/** The page: finds the app behind it, and draws the window. */
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import type { AppClient } from '../protocol/face.ts';
+import { createFace } from './store/store.ts';
+import './styles.css';
+import { createWebClient } from './transport/web.ts';
+
+declare global {
+  interface Window {
+    /** Exposed by the desktop app's preload. */
+    warren?: AppClient;
+    /** Set by a test before the page loads. */
+    __warrenTestClient?: AppClient;
+  }
+}
+
+const face = createFace(window.__warrenTestClient ?? window.warren ?? createWebClient());
+const root = document.querySelector('#root');
+if (root === null) throw new Error('the page has no #root');
+createRoot(root).render(<App face={face} />);
