@@ -389,7 +389,9 @@ class RunningEngine implements Engine {
       static: this.#options.staticCandidates,
       relayOnly: this.#settings.relayOnly,
     });
-    this.#members.giveLocal(candidates, this.#nat());
+    const nat = this.#nat();
+    this.#mappings.seen(nat.publicAddresses);
+    this.#members.giveLocal(candidates, nat);
     this.#publisher.soon();
   }
 

@@ -35,16 +35,23 @@ export class Mappings {
     this.#mapping?.refresh();
   }
 
+  /** Servers see us under these addresses. Others than before: the router's own may have changed as well. */
+  seen(publicAddresses: readonly string[]): void {
+    if (publicAddresses.length === 0) return;
+    const before = this.#seen;
+    this.#seen = JSON.stringify([...publicAddresses].sort());
+    if (before !== '' && before !== this.#seen) this.refresh();
+  }
+
   candidates(): Candidate[] {
     const view = this.#mapping?.view();
     return view?.state === 'active' ? [{ kind: 'mapped', ...view.external }] : [];
   }
 
-  /** `nat` with what is known of the mapping. A public address that changed renews it: so may the router's have. */
+  /** `nat` with what is known of the mapping. */
   describe(nat: NatReport): NatReport {
     if (!this.#on) return { ...nat, portMapping: { state: 'off' } };
     const view = this.#mapping?.view() ?? { state: 'none' };
-    this.#watch(nat.publicAddresses);
     if (view.state !== 'active') return { ...nat, portMapping: { state: view.state } };
     const { protocol, external } = view;
     const doubleNat = isBehindAnotherNat(external.ip, nat.publicAddresses);
@@ -67,13 +74,5 @@ export class Mappings {
     const mapping = this.#mapping;
     this.#mapping = null;
     if (mapping) this.#closing = Promise.all([this.#closing, mapping.close()]).then(() => {});
-  }
-
-  #watch(publicAddresses: readonly string[]): void {
-    const seen = JSON.stringify([...publicAddresses].sort());
-    if (seen === this.#seen) return;
-    const first = this.#seen === '';
-    this.#seen = seen;
-    if (!first) this.refresh();
   }
 }

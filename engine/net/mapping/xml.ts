@@ -11,7 +11,10 @@ const MOST_NODES = 2_000;
 /** With `preserveOrder` every node is an object whose one key but `:@` is its name. */
 type Ordered = Record<string, unknown>;
 
-/** Null for text that is not one bounded, well-formed document. A document type is never needed and may hold entities. */
+/**
+ * Null for text that is not one bounded document. Tags left open pass, because routers forget them; a document type does
+ * not, because none is needed and it may hold entities.
+ */
 export function parseXml(text: string): XmlNode | null {
   if (text.length > LARGEST_XML_BYTES || /<!(?:DOCTYPE|ENTITY)/i.test(text)) return null;
   try {
