@@ -120,7 +120,7 @@ class Host implements AppHost {
       case 'toggle':
         return this.#toggle();
       case 'forget':
-        return this.#forget(command.room);
+        return await this.#forget(command.room);
       case 'dismiss':
         this.#server.forgive();
         return this.#session.dismiss();
@@ -232,9 +232,12 @@ class Host implements AppHost {
 
   // What is remembered
 
-  #forget(room: string): void {
-    const { connection } = this.#session;
-    if (isIn(connection, room)) throw new WarrenError('already-running', 'leave the room before it is forgotten');
+  async #forget(room: string): Promise<void> {
+    if (isIn(this.#session.connection, room)) {
+      throw new WarrenError('already-running', 'leave the room before it is forgotten');
+    }
+    // An engine that is on its way out writes what it knows once more.
+    await this.#session.settled();
     this.#passwords.delete(roomTopic(room));
     this.#book.forget(room);
     this.#publishBook();

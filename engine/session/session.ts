@@ -109,6 +109,11 @@ export class Session {
     return await this.#link.command(command);
   }
 
+  /** Resolves when all that was asked so far is done. */
+  settled(): Promise<void> {
+    return this.#queue;
+  }
+
   /** Idempotent; an engine of another process goes on. */
   async close(): Promise<void> {
     this.#closed = true;

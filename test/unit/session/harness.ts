@@ -19,6 +19,8 @@ import { EngineDouble } from '../control/engine-double.ts';
 export class TestEngine extends EngineDouble {
   readonly options: UpOptionsHere;
   stopped = false;
+  /** Done while it stops. */
+  onStop: () => void = () => {};
   override readonly done: Promise<{ code: ErrorCode | null; message: string }>;
   #settle!: (end: { code: ErrorCode | null; message: string }) => void;
 
@@ -40,6 +42,8 @@ export class TestEngine extends EngineDouble {
 
   override async stop(): Promise<void> {
     this.stopped = true;
+    await new Promise(setImmediate);
+    this.onStop();
     this.end(null);
   }
 }
@@ -93,7 +97,11 @@ export class TestApp {
         if (this.claimed > 0 || this.other !== null) throw new WarrenError('already-running', 'it runs');
         this.claimed++;
         let engine: TestEngine | null = null;
-        let released = false;
+        let releasing: Promise<void> | null = null;
+        const release = async () => {
+          await engine?.stop();
+          this.claimed--;
+        };
         return {
           start: async (options) => {
             if (this.startFailure !== null) throw this.startFailure;
@@ -101,12 +109,7 @@ export class TestApp {
             this.engines.push(engine);
             return engine;
           },
-          release: async () => {
-            if (released) return;
-            released = true;
-            await engine?.stop();
-            this.claimed--;
-          },
+          release: () => (releasing ??= release()),
         };
       },
       attach: async () => {
