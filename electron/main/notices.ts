@@ -45,7 +45,9 @@ export function noticesBetween(
   return { memory: { joinedAt: memory.joinedAt, said }, lines };
 }
 
-const isJoined = ({ connection, snapshot }: AppState) => connection.state === 'running' && snapshot.state === 'joined';
+/** A server that is away changes nothing about who is there. */
+const isJoined = ({ connection, snapshot }: AppState) =>
+  connection.state === 'running' && (snapshot.state === 'joined' || snapshot.state === 'reconnecting');
 const roomOf = ({ snapshot }: AppState) => snapshot.room?.name;
 
 interface Change {

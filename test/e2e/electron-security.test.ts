@@ -109,6 +109,7 @@ describeElectron('a page in the window', () => {
       });
       let evaluated = true;
       try {
+        // oxlint-disable-next-line typescript/no-implied-eval -- this is what must not work
         new Function('return 1')();
       } catch {
         evaluated = false;

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Menu, Tray } from 'electron';
 import { _electron, type ElectronApplication, type Page } from 'playwright-core';
 import type { PeerSnapshot } from '../../protocol/app.ts';
 import type { AppClient, AppCommand, AppState, CommandAnswer } from '../../protocol/face.ts';
@@ -15,6 +16,9 @@ declare global {
   interface Window {
     warren: AppClient;
   }
+  /** In Electron's main process, kept by `watchTray` and `watchNotifications`. */
+  var shownTray: { tray?: Tray; menu?: Menu | null; tooltip?: string } | undefined;
+  var shownNotifications: string[] | undefined;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -111,6 +115,66 @@ export class DesktopApp {
 
   async peer(nick: string): Promise<PeerSnapshot | undefined> {
     return (await this.state()).snapshot.peers.find((peer) => peer.nick === nick);
+  }
+
+  /** As its owner does, and waits until it is gone. */
+  async closeWindow(): Promise<void> {
+    await this.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+    await until('the window is gone', () => this.electron.windows().length === 0);
+  }
+
+  /** Keeps what the tray is given from now on; it must be given something new before it can be looked at. */
+  async watchTray(): Promise<void> {
+    await this.electron.evaluate(({ Tray }) => {
+      const { setContextMenu, setToolTip } = Tray.prototype;
+      Tray.prototype.setContextMenu = function keepMenu(menu) {
+        globalThis.shownTray = { ...globalThis.shownTray, tray: this, menu };
+        setContextMenu.call(this, menu);
+      };
+      Tray.prototype.setToolTip = function keepToolTip(tooltip) {
+        globalThis.shownTray = { ...globalThis.shownTray, tray: this, tooltip };
+        setToolTip.call(this, tooltip);
+      };
+    });
+  }
+
+  /** The menu as it was given last; empty before. */
+  async trayMenu(): Promise<MenuLine[]> {
+    return await this.electron.evaluate(
+      () => globalThis.shownTray?.menu?.items.map(({ label, enabled, checked }) => ({ label, enabled, checked })) ?? [],
+    );
+  }
+
+  async trayTooltip(): Promise<string> {
+    return await this.electron.evaluate(() => globalThis.shownTray?.tooltip ?? '');
+  }
+
+  async clickTray(): Promise<void> {
+    await this.electron.evaluate(() => void globalThis.shownTray?.tray?.emit('click'));
+  }
+
+  /** Rejects where the menu has no such line. */
+  async chooseInTray(label: string): Promise<void> {
+    await this.electron.evaluate((_modules, wanted) => {
+      const item = globalThis.shownTray?.menu?.items.find((line) => line.label === wanted);
+      if (item === undefined) throw new Error(`the tray has no ${wanted}`);
+      item.click();
+    }, label);
+  }
+
+  /** Keeps the titles of notifications instead of showing them. */
+  async watchNotifications(): Promise<void> {
+    await this.electron.evaluate(({ Notification }) => {
+      globalThis.shownNotifications = [];
+      Notification.isSupported = () => true;
+      Notification.prototype.show = function keep() {
+        globalThis.shownNotifications?.push(this.title);
+      };
+    });
+  }
+
+  async notifications(): Promise<string[]> {
+    return await this.electron.evaluate(() => globalThis.shownNotifications ?? []);
   }
 
   /** Process number of Electron's main process. */
