@@ -16,6 +16,8 @@ afterEach(async () => {
 /** Lets everything happen that is due within this time. */
 const pass = async (ms: number) => {
   await vi.advanceTimersByTimeAsync(ms);
+  // Engines take turns of the real event loop to stop.
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
 };
 
 async function startsWithRejoin(): Promise<void> {
