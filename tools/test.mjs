@@ -16,6 +16,8 @@ if (process.getuid?.() === 0) {
 run('node', ['native/scripts/build.mjs']);
 run('npx', ['tsc', '-b']);
 run('node', ['tools/bundle.mjs']);
+run('node', ['tools/app.mjs']);
+run('npx', ['vite', 'build', '--logLevel', 'warn']);
 run('npx', ['biome', 'format']);
 run('npx', ['oxlint', '--type-aware', '--deny-warnings']);
 run('npx', ['vitest', 'run', ...process.argv.slice(2)]);
