@@ -42,7 +42,7 @@ export class Miniupnpd {
   readonly #gateway: Namespace;
   readonly #directory: string;
   readonly #options: MiniupnpdOptions;
-  #process: LabProcess;
+  readonly #process: LabProcess;
 
   private constructor(lab: Lab, gateway: Namespace, directory: string, options: MiniupnpdOptions) {
     this.#lab = lab;
@@ -69,18 +69,6 @@ export class Miniupnpd {
 
   get output(): string {
     return this.#process.output;
-  }
-
-  /** Stops it and forgets all that it mapped, like a router that lost its power; then it starts again. */
-  async reboot(): Promise<void> {
-    await this.#process.stop('SIGKILL');
-    await rm(join(this.#directory, 'leases'), { force: true });
-    const flush = ['forward', 'prerouting_miniupnpd', 'postrouting_miniupnpd'];
-    await this.#lab.run(this.#gateway, ['nft', '-f', '-'], {
-      input: flush.map((chain) => `flush chain inet miniupnpd ${chain}\n`).join(''),
-    });
-    this.#process = this.#spawn();
-    await this.#listens();
   }
 
   async leases(): Promise<LeaseLine[]> {
