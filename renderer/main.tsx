@@ -1,9 +1,9 @@
 /** The page: finds the app behind it, and draws the window. */
+import './policy.ts';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import type { AppClient } from '../protocol/face.ts';
 import { createFace } from './store/store.ts';
-import './styles.css';
 import { createWebClient } from './transport/web.ts';
 
 declare global {
@@ -15,7 +15,8 @@ declare global {
   }
 }
 
-const face = createFace(window.__warrenTestClient ?? window.warren ?? createWebClient());
+const { __warrenTestClient: testClient, warren } = window;
+const face = createFace(testClient ?? warren ?? createWebClient());
 const root = document.querySelector('#root');
 if (root === null) throw new Error('the page has no #root');
 createRoot(root).render(<App face={face} />);

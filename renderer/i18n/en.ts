@@ -85,6 +85,10 @@ export const en = {
   },
   failure: {
     retry: 'Try again',
+    remedy: {
+      'no-rights': 'Running from the source folder? Run this in it once:',
+      'already-running': 'In a terminal:',
+    },
     room: 'Could not enter {room}',
     'wrong-password': {
       title: 'Wrong password',
@@ -96,11 +100,11 @@ export const en = {
     },
     'no-rights': {
       title: 'Warren may not make a network adapter',
-      help: 'Install the package of Warren, which sets this up, or run this once in a terminal, then try again:',
+      help: 'Install Warren from its package, which sets this up, then try again.',
     },
     'already-running': {
       title: 'Warren already runs here',
-      help: 'Another Warren on this PC is connected. Look for its icon in the tray, or stop it with this command:',
+      help: 'Another Warren on this PC is connected. Look for its icon in the tray, or stop it.',
     },
     'name-taken': {
       title: 'The adapter name is taken',
@@ -443,7 +447,6 @@ export const en = {
   settings: {
     title: 'Settings',
     connection: 'Connection',
-    needRoom: 'These can be changed while you are in a room.',
     appearance: 'Appearance',
     language: 'Language',
     languageAuto: 'As the system',

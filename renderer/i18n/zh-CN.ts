@@ -71,7 +71,7 @@ export const zhCN: Messages = {
     how3: '打开游戏，进“局域网”模式，好友就在列表里。',
   },
   server: {
-    label: '接头服务器',
+    label: '联机服务器',
     help: '帮大家的电脑互相找到对方。它看不到密码，也看不到游戏内容。',
     automatic: '自动',
     automaticHelp: '什么都不用管',
@@ -87,6 +87,10 @@ export const zhCN: Messages = {
   },
   failure: {
     retry: '再试一次',
+    remedy: {
+      'no-rights': '从源码运行？在源码目录里执行一次：',
+      'already-running': '在终端里：',
+    },
     room: '进不了 {room}',
     'wrong-password': {
       title: '密码不对',
@@ -98,11 +102,11 @@ export const zhCN: Messages = {
     },
     'no-rights': {
       title: '没有权限创建虚拟网卡',
-      help: '安装 Warren 的软件包会自动设置好；或者在终端运行一次下面的命令，再试一次：',
+      help: '用安装包装一遍 Warren 就会自动设置好，然后再试一次。',
     },
     'already-running': {
       title: 'Warren 已经在运行',
-      help: '这台电脑上另一个 Warren 正在联机。看看托盘图标，或用这条命令停掉它：',
+      help: '这台电脑上另一个 Warren 正在联机。看看托盘图标，或者先停掉它。',
     },
     'name-taken': {
       title: '虚拟网卡名被占用',
@@ -400,7 +404,6 @@ export const zhCN: Messages = {
   settings: {
     title: '设置',
     connection: '连接',
-    needRoom: '进了房间才能改。',
     appearance: '外观',
     language: '语言',
     languageAuto: '跟随系统',

@@ -3,7 +3,7 @@ import type { PeerSnapshot } from '../../protocol/app.ts';
 
 /** Points of a sparkline, oldest first. */
 export const SAMPLES_KEPT = 48;
-/** Snapshots may come in bursts; a sparkline of them would show the bursts. */
+/** Snapshots may come in bursts; a sparkline of them would show the bursts. A clock may also be set back. */
 export const SAMPLE_EVERY_MS = 900;
 const ODDS_KEPT = 64;
 
@@ -34,7 +34,7 @@ export function addSamples(
 
 function addSample(before: Samples, peer: PeerSnapshot, now: number): Samples {
   const odds = addOdds(before.odds, peer.punch);
-  if (now - before.at < SAMPLE_EVERY_MS) return odds === before.odds ? before : { ...before, odds };
+  if (Math.abs(now - before.at) < SAMPLE_EVERY_MS) return odds === before.odds ? before : { ...before, odds };
   const rtts = [...before.rtts, peer.path?.rttMs ?? null].slice(-SAMPLES_KEPT);
   return { rtts, odds, at: now };
 }

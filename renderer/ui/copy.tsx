@@ -41,10 +41,12 @@ function write(text: string): boolean {
 interface CopyValueProps {
   value: string;
   className?: string;
+  /** Without the icon in a small window. */
+  compact?: boolean;
 }
 
 /** A value that a click copies. Its width never changes. */
-export function CopyValue({ value, className = '' }: CopyValueProps): ReactNode {
+export function CopyValue({ value, className = '', compact = false }: CopyValueProps): ReactNode {
   const t = useText();
   const { copied, copy } = useCopy();
   const Icon = copied ? Check : Copy;
@@ -57,7 +59,10 @@ export function CopyValue({ value, className = '' }: CopyValueProps): ReactNode 
       className={`settle group inline-flex max-w-full items-center gap-1.5 rounded px-1 font-mono text-[13px] hover:bg-hover hover:text-text ${className}`}
     >
       <span className="truncate">{value}</span>
-      <Icon aria-hidden className={`size-3.5 shrink-0 ${copied ? 'text-accent' : 'text-soft'}`} />
+      <Icon
+        aria-hidden
+        className={`size-3.5 shrink-0 ${compact && !copied ? 'max-sm:hidden' : ''} ${copied ? 'text-accent' : 'text-soft'}`}
+      />
       <span role="status" className="sr-only">
         {copied ? t('common.copied') : ''}
       </span>

@@ -33,11 +33,11 @@ export function failureKey(code: string): ErrorCode | 'other' {
   return Object.hasOwn(KNOWN, code) ? (code as ErrorCode) : 'other';
 }
 
-/** What a person may run to mend it. */
-const REMEDIES: Partial<Record<ErrorCode | 'other', string>> = {
-  'no-rights': 'sudo warren up',
+/** What a person may run on Linux to mend it. */
+const REMEDIES = {
+  'no-rights': 'sudo setcap cap_net_admin+ep native/build/Release/warren-tun-helper',
   'already-running': 'warren down',
-};
+} as const;
 
 /** Trying the same again helps when the cause lies outside. */
 const WORTH_RETRYING: ReadonlySet<string> = new Set([
@@ -59,10 +59,10 @@ export function Failure({ onRetry }: { onRetry(room: SavedRoom): void }): ReactN
   const { ask } = useActions();
   const connection = useApp((app) => app.connection);
   const rooms = useApp((app) => app.rooms);
+  const linux = useApp(({ about }) => about.platform === 'linux');
   if (connection.state !== 'failed') return null;
   const key = failureKey(connection.code);
   const saved = WORTH_RETRYING.has(key) ? rooms.find((room) => room.name === connection.room) : undefined;
-  const remedy = REMEDIES[key];
   return (
     <Banner
       kind="danger"
@@ -82,7 +82,12 @@ export function Failure({ onRetry }: { onRetry(room: SavedRoom): void }): ReactN
       }
     >
       <p>{t(`failure.${key}.help`)}</p>
-      {remedy && <CopyValue value={remedy} className="mt-1 -ms-1" />}
+      {linux && (key === 'no-rights' || key === 'already-running') && (
+        <>
+          <p className="mt-1">{t(`failure.remedy.${key}`)}</p>
+          <CopyValue value={REMEDIES[key]} className="-ms-1" />
+        </>
+      )}
       <p className="mt-1 text-soft">{t('failure.room', { room: isolated(connection.room) })}</p>
     </Banner>
   );

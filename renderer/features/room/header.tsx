@@ -21,7 +21,7 @@ export function RoomHeader(): ReactNode {
   const windowed = useApp(({ about }) => about.shell === 'electron');
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2 border-b border-line bg-surface px-4 py-3 sm:px-6">
-      <div className="min-w-0 flex-1 basis-48">
+      <div className="min-w-0 flex-1 basis-24">
         <h1
           className="flex text-lg leading-tight font-semibold tracking-tight"
           title={t('room.server', { server: plainLine(server, 256) })}
@@ -37,8 +37,15 @@ export function RoomHeader(): ReactNode {
       </div>
       <div className="flex items-center gap-1.5">
         {windowed && <WindowSize />}
-        <Button icon={LogOut} kind="quiet" disabled={stopping} onClick={() => void ask({ type: 'leave' })}>
-          {stopping ? t('state.stopping') : t('room.leave')}
+        <Button
+          icon={LogOut}
+          kind="quiet"
+          disabled={stopping}
+          title={t('room.leave')}
+          className="max-sm:px-2.5"
+          onClick={() => void ask({ type: 'leave' })}
+        >
+          <span className="max-sm:sr-only">{stopping ? t('state.stopping') : t('room.leave')}</span>
         </Button>
         <Button icon={UserPlus} kind="primary" disabled={stopping} onClick={() => setInviting(true)}>
           {t('room.invite')}

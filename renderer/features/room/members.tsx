@@ -64,7 +64,11 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
             </button>
           </div>
           <div className="flex h-5 items-center text-[13px] text-soft">
-            {peer.ipv4 === null ? t('member.noAddress') : <CopyValue value={peer.ipv4} className="relative -ms-1" />}
+            {peer.ipv4 === null ? (
+              t('member.noAddress')
+            ) : (
+              <CopyValue value={peer.ipv4} compact className="relative -ms-1" />
+            )}
           </div>
         </div>
         <PathState peer={peer} how={how} />
@@ -84,7 +88,7 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
 function PathState({ peer, how }: { peer: PeerSnapshot; how: Standing }): ReactNode {
   const t = useText();
   return (
-    <div className="flex w-28 shrink-0 flex-col items-end gap-0.5 sm:w-36 sm:items-start">
+    <div className="flex shrink-0 flex-col items-end gap-0.5 sm:w-36 sm:items-start">
       <StandingBadge standing={how} />
       {peer.path !== null && !peer.blocked && (
         <span className="truncate px-1 text-[12px] text-soft max-sm:hidden">{t(`path.${peer.path.kind}`)}</span>
@@ -106,7 +110,7 @@ function Figures({ peer }: { peer: PeerSnapshot }): ReactNode {
           <span className="sr-only">{t('member.ping')} </span>
           <span className="font-semibold">{pingText(t, peer.path?.rttMs ?? null)}</span>
         </p>
-        <p className={`text-[12px] ${lossy ? 'font-semibold text-danger' : 'text-soft'}`}>
+        <p className={`text-[12px] whitespace-nowrap ${lossy ? 'font-semibold text-danger' : 'text-soft'}`}>
           {peer.path?.lossPct == null ? (
             <span className="sr-only">{t('common.unknown')}</span>
           ) : (

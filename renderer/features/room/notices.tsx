@@ -60,7 +60,7 @@ export function Notices(): ReactNode {
 /** Newest first, each thing said once. A server that is back takes its trouble away. */
 function latest(notices: readonly Notice[]): Notice[] {
   const seen = new Set<string>();
-  return [...notices].reverse().filter(({ code, nick }) => {
+  return notices.toReversed().filter(({ code, nick }) => {
     const topic = code.startsWith('server-') ? 'server' : `${code} ${nick ?? ''}`;
     if (seen.has(topic)) return false;
     seen.add(topic);

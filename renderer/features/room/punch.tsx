@@ -81,15 +81,12 @@ export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch })
         <h3 className="font-semibold">{t('punch.title')}</h3>
         <p className="text-[13px] text-relayed">{phaseText(t, punch.phase)}</p>
       </div>
-      <p className="mt-0.5 text-[13px] text-soft">{strategyText(t, punch.strategy)}</p>
       {punch.odds === null ? (
         <p className="mt-2 text-[13px]">{t('punch.noOdds')}</p>
       ) : (
         <OddsCurve points={points} punch={punch} odds={punch.odds} />
       )}
-      <p className="mt-2 text-[13px] text-soft">
-        {triesText(t, punch)} · {t('punch.mappings', { count: punch.mappings })}
-      </p>
+      <p className="mt-2 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
       {peer.nat !== null && (
         <div className="mt-3">
           <p className="mb-1 text-[13px] font-semibold">{t('punch.theirPorts')}</p>

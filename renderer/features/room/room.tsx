@@ -21,13 +21,15 @@ export function Room(): ReactNode {
       <RoomHeader />
       <Parts part={part} onChange={setPart} />
       <div className="flex min-h-0 flex-1">
-        <div className={`min-w-0 flex-1 overflow-y-auto ${part === 'members' ? '' : 'max-xl:hidden'}`}>
-          <div className="mx-auto flex max-w-5xl flex-col gap-3 px-3 py-3 sm:px-6 sm:py-5">
-            <RoomTroubles />
-            <Notices />
-            {empty ? <EmptyRoom /> : <Members />}
-            <Toggles />
+        <div className={`flex min-w-0 flex-1 flex-col ${part === 'members' ? '' : 'max-xl:hidden'}`}>
+          <div className="min-h-0 flex-1 overflow-y-auto">
+            <div className="mx-auto flex max-w-5xl flex-col gap-3 px-3 py-3 sm:px-6 sm:py-5">
+              <RoomTroubles />
+              <Notices />
+              {empty ? <EmptyRoom /> : <Members />}
+            </div>
           </div>
+          <Toggles />
         </div>
         <Chat className={part === 'chat' ? 'max-xl:flex-1' : 'max-xl:hidden'} />
       </div>
@@ -87,9 +89,9 @@ function Toggles(): ReactNode {
   return (
     <section
       aria-label={t('room.toggles')}
-      className="grid gap-x-8 rounded-2xl border border-line bg-surface px-4 py-1 max-md:divide-y max-md:divide-line md:grid-cols-2"
+      className="flex flex-wrap gap-x-6 border-t border-line bg-surface px-4 sm:px-6 *:max-sm:flex-1"
     >
-      <ConnectionToggles />
+      <ConnectionToggles compact />
     </section>
   );
 }

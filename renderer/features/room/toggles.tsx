@@ -3,8 +3,8 @@ import { useText } from '../../i18n/text.tsx';
 import { useActions, useApp } from '../../store/hooks.ts';
 import { Switch } from '../../ui/switch.tsx';
 
-/** The two switches that a person may want in reach: NAT4 punching and port mapping. */
-export function ConnectionToggles({ disabled = false }: { disabled?: boolean }): ReactNode {
+/** The two switches that a person may want in reach: NAT4 punching and port mapping. `compact`: in one line. */
+export function ConnectionToggles({ compact = false }: { compact?: boolean }): ReactNode {
   const t = useText();
   const { ask } = useActions();
   const { hardNat, portMapping } = useApp((app) => app.snapshot.settings);
@@ -13,15 +13,15 @@ export function ConnectionToggles({ disabled = false }: { disabled?: boolean }):
       <Switch
         label={t('room.hardNat')}
         help={t('room.hardNatHelp')}
+        compact={compact}
         on={hardNat}
-        disabled={disabled}
         onChange={(on) => void ask({ type: 'set', setting: 'hard-nat', on })}
       />
       <Switch
         label={t('room.portMapping')}
         help={t('room.portMappingHelp')}
+        compact={compact}
         on={portMapping}
-        disabled={disabled}
         onChange={(on) => void ask({ type: 'set', setting: 'port-mapping', on })}
       />
     </>
