@@ -73,8 +73,15 @@ describeLab('the app', () => {
     const { link } = (await ann.do({ type: 'invite' })) as { link: string };
     expect(decodeInvite(link)).toMatchObject({ ok: true, invite: { password, servers: [server.url] } });
 
+    const { text } = (await bob.do({ type: 'diagnostics' })) as { text: string };
+    expect(text).toContain('path to');
+    for (const secret of [password, 'hello bob', '"ann"', hostOf('ann').ipv4, topology.site('ann').external]) {
+      expect(text).not.toContain(secret);
+    }
     await bob.do({ type: 'leave' });
     expect((await bob.reaches('idle')).rooms).toMatchObject([{ nick: 'bob' }]);
+    const kept = await topology.lab.run(hostOf('bob').namespace, ['grep', '-r', '-c', password, bob.stateDir]);
+    expect(kept.stdout).not.toMatch(/:[1-9]/);
     await ann.waitFor('bob gone', (state) => state.snapshot.peers.length === 0);
     const links = await topology.lab.run(hostOf('bob').namespace, ['ip', '-o', 'link']);
     expect(links.stdout).not.toContain('warren');
