@@ -46,8 +46,9 @@ function chooseHere() {
 }
 
 function download() {
-  console.log('Warren: downloading Electron, this once');
-  spawnSync(process.execPath, [join(PACKAGE, 'install.js')], { stdio: 'inherit', timeout: DOWNLOAD_TIMEOUT_MS });
+  console.log('Warren downloads Electron (110 MB), this once');
+  // Its stack traces say nothing to a person; the line that follows says what happens instead.
+  spawnSync(process.execPath, [join(PACKAGE, 'install.js')], { stdio: 'ignore', timeout: DOWNLOAD_TIMEOUT_MS });
 }
 
 /** Time of the last change below a path, Unix ms; 0 where there is nothing. */
@@ -75,7 +76,7 @@ const SHARED = ['protocol', 'package-lock.json'];
 
 function buildFor(face) {
   buildIfStale('build/renderer/index.html', ['renderer', 'resources', ...SHARED], 'build:renderer');
-  if (face === 'browser') build('npx', ['tsc', '-b']);
+  if (face === 'browser') build('npx', ['tsc', '-b', 'cli']);
   else buildIfStale('build/app/main.cjs', ['electron', 'engine', 'server', 'native/src', ...SHARED], 'build:app');
 }
 
