@@ -196,6 +196,7 @@ function addDiagnosis(program: Command, io: Io, done: Done): void {
     .addOption(serverOption())
     .addOption(stunOption())
     .addOption(caFileOption())
+    .option('--no-port-mapping', 'do not ask the router to open a port')
     .addOption(jsonOption())
     .action(async (options) => {
       if (!options.server && !options.stun) {

@@ -31,6 +31,11 @@ export class Mappings {
     } else this.#close();
   }
 
+  /** Whether there is nothing to wait for: it is off, granted, or refused. */
+  settled(): boolean {
+    return this.#mapping === null || this.#mapping.view().state !== 'none';
+  }
+
   refresh(): void {
     this.#mapping?.refresh();
   }

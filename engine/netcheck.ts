@@ -1,6 +1,7 @@
 /**
  * The NAT report without a room: asks rendezvous servers which STUN endpoints they have, measures against those and
- * the ones that the user named, and times each server. The world comes in by ports, as for the engine.
+ * the ones that the user named, times each server, and lets the router open a port for as long as that takes. The world
+ * comes in by ports, as for the engine.
  */
 import { WarrenError } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
@@ -9,14 +10,26 @@ import { Budget } from './core/budget.ts';
 import { bytesToHex } from './core/crypto/bytes.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import { encodeBindingRequest, decodeBindingResponse } from './core/stun/binding.ts';
+import { Mappings } from './mappings.ts';
 import { familyOf, Nats } from './nats.ts';
-import type { ClockPort, DevicePort, Endpoint, HostAddress, RandomPort, RendezvousPort, SocketId } from './ports.ts';
+import type {
+  ClockPort,
+  DevicePort,
+  Endpoint,
+  HostAddress,
+  PortMappingPort,
+  RandomPort,
+  RendezvousPort,
+  SocketId,
+} from './ports.ts';
 import { Servers } from './servers.ts';
 
 export interface NetcheckPorts {
   clock: ClockPort;
   random: RandomPort;
   rendezvous: RendezvousPort;
+  /** Null: the router is not asked. */
+  mapping: PortMappingPort | null;
   /** A device with a memory TUN; its owner closes it. */
   device: DevicePort;
 }
@@ -57,6 +70,8 @@ const DEFAULT_TIMEOUT_MS = 12_000;
 /** STUN round trips are sent again at these times, in ms, as long as no answer has come. */
 const PROBE_OFFSETS_MS = [0, 200, 600, 1_400] as const;
 const POLL_MS = 50;
+/** What three protocols need to answer, two of them after a lost datagram. */
+const MAPPING_MS = 4_000;
 
 /** Rejects with WarrenError('no-server') when servers were named, none answered, and there was no `--stun` to ask. */
 export async function netcheck(ports: NetcheckPorts, options: NetcheckOptions): Promise<NetcheckResult> {
@@ -64,7 +79,7 @@ export async function netcheck(ports: NetcheckPorts, options: NetcheckOptions): 
   try {
     return await run.result();
   } finally {
-    run.stop();
+    await run.stop();
   }
 }
 
@@ -79,16 +94,20 @@ class Netcheck {
   readonly #ports: NetcheckPorts;
   readonly #options: NetcheckOptions;
   readonly #nats: Nats;
+  readonly #mappings: Mappings;
   readonly #servers: Servers;
   readonly #states: ServerState[];
   readonly #probes: StunProbes;
   #known = '';
+  #mapsBy = 0;
 
   constructor(ports: NetcheckPorts, options: NetcheckOptions) {
     this.#ports = ports;
     this.#options = options;
     this.#states = options.servers.map((url) => ({ url, openedAt: null, rttMs: null, error: null }));
     this.#nats = new Nats(ports, ports.device, new Budget(), options.addresses, () => {});
+    const tunnel = ports.device.sockets().find(({ family }) => family === 4)?.port ?? null;
+    this.#mappings = new Mappings(ports.mapping, tunnel, () => {});
     this.#probes = new StunProbes(ports);
     this.#servers = new Servers(ports.rendezvous, {
       open: (server) => this.#hello(server),
@@ -111,6 +130,8 @@ class Netcheck {
 
   async result(): Promise<NetcheckResult> {
     const { clock } = this.#ports;
+    this.#mapsBy = clock.now() + MAPPING_MS;
+    this.#mappings.set(this.#ports.mapping !== null);
     const deadline = clock.now() + (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#measure();
     this.#options.servers.forEach((url, server) => this.#servers.connect(server, url));
@@ -121,22 +142,29 @@ class Netcheck {
       throw new WarrenError('no-server', `no rendezvous server answered (${causes.join('; ')})`);
     }
     return {
-      nat: this.#nats.report(),
+      nat: this.#mappings.describe(this.#nats.report()),
       servers: this.#states.map(({ url, rttMs, error }) => ({ url, rttMs, error })),
       stun: this.#probes.results(),
     };
   }
 
-  stop(): void {
+  /** Resolves when the router has closed what it opened. */
+  async stop(): Promise<void> {
     this.#nats.stop();
     this.#servers.close();
     this.#probes.stop();
+    await this.#mappings.stop();
   }
 
   /** Every server has answered or failed, and discovery has said what it can. */
   #finished(): boolean {
     const told = this.#states.every((state) => state.rttMs !== null || state.error !== null);
-    return told && this.#nats.settled() && this.#probes.settled();
+    return told && this.#nats.settled() && this.#probes.settled() && this.#hasMapping();
+  }
+
+  /** Or has had the time for one: a router that does not answer is no reason to wait. */
+  #hasMapping(): boolean {
+    return this.#mappings.settled() || this.#ports.clock.now() >= this.#mapsBy;
   }
 
   #hello(server: number): void {

@@ -4,15 +4,18 @@ import { netcheck as measure } from '../../engine/netcheck.ts';
 import { systemClock } from '../../engine/net/clock.ts';
 import { resolveStun } from '../../engine/net/host.ts';
 import { systemInterfaces } from '../../engine/net/interfaces/interfaces.ts';
+import { createPortMapper } from '../../engine/net/mapping/port-mapper.ts';
 import { createRendezvous } from '../../engine/net/rendezvous/client.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { renderNatCard } from '../view/nat-card.ts';
+import { printable } from '../view/printable.ts';
 
 export interface NetcheckArguments {
   server?: string[];
   stun?: string[];
   caFile?: string;
+  portMapping: boolean;
   json?: boolean;
 }
 
@@ -31,6 +34,7 @@ export async function netcheck(asked: NetcheckArguments, io: Io): Promise<number
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
         rendezvous: createRendezvous(asked.caFile === undefined ? {} : { caFile: asked.caFile }),
+        mapping: asked.portMapping ? portMapper(io) : null,
         device,
       },
       {
@@ -46,4 +50,15 @@ export async function netcheck(asked: NetcheckArguments, io: Io): Promise<number
   } finally {
     await device.close();
   }
+}
+
+/** Nothing is remembered: what is opened here is closed before the command ends. */
+function portMapper(io: Io): ReturnType<typeof createPortMapper> {
+  return createPortMapper({
+    store: { load: () => [], save: () => {} },
+    excludeInterfaces: [],
+    log: (level, message) => {
+      if (level === 'warn') io.err(printable(message));
+    },
+  });
 }

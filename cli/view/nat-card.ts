@@ -19,6 +19,7 @@ export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: bo
     row('filtering', nat.filtering),
     row('ports', portWords(nat.ports)),
     row('public address', nat.publicAddresses.map(printable).join(', ') || 'unknown'),
+    row('port mapping', mappingWords(nat.portMapping)),
     row('hairpin', yesNo(nat.hairpin)),
     row('carrier NAT', yesNo(nat.cgnat)),
     row('IPv6', nat.ipv6 ? 'yes' : 'no'),
@@ -37,6 +38,24 @@ export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: bo
 function yesNo(value: boolean | null): string {
   if (value === null) return 'unknown';
   return value ? 'yes' : 'no';
+}
+
+const PROTOCOL_WORDS = { pcp: 'PCP', 'nat-pmp': 'NAT-PMP', upnp: 'UPnP' } as const;
+
+function mappingWords(mapping: NatReport['portMapping']): string {
+  switch (mapping.state) {
+    case 'off':
+      return 'off';
+    case 'none':
+      return 'no router offers it';
+    case 'failed':
+      return 'the router refused';
+    case 'active': {
+      const protocol = mapping.protocol ? ` by ${PROTOCOL_WORDS[mapping.protocol]}` : '';
+      const behind = mapping.doubleNat ? ', but another NAT stands outside' : '';
+      return `${printable(mapping.external ?? 'open')}${protocol}${behind}`;
+    }
+  }
 }
 
 function portWords(ports: NatReport['ports']): string {

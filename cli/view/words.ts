@@ -41,7 +41,7 @@ export const NAT_WORDS: Record<NatType, string> = {
 
 /** What the NAT means for playing, and what would help: one sentence. */
 export function natAdvice(nat: NatReport): string {
-  if (nat.portMapping.state === 'active' && nat.type !== 'udp-blocked') {
+  if (nat.portMapping.state === 'active' && !nat.portMapping.doubleNat && nat.type !== 'udp-blocked') {
     return 'Your router opened a port for Warren: everyone can reach you directly.';
   }
   switch (nat.type) {

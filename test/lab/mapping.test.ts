@@ -144,6 +144,16 @@ describeLab('a router that opens ports', () => {
     expect(await world.router.leases()).toHaveLength(1);
   });
 
+  it('shows in netcheck, which leaves nothing behind', async () => {
+    world = await World.build([home], { protocols: PROTOCOLS });
+    const { lab, site } = world.topology;
+    const asked = ['netcheck', '--json', '--server', world.server.url];
+    const { stdout, stderr } = await warren(lab, site('home').hosts[0]!.namespace, asked);
+    const { nat } = JSON.parse(stdout || `{"nat":${JSON.stringify(stderr)}}`) as { nat: unknown };
+    expect(nat).toMatchObject({ portMapping: { state: 'active', protocol: 'pcp', doubleNat: false } });
+    await world.portIsGone();
+  });
+
   it('that dies with its host’s process closes the port by itself', async () => {
     world = await World.build([home], { protocols: ['pcp'], maxLifetimeS: 4 });
     const member = await world.join('home');

@@ -32,6 +32,7 @@ async function check(
       clock: simClock(timeline, thread),
       random: simRandom(random),
       rendezvous: new SimRendezvous(timeline, thread, host, servers),
+      mapping: null,
       device,
     },
     {
