@@ -84,7 +84,7 @@ export class App {
       startServer: startHosted,
       tun: true,
       shell: {
-        window: (mode) => (mode === 'hide' ? this.#window.hide() : this.#window.show(mode)),
+        window: (mode) => (mode === 'hide' ? this.#putAway() : this.#window.show(mode)),
         quit: () => app.quit(),
         autostart: setAutostart,
       },
@@ -92,6 +92,12 @@ export class App {
         if (level !== 'debug') process.stderr.write(`warren: ${level}: ${message}\n`);
       },
     });
+  }
+
+  /** Where there is no tray, a closed window would be the end of the app. */
+  #putAway(): void {
+    if (this.staysInTray) this.#window.close();
+    else this.#window.minimize();
   }
 
   #faces(): Face[] {

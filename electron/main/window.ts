@@ -21,6 +21,9 @@ const SIZES = {
   mini: { width: 380, height: 560, minWidth: 380, minHeight: 320 },
 } as const;
 
+/** A page that dies this soon after it was loaded would die again. */
+const CRASH_LOOP_MS = 2_000;
+
 export class MainWindow {
   readonly #options: WindowOptions;
   #window: BrowserWindow | null = null;
@@ -49,8 +52,12 @@ export class MainWindow {
     window.focus();
   }
 
-  hide(): void {
+  close(): void {
     this.#window?.close();
+  }
+
+  minimize(): void {
+    this.#window?.minimize();
   }
 
   /** Nothing while there is no window. */
@@ -89,8 +96,13 @@ export class MainWindow {
     window.on('closed', () => {
       if (this.#window === window) this.#window = null;
     });
+    let loadedAt = performance.now();
     window.webContents.on('render-process-gone', (_event, { reason }) => {
-      if (reason !== 'clean-exit' && !window.isDestroyed()) window.reload();
+      if (reason === 'clean-exit' || window.isDestroyed()) return;
+      // A page that cannot live is not brought back for ever.
+      if (performance.now() - loadedAt < CRASH_LOOP_MS) window.close();
+      else window.reload();
+      loadedAt = performance.now();
     });
     this.#window = window;
     this.#mode = mode;

@@ -46,6 +46,8 @@ export interface MenuLine {
 export class DesktopApp {
   readonly electron: ElectronApplication;
   readonly stateDir: string;
+  /** The home directory of the player. */
+  readonly home: string;
   readonly #folder: string;
   readonly #ownsState: boolean;
   #errors = '';
@@ -53,6 +55,7 @@ export class DesktopApp {
   private constructor(electron: ElectronApplication, folder: string, options: DesktopOptions) {
     this.electron = electron;
     this.#folder = folder;
+    this.home = join(folder, 'home');
     this.stateDir = options.stateDir ?? join(folder, 'state');
     this.#ownsState = options.stateDir === undefined;
     electron.process().stderr?.on('data', (chunk: Buffer) => {
