@@ -4,13 +4,17 @@ import type { Sample } from './fixtures/states.ts';
 /** Members that fit on the smallest window without scrolling; the rest may be drawn only when scrolled to. */
 const FIRST_MEMBERS = 3;
 
+/** Longer names may end in an ellipsis. */
+const NAME_SHOWN = 40;
+
 export function expectedWords({ state, view = 'main', member }: Sample): string[] {
   const { snapshot, connection, invitation } = state;
   if (invitation)
     return [invitation.name, ...invitation.servers.slice(0, 1), ...(invitation.leaving ? [invitation.leaving] : [])];
   if (view === 'network') return networkWords(snapshot.self?.nat);
   if (view === 'settings') return [state.about.version];
-  if (snapshot.state === 'off') return connection.state === 'idle' ? state.rooms.map(({ name }) => name) : [];
+  if (snapshot.state === 'off')
+    return connection.state === 'idle' ? state.rooms.map(({ name }) => name.slice(0, NAME_SHOWN)) : [];
   const peers =
     member === undefined
       ? snapshot.peers.slice(0, FIRST_MEMBERS)

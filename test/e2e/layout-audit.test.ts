@@ -27,6 +27,7 @@ describeBrowser('the audit of a page', () => {
     ['what a list holds below its edge', '<div style="height:50px;overflow:auto"><p>one<p>two<p>three</div>'],
     ['words for screen readers', '<span style="position:absolute;width:1px;height:1px;overflow:hidden">unseen</span>'],
     ['the page behind a dialog', '<dialog open aria-modal="true" style="top:0">asks</dialog><p>below it</p>'],
+    ['a link over a whole card', '<p>card</p><button style="position:absolute;inset:0;background:none"></button>'],
     ['a version and an address', '<p>0.1.0</p><p>10.64.0.1</p><p>wss://rendezvous.example.net</p>'],
   ])('has nothing against %s', async (_what, html) => {
     expect(await flaws(html)).toEqual([]);
@@ -50,6 +51,7 @@ describeBrowser('the audit of a page', () => {
       '<p>hidden words</p><div style="position:absolute;inset:0;background:red">x</div>',
       'lies under',
     ],
+    ['text on text', '<p style="height:0;margin:0">one</p><p style="position:relative;margin:0">two</p>', 'lies under'],
     ['the key of a missing message', '<p>room.empty.title</p>', 'untranslated'],
     ['a key that is only heard', '<button aria-label="room.leave">x</button>', 'untranslated'],
   ])('finds %s', async (_what, html, words) => {

@@ -64,11 +64,24 @@ function audit(): string[] {
     return 'shown';
   };
 
+  /** Whether the element paints over what lies below it at a point: with a background, or with letters. */
+  const paintsAt = (element: Element, x: number, y: number) => {
+    const { backgroundColor, backgroundImage } = getComputedStyle(element);
+    if (backgroundImage !== 'none' || !/^rgba\(.*, 0\)$|^transparent$/.test(backgroundColor)) return true;
+    const own = element.getBoundingClientRect();
+    if (x < own.left || x > own.right || y < own.top || y > own.bottom) return false;
+    const letters = document.createRange();
+    letters.selectNodeContents(element);
+    return [...letters.getClientRects()].some((box) => x > box.left && x < box.right && y > box.top && y < box.bottom);
+  };
+
   const checkCovered = (text: Text, box: DOMRect, parent: Element) => {
     const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
     if (x < 0 || y < 0 || x >= width || y >= height || behindDialog(parent)) return;
     const top = document.elementFromPoint(x, y);
-    if (top && !top.contains(parent) && !parent.contains(top) && getComputedStyle(parent).pointerEvents !== 'none') {
+    if (!top || top.contains(parent) || parent.contains(top) || getComputedStyle(parent).pointerEvents === 'none')
+      return;
+    if (paintsAt(top, x, y)) {
       found.push(`"${(text.textContent ?? '').trim().slice(0, 60)}" lies under ${name(top)}`);
     }
   };

@@ -39,6 +39,9 @@ function youngest(path: string): number {
   return Math.max(entry.mtimeMs, ...readdirSync(path).map((name) => youngest(join(path, name))));
 }
 
+/** A control that cannot be used by then never can. */
+const ACTION_TIMEOUT_MS = 10_000;
+
 export interface OpenOptions {
   language?: Language;
   theme?: Theme;
@@ -90,6 +93,7 @@ export class RendererPage {
       bypassCSP: bypassPolicy,
     });
     const page = await context.newPage();
+    page.setDefaultTimeout(ACTION_TIMEOUT_MS);
     await page.clock.setFixedTime(NOW);
     const app = await FakeApp.install(page, inLanguage(initial, language));
     const opened = new RendererPage(context, await context.newCDPSession(page), page, app, language);
