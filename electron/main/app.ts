@@ -1,5 +1,5 @@
 /** The app put together: one host, and the faces that show its state. */
-import { app, Notification, session as sessions } from 'electron';
+import { app, nativeTheme, Notification, session as sessions } from 'electron';
 import { join } from 'node:path';
 import type { AppHost } from '../../engine/session/contract.ts';
 import { createAppHost } from '../../engine/session/host.ts';
@@ -102,6 +102,12 @@ export class App {
 
   #faces(): Face[] {
     const toTray: Face = (state) => this.#tray?.show(state);
+    const toTheme: Face = ({ preferences }, before, { about }) => {
+      // `about` comes with the first state only.
+      if (about !== undefined || preferences.theme !== before.preferences.theme) {
+        nativeTheme.themeSource = preferences.theme;
+      }
+    };
     const toWindow: Face = (_state, _before, change) => this.#window.send(IPC_CHANNELS.state, change);
     let memory = NO_NOTICES;
     const toNotifications: Face = (state, before) => {
@@ -109,7 +115,7 @@ export class App {
       memory = next.memory;
       if (!this.#window.focused) next.lines.forEach(notify);
     };
-    return [toTray, toWindow, toNotifications];
+    return [toTheme, toTray, toWindow, toNotifications];
   }
 
   #act(action: TrayAction): void {

@@ -2,7 +2,7 @@
  * The one window. Closing it ends its process, which leaves memory and graphics to the game; the next one asks for the whole
  * state, so nothing is lost. Where there is no tray to come back from, closing ends the app.
  */
-import { BrowserWindow, type Session } from 'electron';
+import { BrowserWindow, nativeTheme, type Session } from 'electron';
 import { APP_PAGE } from './app-protocol.ts';
 import { hardenContents } from './security.ts';
 
@@ -21,6 +21,8 @@ const SIZES = {
   mini: { width: 380, height: 560, minWidth: 380, minHeight: 320 },
 } as const;
 
+/** Until the page has drawn its own. */
+const BACKGROUNDS = { dark: '#171512', light: '#f3f0e9' } as const;
 /** A page that dies this soon after it was loaded would die again. */
 const CRASH_LOOP_MS = 2_000;
 
@@ -73,7 +75,7 @@ export class MainWindow {
       show: false,
       title: 'Warren',
       icon,
-      backgroundColor: '#111418',
+      backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUNDS.dark : BACKGROUNDS.light,
       autoHideMenuBar: true,
       webPreferences: {
         session,

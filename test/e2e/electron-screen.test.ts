@@ -98,11 +98,7 @@ describeElectron('the window', () => {
         server: server.url,
         create: false,
       });
-      await page
-        .getByText(/password/i)
-        .and(page.getByText(/wrong|does not|other|different|not right/i))
-        .first()
-        .waitFor();
+      await page.getByText('Wrong password', { exact: true }).waitFor();
       await shot(page, 'wrong-password');
     } finally {
       await ann.stop();

@@ -1,6 +1,6 @@
 /** The desktop app in a real Electron on a virtual screen, inside a namespace of a lab. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Menu, Tray } from 'electron';
@@ -32,6 +32,8 @@ export interface DesktopOptions {
   stateDir?: string;
   /** Whether the desktop shows icons of the panel. Default true. */
   tray?: boolean;
+  /** Runs as this user, in Chromium's sandbox and without any right. Default: as root, where there is no sandbox. */
+  user?: number;
   /** After the app's folder. */
   args?: readonly string[];
 }
@@ -66,11 +68,13 @@ export class DesktopApp {
   /** Resolves when the app's main process runs; the window may not be there yet. */
   static async start(options: DesktopOptions): Promise<DesktopApp> {
     const folder = await prepareFolder(options);
+    const { args = [] } = options;
     const stateDir = options.stateDir ?? join(folder, 'state');
     const electron = await _electron.launch({
       executablePath: join(folder, 'electron'),
       cwd: repositoryRoot,
-      args: ['--no-sandbox', '.', `--state-dir=${stateDir}`, ...(options.args ?? [])],
+      args: ['.', `--state-dir=${stateDir}`, ...args],
+      chromiumSandbox: options.user !== undefined,
       env: environment(folder, options.display),
       timeout: START_TIMEOUT_MS,
     });
@@ -197,18 +201,20 @@ export class DesktopApp {
 }
 
 /** A folder with the launcher, a home of its own, and a session bus that says whether there is a panel. */
-async function prepareFolder({ namespace, tray = true }: DesktopOptions): Promise<string> {
+async function prepareFolder({ namespace, tray = true, user }: DesktopOptions): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'warren-desktop-'));
   const launcher = join(repositoryRoot, 'test/e2e/electron-launcher.mjs');
   const electron = join(electronFolder(), 'electron');
+  const as = user === undefined ? '' : `setpriv --reuid=${user} --regid=${user} --clear-groups`;
   await mkdir(join(folder, 'home'));
   await mkdir(join(folder, 'bin'));
   const program = async (name: string, line: string): Promise<void> => {
     await writeFile(join(folder, name), `#!/bin/sh\n${line}\n`);
     await chmod(join(folder, name), 0o755);
   };
-  await program('electron', `exec "${process.execPath}" "${launcher}" ${namespace.name} "${electron}" "$@"`);
+  await program('electron', `exec "${process.execPath}" "${launcher}" ${namespace.name} ${as} "${electron}" "$@"`);
   await program('bin/dbus-send', `echo '   boolean ${tray}'`);
+  if (user !== undefined) for (const path of [folder, join(folder, 'home')]) await chown(path, user, user);
   return folder;
 }
 

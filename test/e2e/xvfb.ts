@@ -14,7 +14,19 @@ export class VirtualScreen {
 
   /** The server takes a free display number itself and tells it when it is ready. It dies with this process. */
   static async start(): Promise<VirtualScreen> {
-    const argv = ['--pdeathsig', 'KILL', 'Xvfb', '-displayfd', '1', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'];
+    const argv = [
+      '--pdeathsig',
+      'KILL',
+      'Xvfb',
+      '-displayfd',
+      '1',
+      '-ac',
+      '-screen',
+      '0',
+      '1600x1000x24',
+      '-nolisten',
+      'tcp',
+    ];
     const server = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'ignore'] });
     const number = await Promise.race([once(server.stdout, 'data'), once(server, 'exit').then(() => null)]);
     if (number === null) throw new Error('Xvfb did not start');
