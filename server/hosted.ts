@@ -144,7 +144,13 @@ const OWN_INTERFACE = /^warren\d{0,2}$/;
 /** Bridges of virtual machines and containers: hardly a friend is there. Other VPNs may well lead to one. */
 const BRIDGE = /^(?:docker|br-|virbr|vmnet|vboxnet|veth)/i;
 
-/** This machine's addresses that another may dial, best first: public, then private, IPv4 before IPv6 in each. */
+/** Public IPv4 is 0, private addresses and bridges come after. */
+const PUBLIC_IPV6 = 1;
+
+/**
+ * This machine's addresses that another may dial, best first: public, then private, IPv4 before IPv6 in each. Of public
+ * IPv6 only one: a host has several in each network, all of the same use, and an invite carries few URLs.
+ */
 export function hostAddresses(interfaces: ReturnType<typeof networkInterfaces>): string[] {
   const found = Object.entries(interfaces).flatMap(([name, addresses]) => {
     if (OWN_INTERFACE.test(name)) return [];
@@ -152,11 +158,14 @@ export function hostAddresses(interfaces: ReturnType<typeof networkInterfaces>):
       .filter(({ address, internal }) => !internal && !/^(?:fe[89ab]|169\.254\.)/i.test(address))
       .map(({ address }) => ({ address, rank: rankOf(address, BRIDGE.test(name)) }));
   });
-  return found.sort((a, b) => a.rank - b.rank || (a.address < b.address ? -1 : 1)).map(({ address }) => address);
+  return found
+    .sort((a, b) => a.rank - b.rank || (a.address < b.address ? -1 : 1))
+    .filter(({ rank }, index, all) => rank !== PUBLIC_IPV6 || all[index - 1]?.rank !== PUBLIC_IPV6)
+    .map(({ address }) => address);
 }
 
 function rankOf(address: string, bridge: boolean): number {
-  const rank = (isPublic(address) ? 0 : 2) + (isIPv4(address) ? 0 : 1);
+  const rank = (isPublic(address) ? 0 : 2) + (isIPv4(address) ? 0 : PUBLIC_IPV6);
   return bridge ? rank + 4 : rank;
 }
 

@@ -1,10 +1,10 @@
 /** Commands that ask a running engine one thing: set, block, unblock, invite, down. */
 import { renderUnicodeCompact } from 'uqr';
 import * as z from 'zod';
-import { lockHolder } from '../../engine/net/state/lock.ts';
 import { saveSettings } from '../../engine/net/state/stores.ts';
+import { attachLink } from '../../engine/session/link.ts';
 import { WarrenError } from '../../protocol/errors.ts';
-import { aborted, type Io, pause } from '../io.ts';
+import type { Io } from '../io.ts';
 import { connect, connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
 import { printable } from '../view/printable.ts';
 
@@ -62,25 +62,11 @@ export async function invite(asked: SmallArguments, io: Io): Promise<number> {
   }
 }
 
-/** Removing addresses, saying bye and closing sockets takes a moment. */
-const DOWN_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
-
 /** Answers when the engine has taken everything down and its lock is free for the next. */
 export async function down(asked: SmallArguments, io: Io): Promise<number> {
-  const stateDir = stateDirOf(asked);
-  const client = await connect(stateDir);
-  const pid = lockHolder(stateDir)?.pid;
-  // The engine may be gone before its answer is read: that is what was asked for.
-  await client.request({ type: 'down' }).catch((error: unknown) => {
-    if (!(error instanceof WarrenError) || error.code !== 'not-running') throw error;
-  });
-  const late = AbortSignal.timeout(DOWN_TIMEOUT_MS);
-  await Promise.race([client.closed, aborted(late)]);
-  client.close();
-  const held = () => pid !== undefined && lockHolder(stateDir)?.pid === pid;
-  while (held() && !late.aborted) await pause(POLL_MS, late);
-  if (late.aborted) throw new WarrenError('timeout', 'the engine does not end');
+  const engine = await attachLink(stateDirOf(asked));
+  if (engine === null) throw new WarrenError('not-running', 'no engine is running here');
+  await engine.end();
   io.out(asked.json ? JSON.stringify({ state: 'off' }) : 'warren is off');
   return 0;
 }

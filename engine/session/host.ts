@@ -233,11 +233,11 @@ class Host implements AppHost {
   // What is remembered
 
   async #forget(room: string): Promise<void> {
+    // An engine that is on its way out writes what it knows once more.
+    await this.#session.settled();
     if (isIn(this.#session.connection, room)) {
       throw new WarrenError('already-running', 'leave the room before it is forgotten');
     }
-    // An engine that is on its way out writes what it knows once more.
-    await this.#session.settled();
     this.#passwords.delete(roomTopic(room));
     this.#book.forget(room);
     this.#publishBook();

@@ -11,8 +11,7 @@ import { type ErrorCode, WarrenError } from '../../protocol/errors.ts';
 import type { Connection, ServerChoice } from '../../protocol/face.ts';
 import type { UpOptions } from '../contract.ts';
 import type { NativePort } from '../net/host.ts';
-import type { EngineCommand, EngineLink } from './link.ts';
-import { ownLink } from './link.ts';
+import { type EngineCommand, type EngineLink, ownLink } from './link.ts';
 import type { EngineSlot } from './slot.ts';
 
 /** After a start of the computer its network may come later than the app: long enough for Wi-Fi, short enough to wait for. */
@@ -67,6 +66,7 @@ export class Session {
     return this.#connection;
   }
 
+  /** Whether there is an engine to ask. */
   get engaged(): boolean {
     return this.#link !== null;
   }

@@ -111,7 +111,7 @@ it('prefers public addresses, then real interfaces, and never its own tunnel', (
       warren0: [address('10.64.0.1')],
       lo: [address('127.0.0.1', true)],
       eth0: [address('192.168.1.5'), address('fd00::5'), address('169.254.3.4')],
-      eth1: [address('2001:db8::5'), address('203.0.113.5')],
+      eth1: [address('2001:db8::7'), address('2001:db8::5'), address('2001:db8::6'), address('203.0.113.5')],
     }),
   ).toEqual(['203.0.113.5', '2001:db8::5', '192.168.1.5', 'fd00::5', '172.17.0.1']);
 });
