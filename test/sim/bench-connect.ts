@@ -18,6 +18,8 @@ export interface ConnectSample {
   directMs: number | null;
   /** Pings of the side that sent more, until direct or until the limit. */
   probes: number;
+  /** Mappings in the first router of the side that made more. */
+  mappings: number;
 }
 
 export interface ConnectRow {
@@ -27,6 +29,7 @@ export interface ConnectRow {
   firstPacketMs: { p50: number; p95: number };
   directMs: { p50: number; p95: number } | null;
   probes: { p50: number; p95: number };
+  mappings: { p50: number; p95: number };
 }
 
 /** One run: the first member waits in the room, the second joins with a typed password. */
@@ -54,6 +57,7 @@ export async function connectOnce(
       firstPacketMs: first?.arrivedAt ? first.arrivedAt - begin : null,
       directMs: isDirect ? Math.max(...moved) - begin : null,
       probes: Math.max(host.probes.length, guest.probes.length),
+      mappings: Math.max(...world.sites.map(({ nats }) => nats[0]?.bindings.created.length ?? 0)),
     };
   } finally {
     world.close();
@@ -70,6 +74,7 @@ export function summarise(pair: string, samples: ConnectSample[]): ConnectRow {
     firstPacketMs: quantiles(first),
     directMs: direct.length > 0 ? quantiles(direct) : null,
     probes: quantiles(samples.map((sample) => sample.probes)),
+    mappings: quantiles(samples.map((sample) => sample.mappings)),
   };
 }
 

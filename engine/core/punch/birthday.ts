@@ -40,13 +40,12 @@ export class BirthdayLeader implements Tactic {
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
-    const ttl = openingTtl(this.#context.failures);
-    for (const { id } of sockets) this.#use(now, id, ttl);
+    for (const { id } of sockets) this.#use(now, id);
   }
 
-  #use(now: number, socket: number, ttl?: number): void {
+  #use(now: number, socket: number): void {
     this.#sockets.push(socket);
-    this.#ping(socket, ttl);
+    this.#ping(this.#sockets.length - 1);
     if (this.#sockets.length >= this.#context.plan.sockets) this.#resendAt = now + RESEND_MS;
   }
 
@@ -67,16 +66,20 @@ export class BirthdayLeader implements Tactic {
   /** The same sockets again, in order, as far as the budget goes. */
   #resend(now: number, may: number): void {
     const from = this.#resending ?? 0;
-    for (const id of this.#sockets.slice(from, from + may)) this.#ping(id);
-    this.#resending = from + may;
-    if (this.#resending < this.#sockets.length) return;
+    const to = Math.min(from + may, this.#sockets.length);
+    for (let index = from; index < to; index++) this.#ping(index);
+    this.#resending = to;
+    if (to < this.#sockets.length) return;
     this.#resending = null;
     this.#resendAt = now + RESEND_MS;
   }
 
-  #ping(socket: number, ttl?: number): void {
-    const { remote } = this.#context;
-    this.#context.act({ type: 'ping', socket, remote, ...(ttl === undefined ? {} : { ttl }) });
+  /** Whichever way a mapping was opened, it is kept in the same way. */
+  #ping(index: number): void {
+    const { remote, failures, act } = this.#context;
+    const socket = this.#sockets[index];
+    const ttl = openingTtl(failures, index);
+    if (socket !== undefined) act({ type: 'ping', socket, remote, ...(ttl === undefined ? {} : { ttl }) });
   }
 
   wakeAt(): number {
@@ -173,7 +176,11 @@ class ProgressReports {
   }
 }
 
-/** Full life for the first attempt; after a failure every second one opens without reaching the other's router. */
-export function openingTtl(failures: number): number | undefined {
-  return failures % 2 === 0 ? undefined : OPENING_TTLS[((failures - 1) / 2) % OPENING_TTLS.length];
+/**
+ * Which opening packets must not reach the other's router, because it may give away the very port that its client needs
+ * (netfilter): every second one at first, since one that does arrive meets probes that were early; all after a failure.
+ */
+export function openingTtl(failures: number, index: number): number | undefined {
+  if (failures % 2 === 0) return index % 2 === 0 ? undefined : OPENING_TTLS[(failures / 2) % OPENING_TTLS.length];
+  return OPENING_TTLS[((failures - 1) / 2) % OPENING_TTLS.length];
 }

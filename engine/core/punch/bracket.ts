@@ -75,7 +75,7 @@ export class BracketLeader implements Tactic {
     if (this.#round === null || !before || !measured || !after) return;
     this.#round.sockets = sockets.map(({ id }) => id);
     this.#mappings += BRACKET_SOCKETS;
-    const ttl = openingTtl(failures + this.#rounds - 1);
+    const ttl = openingTtl(failures, this.#rounds - 1);
     act({ type: 'stun', socket: before.id });
     act({ type: 'ping', socket: measured.id, remote, ...(ttl === undefined ? {} : { ttl }) });
     act({ type: 'stun', socket: after.id });

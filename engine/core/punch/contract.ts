@@ -25,7 +25,7 @@ export interface PunchOptions {
   ports: NatReport['ports'];
   /** Own mappings depend on the destination, or are not known not to. */
   dependent: boolean;
-  /** Failed attempts with this member before this one: later ones open quietly (see `OPENING_TTLS`). */
+  /** Failed attempts with this member before this one: later ones open more quietly (`openingTtl`). */
   failures: number;
   /** Open sockets of a failed attempt before this one, whose mappings still stand. */
   reused: readonly number[];
