@@ -40,15 +40,16 @@ interface IconButtonProps extends ComponentProps<'button'> {
   icon: LucideIcon;
   /** Its accessible name, and its tooltip. */
   label: string;
+  small?: boolean;
 }
 
-export function IconButton({ icon: Icon, label, className = '', ...rest }: IconButtonProps): ReactNode {
+export function IconButton({ icon: Icon, label, small = false, className = '', ...rest }: IconButtonProps): ReactNode {
   return (
     <button
       type="button"
       aria-label={label}
       title={label}
-      className={`settle inline-flex size-9 shrink-0 items-center justify-center rounded-lg text-soft hover:enabled:bg-hover hover:enabled:text-text disabled:opacity-50 ${className}`}
+      className={`settle inline-flex shrink-0 items-center justify-center rounded-lg text-soft hover:enabled:bg-hover hover:enabled:text-text disabled:opacity-50 ${small ? 'size-7' : 'size-9'} ${className}`}
       {...rest}
     >
       <Icon aria-hidden className="size-4" />

@@ -56,7 +56,7 @@ export function CopyValue({ value, className = '', compact = false }: CopyValueP
       aria-label={t('common.copyValue', { value })}
       title={t('common.copy')}
       onClick={() => copy(value)}
-      className={`settle group inline-flex max-w-full items-center gap-1.5 rounded px-1 font-mono text-[13px] hover:bg-hover hover:text-text ${className}`}
+      className={`settle group inline-flex min-h-6 max-w-full items-center gap-1.5 rounded px-1 font-mono text-[13px] hover:bg-hover hover:text-text ${className}`}
     >
       <span className="truncate">{value}</span>
       <Icon

@@ -1,7 +1,7 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
 
 export const INPUT =
-  'settle h-11 w-full min-w-0 rounded-lg border border-line-strong bg-raised px-3 text-[15px] text-text placeholder:text-soft hover:enabled:border-soft disabled:opacity-60';
+  'settle w-full min-w-0 rounded-lg border border-line-strong bg-raised px-3 text-text placeholder:text-soft hover:enabled:border-soft disabled:opacity-60';
 
 interface FieldProps extends ComponentProps<'input'> {
   label: string;
@@ -24,7 +24,7 @@ export function Field({ label, hint, problem, tools, className = '', ...rest }: 
         <input
           id={id}
           dir="auto"
-          className={`${INPUT} ${tools ? 'pe-20' : ''} ${problem ? 'border-danger' : ''}`}
+          className={`${INPUT} h-11 text-[15px] ${tools ? 'pe-20' : ''} ${problem ? 'border-danger' : ''}`}
           aria-describedby={hint || problem ? help : undefined}
           aria-invalid={problem ? true : undefined}
           autoComplete="off"

@@ -59,7 +59,7 @@ function RecentRoom({ room, onEnter, onForget }: RecentRoomProps): ReactNode {
     <li className="flex items-center pe-2">
       <button
         type="button"
-        aria-label={t('first.rejoin', { room: plainLine(room.name) })}
+        title={t('first.rejoin', { room: plainLine(room.name) })}
         onClick={() => onEnter(room)}
         className="settle group flex min-w-0 flex-1 items-center gap-3 px-4 py-3 text-start -outline-offset-2 hover:bg-hover"
       >

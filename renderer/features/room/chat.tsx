@@ -37,6 +37,16 @@ function Log(): ReactNode {
     const box = log.current;
     if (box !== null && newest !== undefined && follows.current) box.scrollTop = box.scrollHeight;
   }, [newest]);
+  useLayoutEffect(() => {
+    const box = log.current;
+    if (box === null) return;
+    // A log that was hidden, or whose window changed, is at its end again when it is seen.
+    const sizes = new ResizeObserver(() => {
+      if (follows.current) box.scrollTop = box.scrollHeight;
+    });
+    sizes.observe(box);
+    return () => sizes.disconnect();
+  }, []);
   return (
     <div
       ref={log}

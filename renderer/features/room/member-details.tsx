@@ -93,7 +93,14 @@ function Facts({ peer }: { peer: PeerSnapshot }): ReactNode {
       <Fact name={t('member.received')}>{bytesText(peer.rxBytes)}</Fact>
       <Fact name={t('member.sent')}>{bytesText(peer.txBytes)}</Fact>
       <Fact name={t('member.handshake')}>
-        {peer.lastHandshake === null ? t('member.never') : format.dateTime(peer.lastHandshake, { timeStyle: 'medium' })}
+        {peer.lastHandshake === null
+          ? t('member.never')
+          : format.dateTime(peer.lastHandshake, {
+              hour: '2-digit',
+              minute: '2-digit',
+              second: '2-digit',
+              hourCycle: 'h23',
+            })}
       </Fact>
       <Fact name={t('member.key')}>
         <span className="font-mono break-all text-soft">{plainLine(peer.publicKey)}</span>

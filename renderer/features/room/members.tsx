@@ -24,7 +24,7 @@ export function Members(): ReactNode {
   const counts = useMemo(() => tally(peers), [peers]);
   return (
     <section aria-labelledby="members">
-      <div className="mb-2 flex flex-wrap items-baseline gap-x-4 gap-y-1 px-1 text-[13px]">
+      <div className="mb-2 flex flex-wrap items-center gap-x-4 gap-y-1 px-1 text-[13px]">
         <h2 id="members" className="sr-only">
           {t('room.members')}
         </h2>
@@ -58,12 +58,12 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
               aria-expanded={open}
               aria-label={t('member.open', { nick: isolated(peer.nick) })}
               onClick={() => openMember(open ? null : peer.publicKey)}
-              className="opener flex min-w-0 rounded text-start font-semibold after:absolute after:inset-0"
+              className="opener flex min-h-6 min-w-0 items-center rounded text-start font-semibold after:absolute after:inset-0"
             >
               <Nick>{peer.nick}</Nick>
             </button>
           </div>
-          <div className="flex h-5 items-center text-[13px] text-soft">
+          <div className="flex h-6 items-center text-[13px] text-soft">
             {peer.ipv4 === null ? (
               t('member.noAddress')
             ) : (
@@ -105,12 +105,12 @@ function Figures({ peer }: { peer: PeerSnapshot }): ReactNode {
   return (
     <>
       <Sparkline rtts={rtts} label={t('member.history')} className="text-soft max-md:hidden" />
-      <div className="w-15 shrink-0 text-end sm:w-18">
-        <p>
+      <div className="w-16 shrink-0 text-end whitespace-nowrap sm:w-18">
+        <p className="whitespace-nowrap">
           <span className="sr-only">{t('member.ping')} </span>
           <span className="font-semibold">{pingText(t, peer.path?.rttMs ?? null)}</span>
         </p>
-        <p className={`text-[12px] whitespace-nowrap ${lossy ? 'font-semibold text-danger' : 'text-soft'}`}>
+        <p className={`text-[12px] ${lossy ? 'font-semibold text-danger' : 'text-soft'}`}>
           {peer.path?.lossPct == null ? (
             <span className="sr-only">{t('common.unknown')}</span>
           ) : (

@@ -41,7 +41,8 @@ export function Notices(): ReactNode {
               icon={X}
               label={t('common.dismiss')}
               onClick={() => closeNotice(noticeId(notice))}
-              className="-my-1 size-7"
+              small
+              className="-my-1"
             />
           }
         >

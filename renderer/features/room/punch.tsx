@@ -1,33 +1,21 @@
 import type { ReactNode } from 'react';
 import type { PeerSnapshot } from '../../../protocol/app.ts';
+import type { PunchStrategy } from '../../../protocol/punch.ts';
 import { type Text, useText } from '../../i18n/text.tsx';
-import { useFace } from '../../store/hooks.ts';
+import { useApp, useFace } from '../../store/hooks.ts';
 import { isolated } from '../../store/plain.ts';
 import type { OddsPoint } from '../../store/samples.ts';
 import { PortPicture } from '../../ui/port-picture.tsx';
 
 type Punch = NonNullable<PeerSnapshot['punch']>;
 
-const STRATEGIES = {
-  'simultaneous-open': true,
-  birthday: true,
-  'birthday-block': true,
-  sequential: true,
-  'sequential-pair': true,
-  'open-then-answer': true,
-} as const;
-const PHASES = {
-  planning: true,
-  measuring: true,
-  waiting: true,
-  probing: true,
-  nominating: true,
-  backoff: true,
-} as const;
+const HARD: Record<PunchStrategy, true> = { birthday: true, bracket: true, crossing: true };
+const PHASES = { proposed: true, waiting: true, probing: true, nominating: true, closing: true } as const;
 
-/** The strategy in words; one of a later engine has general ones. */
-function strategyText(t: Text, strategy: string): string {
-  return t(`punch.${Object.hasOwn(STRATEGIES, strategy) ? (strategy as keyof typeof STRATEGIES) : 'other'}`);
+/** The strategy in words, by whose NAT is the strict one; one of a later engine has general words. */
+function strategyText(t: Text, strategy: string, strict: 'yours' | 'theirs'): string {
+  if (strategy === 'simultaneous-open') return t('punch.simultaneous-open');
+  return Object.hasOwn(HARD, strategy) ? t(`punch.${strict}.${strategy as PunchStrategy}`) : t('punch.other');
 }
 
 function phaseText(t: Text, phase: string): string {
@@ -37,9 +25,10 @@ function phaseText(t: Text, phase: string): string {
 /** In the row: what is tried, how far it is, and the odds. */
 export function PunchLine({ peer, punch }: { peer: PeerSnapshot; punch: Punch }): ReactNode {
   const t = useText();
+  const strict = useApp(({ snapshot }) => (snapshot.self?.nat.type === 'NAT4' ? 'yours' : 'theirs'));
   return (
     <div className="px-3 pb-3 sm:ps-16 sm:pe-4">
-      <p className="text-[13px]">{strategyText(t, punch.strategy)}</p>
+      <p className="text-[13px]">{strategyText(t, punch.strategy, strict)}</p>
       <div className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px] text-soft">
         <Progress punch={punch} label={t('punch.progress', { nick: isolated(peer.nick) })} />
         <span>{triesText(t, punch)}</span>
@@ -86,7 +75,9 @@ export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch })
       ) : (
         <OddsCurve points={points} punch={punch} odds={punch.odds} />
       )}
-      <p className="mt-2 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
+      {punch.mappings > 0 && (
+        <p className="mt-2 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
+      )}
       {peer.nat !== null && (
         <div className="mt-3">
           <p className="mb-1 text-[13px] font-semibold">{t('punch.theirPorts')}</p>
@@ -100,7 +91,7 @@ export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch })
 const NO_POINTS: readonly OddsPoint[] = [];
 const WIDTH = 360;
 const HEIGHT = 110;
-const MARGIN = { left: 34, right: 10, top: 8, bottom: 18 };
+const MARGIN = { left: 42, right: 10, top: 8, bottom: 20 };
 
 /** Chance (0 to 1) over probes: what was so far as a line, what is to come at this rate as dashes. */
 function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punch: Punch; odds: number }): ReactNode {
@@ -115,12 +106,12 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
       role="img"
       aria-label={t('punch.curve', { odds, sent: punch.probesSent })}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      className="mt-2 w-full max-w-xl"
+      className="mt-2 w-full max-w-md"
     >
       {[0, 0.5, 1].map((chance) => (
         <g key={chance}>
           <path d={`M${MARGIN.left} ${y(chance)}H${WIDTH - MARGIN.right}`} className="stroke-line" />
-          <text x={MARGIN.left - 6} y={y(chance) + 3} textAnchor="end" className="fill-soft text-[9px]">
+          <text x={MARGIN.left - 6} y={y(chance) + 3} textAnchor="end" className="fill-soft text-[12px]">
             {`${chance * 100}%`}
           </text>
         </g>
@@ -136,7 +127,7 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
         className="stroke-relayed"
       />
       <circle cx={x(here.probes)} cy={y(here.odds)} r="4" className="settle fill-relayed" />
-      <text x={WIDTH - MARGIN.right} y={HEIGHT - 5} textAnchor="end" className="fill-soft text-[9px]">
+      <text x={WIDTH - MARGIN.right} y={HEIGHT - 5} textAnchor="end" className="fill-soft text-[12px]">
         {`${most} ${t('punch.curveTries')}`}
       </text>
     </svg>

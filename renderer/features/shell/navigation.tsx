@@ -17,7 +17,7 @@ export function Navigation(): ReactNode {
   const shown = useFace((state) => state.section);
   const { show } = useActions();
   return (
-    <div className="flex shrink-0 flex-col border-line bg-surface max-sm:border-t sm:w-18 sm:border-e lg:w-56">
+    <header className="flex shrink-0 flex-col border-line bg-surface max-sm:border-t sm:w-18 sm:border-e lg:w-56">
       <div className="flex items-center gap-3 px-4 pt-4 pb-5 max-lg:justify-center max-sm:hidden">
         <span aria-hidden className="mark size-9" />
         <span className="text-[17px] font-semibold tracking-tight max-lg:hidden">{t('app.name')}</span>
@@ -40,7 +40,7 @@ export function Navigation(): ReactNode {
         </ul>
       </nav>
       <Connection />
-    </div>
+    </header>
   );
 }
 

@@ -35,7 +35,7 @@ function ToastView({ toast: { id, code } }: { toast: Toast }): ReactNode {
         kind="danger"
         urgent
         title={t(`failure.${key}.title`)}
-        actions={<IconButton icon={X} label={t('common.dismiss')} onClick={() => closeToast(id)} className="size-7" />}
+        actions={<IconButton icon={X} label={t('common.dismiss')} onClick={() => closeToast(id)} small />}
       >
         {t(`failure.${key}.help`)}
       </Banner>
