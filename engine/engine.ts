@@ -216,9 +216,10 @@ class RunningEngine implements Engine {
     this.#members.stop();
     this.#servers.close();
     this.#ports.crypto.close();
-    await this.#mappings.stop();
+    const unmapped = this.#mappings.stop();
     await this.#tunWork;
     await this.#device.close();
+    await unmapped;
     this.#publisher.end({
       version: 1,
       state: 'off',

@@ -49,6 +49,8 @@ export class UpnpDriver implements Driver {
   readonly #locations = new Set<string>();
   #service: WanService | null = null;
   #externalIp: string | null = null;
+  /** The service that answered stopped doing so: what it granted may be gone with it. */
+  #lostTouch = false;
   /** 725 or 402 came once: this router only knows permanent leases. */
   #permanent = false;
   readonly #queue: Waiting[] = [];
@@ -141,6 +143,8 @@ export class UpnpDriver implements Driver {
         this.#service = service;
         this.#externalIp = ip;
         this.#host.present(now, this.protocol);
+        if (this.#lostTouch) this.#host.lost(now, this.protocol);
+        this.#lostTouch = false;
       });
     });
   }
@@ -184,7 +188,7 @@ export class UpnpDriver implements Driver {
     if (!wanted) return;
     const again = answer.kind === 'fault' ? this.#otherwise(attempt, answer.code) : null;
     if (again !== null) return this.#add(now, again);
-    if (answer.kind !== 'fault') this.#service = null;
+    if (answer.kind !== 'fault') this.#searchAgain(now);
     const why = answer.kind === 'fault' ? REFUSALS[answer.code] : 'no-answer';
     this.#host.refused(now, this.protocol, request, why ?? 'unsupported');
   }
@@ -240,20 +244,28 @@ export class UpnpDriver implements Driver {
   }
 
   /** The entry is looked up, because UPnP has no epoch; then the address, which may have changed. */
-  check(_now: number, request: MappingRequest): void {
+  check(now: number, request: MappingRequest): void {
     const service = this.#service;
-    if (service === null) return;
-    this.#soap(service, 'GetSpecificPortMappingEntry', entryOf(request), (now, answer) => {
+    if (service === null) return this.probe(now);
+    this.#soap(service, 'GetSpecificPortMappingEntry', entryOf(request), (later, answer) => {
+      if (answer.kind === 'failed' && service === this.#service) return this.#searchAgain(later);
       const gone = answer.kind === 'fault' && answer.code === UPNP_ERROR.noSuchEntry;
       const moved = answer.kind === 'ok' && answer.value('NewInternalClient') !== this.#host.local;
-      if (gone || moved) this.#host.lost(now, this.protocol);
+      if (gone || moved) this.#host.lost(later, this.protocol);
     });
-    this.#soap(service, 'GetExternalIPAddress', [], (now, answer) => {
+    this.#soap(service, 'GetExternalIPAddress', [], (later, answer) => {
       const ip = answer.kind === 'ok' ? answer.value('NewExternalIPAddress') : '';
       if (!isUsableExternal(ip) || ip === this.#externalIp) return;
       this.#externalIp = ip;
-      this.#host.lost(now, this.protocol);
+      this.#host.lost(later, this.protocol);
     });
+  }
+
+  /** A router that was rebooted may serve its description on another port. */
+  #searchAgain(now: number): void {
+    this.#service = null;
+    this.#lostTouch = true;
+    this.probe(now);
   }
 
   #soap(

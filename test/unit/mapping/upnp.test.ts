@@ -169,6 +169,24 @@ describe('a mapping', () => {
     expect(igd.ours).toEqual([[PORT, '7200']]);
   });
 
+  it('is made again by a router that came back with its description elsewhere', () => {
+    const igd = new TestIgd();
+    let port = 5_000;
+    const router = new TestRouter({
+      ...igd.reply,
+      http: (request) => (request.port === port ? igd.answer(request) : { kind: 'failed' }),
+    })
+      .map()
+      .pass(5_000);
+    expect(router.view).toEqual(active());
+    igd.entries.clear();
+    port = 5_001;
+    igd.location = `http://${GATEWAY}:5001/rootDesc.xml`;
+    router.pass(130_000);
+    expect(igd.ours).toEqual([[PORT, '7200']]);
+    expect(router.view).toEqual(active());
+  });
+
   it('follows the router to another external address', () => {
     const igd = new TestIgd();
     const router = run(igd);
