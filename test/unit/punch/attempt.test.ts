@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Budget } from '../../../engine/core/budget.ts';
+import { Attempt } from '../../../engine/core/punch/attempt.ts';
+import type { PunchAction, PunchEvent, PunchOptions, PunchPlan } from '../../../engine/core/punch/contract.ts';
+import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
+import { createRandom } from '../../sim/core/random.ts';
+
+const ID = '00000000000000aa';
+
+function planOf(strategy: PunchStrategy): PunchPlan {
+  return { id: ID, strategy, sockets: 40, probes: 300, ranges: [{ low: 2_000, high: 9_999, weight: 1 }] };
+}
+
+/** One attempt, its sockets, and everything that it did. */
+class Run {
+  readonly attempt: Attempt;
+  readonly actions: PunchAction[] = [];
+  readonly open = new Set<number>();
+  now = 1_000;
+  #nextSocket = 2;
+  readonly #budget = new Budget();
+
+  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0) {
+    const random = createRandom(`${role} ${strategy}`);
+    this.attempt = new Attempt({
+      role,
+      plan: planOf(strategy),
+      remote: { ip: '198.51.100.7', port: 7_000 },
+      ports: { kind: 'sequential', step: 1 },
+      dependent: role === 'leader',
+      failures,
+      reused: [],
+      budget: this.#budget,
+      random: (length) => random.bytes(length),
+    });
+    this.handle({ type: 'begin' });
+  }
+
+  handle(event: PunchEvent): void {
+    for (const action of this.attempt.handle(this.now, event)) this.#act(action);
+  }
+
+  hears(message: PunchMessage): void {
+    this.handle({ type: 'message', message });
+  }
+
+  pass(ms: number): void {
+    const end = this.now + ms;
+    while (this.now < end) {
+      this.now += 10;
+      this.handle({ type: 'tick' });
+    }
+  }
+
+  sent(t: PunchMessage['t']): PunchMessage[] {
+    return this.actions.flatMap((action) => (action.type === 'send' && action.message.t === t ? [action.message] : []));
+  }
+
+  outcome(): string | null {
+    const end = this.actions.find((action) => action.type === 'end');
+    return end?.type === 'end' ? end.outcome : null;
+  }
+
+  pings(): { socket: number; port: number; ttl: number | undefined }[] {
+    return this.actions.flatMap((action) =>
+      action.type === 'ping' ? [{ socket: action.socket, port: action.remote.port, ttl: action.ttl }] : [],
+    );
+  }
+
+  #act(action: PunchAction): void {
+    this.actions.push(action);
+    if (action.type === 'close') for (const socket of action.sockets) this.open.delete(socket);
+    if (action.type === 'ping') {
+      this.#budget.take(this.now);
+      this.#budget.sent(this.now, action.socket, action.remote, true);
+    }
+    if (action.type !== 'open') return;
+    const sockets = Array.from({ length: action.count }, () => ({ id: this.#nextSocket, port: this.#nextSocket++ }));
+    for (const { id } of sockets) this.open.add(id);
+    this.handle({ type: 'opened', sockets });
+  }
+}
+
+describe('an attempt', () => {
+  it('proposes, and gives up where nobody answers', () => {
+    const run = new Run('leader', 'birthday');
+    expect(run.sent('punch-plan')).toHaveLength(1);
+    expect(run.pings()).toEqual([]);
+    run.pass(3_100);
+    expect(run.outcome()).toBe('silent');
+  });
+
+  it('ends with the code of a refusal', () => {
+    const run = new Run('leader', 'birthday');
+    run.hears({ t: 'punch-refuse', id: ID, code: 'busy' });
+    expect(run.outcome()).toBe('busy');
+  });
+
+  it('ignores messages of other attempts', () => {
+    const run = new Run('leader', 'birthday');
+    run.hears({ t: 'punch-accept', id: '00000000000000bb' });
+    expect(run.attempt.view()?.phase).toBe('proposed');
+  });
+
+  it('nominates when a path stands, again until it is heard, and closes two seconds later', () => {
+    const run = new Run('leader', 'birthday');
+    run.hears({ t: 'punch-accept', id: ID });
+    run.pass(500);
+    run.handle({ type: 'direct', port: 4_242 });
+    run.pass(900);
+    expect(run.sent('punch-nominate').length).toBeGreaterThan(1);
+    expect(run.sent('punch-nominate')[0]).toEqual({ t: 'punch-nominate', id: ID, port: 4_242 });
+    const pings = run.pings().length;
+    run.hears({ t: 'punch-nominated', id: ID });
+    run.pass(1_900);
+    expect(run.outcome()).toBeNull();
+    run.pass(200);
+    expect(run.outcome()).toBe('direct');
+    expect(run.pings().length).toBe(pings);
+  });
+
+  it('as follower sprays no port twice, never nominates, and checks the address that it is told', () => {
+    const run = new Run('follower', 'birthday');
+    run.pass(3_000);
+    const ports = run.pings().map(({ port }) => port);
+    expect(ports.length).toBe(300);
+    expect(new Set(ports).size).toBe(300);
+    run.hears({ t: 'punch-nominate', id: ID, port: 4_242 });
+    expect(run.actions).toContainEqual({ type: 'heard', remote: { ip: '198.51.100.7', port: 4_242 } });
+    expect(run.sent('punch-nominated')).toHaveLength(1);
+    expect(run.sent('punch-nominate')).toEqual([]);
+    run.pass(2_100);
+    expect(run.outcome()).toBe('direct');
+  });
+
+  it('opens half of its sockets short of the other router at first, and all of them after a failure', () => {
+    const shares = [0, 1].map((failures) => {
+      const run = new Run('leader', 'birthday', failures);
+      run.hears({ t: 'punch-accept', id: ID });
+      run.pass(500);
+      const pings = run.pings();
+      expect(pings).toHaveLength(40);
+      return pings.filter(({ ttl }) => ttl !== undefined).length / pings.length;
+    });
+    expect(shares).toEqual([0.5, 1]);
+  });
+
+  it('brackets: probes only what lies between two measurements, in fresh rounds', () => {
+    const run = new Run('leader', 'bracket');
+    run.hears({ t: 'punch-accept', id: ID });
+    const [before, , last] = [...run.open];
+    run.handle({ type: 'mapped', socket: before as number, port: 5_000 });
+    run.handle({ type: 'mapped', socket: last as number, port: 5_004 });
+    expect(run.sent('punch-aim')).toEqual([{ t: 'punch-aim', id: ID, round: 1, ports: [5_001, 5_002, 5_003] }]);
+    run.pass(10_000);
+    expect(run.outcome()).toBe('exhausted');
+    expect(run.open.size).toBeLessThanOrEqual(6);
+    expect(run.pings().length).toBeLessThanOrEqual(16);
+  });
+
+  it('always ends, within its plan, whatever it hears', () => {
+    const message = fc.oneof(
+      fc.constantFrom<PunchMessage>(
+        { t: 'punch-accept', id: ID },
+        { t: 'punch-nominated', id: ID },
+        { t: 'punch-nominate', id: ID, port: null },
+        { t: 'punch-progress', id: ID, count: 99_999, done: true },
+      ),
+      fc.integer({ min: 1, max: 1_000 }).map((round): PunchMessage => ({ t: 'punch-ask', id: ID, round })),
+      fc
+        .integer({ min: 1, max: 1_000 })
+        .map((round): PunchMessage => ({ t: 'punch-counter', id: ID, round, port: 5_000, step: 3 })),
+      fc
+        .tuple(fc.integer({ min: 1, max: 1_000 }), fc.array(fc.integer({ min: 1, max: 65_535 }), { maxLength: 64 }))
+        .map(([round, ports]): PunchMessage => ({ t: 'punch-aim', id: ID, round, ports })),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom('leader', 'follower'),
+        fc.constantFrom('birthday', 'bracket', 'crossing'),
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), message), { maxLength: 40 }),
+        (role, strategy, words) => {
+          const run = new Run(role, strategy);
+          for (const [pause, word] of words) {
+            run.pass(pause);
+            run.hears(word);
+          }
+          run.pass(30_000);
+          expect(run.outcome()).not.toBeNull();
+          const guesses = run.pings().filter(({ port }) => port !== 7_000);
+          expect(guesses.length).toBeLessThanOrEqual(300);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
