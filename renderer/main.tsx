@@ -1,4 +1,5 @@
 /** The page: finds the app behind it, and draws the window. */
+// oxlint-disable-next-line import/no-unassigned-import -- it must run before the schemas are made
 import './policy.ts';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';

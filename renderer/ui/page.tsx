@@ -3,7 +3,8 @@ import { type ReactNode, useId } from 'react';
 /** A section that scrolls as a whole. */
 export function Page({ title, lead, children }: { title: string; lead?: string; children: ReactNode }): ReactNode {
   return (
-    <div className="min-h-0 flex-1 overflow-y-auto">
+    // A page that scrolls must be reachable by keyboard, whatever it holds.
+    <div tabIndex={0} className="min-h-0 flex-1 overflow-y-auto -outline-offset-2">
       <div className="mx-auto w-full max-w-5xl px-4 py-5 sm:px-8 sm:py-8">
         <header className="mb-5">
           <h1 className="text-2xl font-semibold tracking-tight">{title}</h1>
