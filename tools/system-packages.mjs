@@ -64,6 +64,7 @@ export const groups = {
     chromium: command('chromium'),
     xvfb: command('Xvfb'),
     xauth: command('xauth'),
+    'libcap2-bin': command('setcap'),
     'fonts-dejavu-core': () => existsSync('/usr/share/fonts/truetype/dejavu'),
     'fonts-noto-cjk': () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'),
     libasound2: library('libasound.so.2'),
