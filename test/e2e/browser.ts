@@ -118,7 +118,9 @@ export class BrowserPlayer {
 
 async function startUi(lab: Lab, namespace: Namespace, stateDir: string, extra: readonly string[]) {
   const argv = ['ui', '--json', '--state-dir', stateDir, ...extra];
-  const ui = lab.spawn(namespace, [process.execPath, command, ...argv]);
+  // Its router is the lab's: unlike that of the machine, it may be asked for ports.
+  const env = { ...process.env, WARREN_PORT_MAPPING: 'on' };
+  const ui = lab.spawn(namespace, [process.execPath, command, ...argv], { env });
   const line = await firstLine(ui, (text) => text.includes('"ui"'));
   return { ui, url: (JSON.parse(line) as { ui: { url: string } }).ui.url };
 }
