@@ -22,34 +22,29 @@ export async function openGatewaySockets(
   received: { portControl: Received; ssdp: Received },
 ): Promise<GatewaySockets | null> {
   const control = createSocket('udp4');
-  try {
-    await connected(control, gateway);
-  } catch {
-    control.close();
-    return null;
-  }
-  const local = control.address().address;
-  control.on('message', (bytes, { address: ip, port }) => received.portControl({ ip, port }, bytes));
   const search = createSocket('udp4');
-  try {
-    await bound(search, local);
-  } catch {
+  const close = (): void => {
     control.close();
     search.close();
+  };
+  try {
+    await connected(control, gateway);
+    const local = control.address().address;
+    await bound(search, local);
+    search.setMulticastInterface(local);
+    search.setMulticastTTL(MULTICAST_TTL);
+  } catch {
+    close();
     return null;
   }
-  search.setMulticastInterface(local);
-  search.setMulticastTTL(MULTICAST_TTL);
+  control.on('message', (bytes, { address: ip, port }) => received.portControl({ ip, port }, bytes));
   search.on('message', (bytes, { address: ip, port }) => received.ssdp({ ip, port }, bytes));
   return {
-    local,
+    local: control.address().address,
     // A connected socket: the kernel drops what comes from elsewhere. A refused port shows as an error of the next send.
     portControl: (bytes) => control.send(bytes, () => {}),
     search: (multicast, bytes) => search.send(bytes, SSDP_PORT, multicast ? SSDP_GROUP : gateway, () => {}),
-    close() {
-      control.close();
-      search.close();
-    },
+    close,
   };
 }
 
