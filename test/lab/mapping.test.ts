@@ -158,6 +158,19 @@ describeLab('a router that opens ports', () => {
     await world.portIsGone();
   });
 
+  it('is left when the way out is another, and asked again when it is back', async () => {
+    world = await World.build([home], { protocols: ['pcp'] });
+    const member = await world.join('home');
+    await mapped(member);
+    const route = (change: string) =>
+      world.topology.lab.script(`ip -n ${member.namespace.name} route ${change} default via 192.168.1.1`);
+    await route('delete');
+    await member.waitFor('no mapping', ({ self }) => self?.nat.portMapping.state === 'none');
+    await world.portIsGone();
+    await route('add');
+    await mapped(member);
+  });
+
   it('that dies with its host’s process closes the port by itself', async () => {
     world = await World.build([home], { protocols: ['pcp'], maxLifetimeS: 4 });
     const member = await world.join('home');
