@@ -44,21 +44,23 @@ const HEX = /(?<![0-9a-f])[0-9a-f]{64,}(?![0-9a-f])/gi;
 
 export function redactor(salt: string, known: Known): (text: string) => string {
   const home = homedir();
-  const replacements = [
+  const wanted = [
     ...known.passwords.map((text) => ({ text, by: '[password]' })),
     ...known.names.map((text) => ({ text, by: alias(salt, 'name', text) })),
     ...(home.length > 1 ? [{ text: home, by: '~' }] : []),
-  ]
-    .filter(({ text }) => text !== '')
-    .flatMap(({ text, by }) => spellings(text).map((spelling) => ({ spelling, by })))
-    // The longest first: a name may be part of another.
-    .sort((a, b) => b.spelling.length - a.spelling.length)
-    .map(({ spelling, by }) => ({ pattern: pattern(spelling), by }));
+  ];
+  const replacements = new Map(
+    wanted.flatMap(({ text, by }) => spellings(text).map((spelling) => [spelling.toLowerCase(), by] as const)),
+  );
+  // One pass, so that nothing is found in what was put in; the longest first, for a name may be part of another.
+  const literals = [...replacements.keys()].sort((a, b) => b.length - a.length).map(pattern);
+  const anyOfThem = new RegExp(literals.join('|') || '(?!)', 'giu');
   return (text) => {
-    let clean = text.replace(INVITE, '[invite]');
-    for (const { pattern: found, by } of replacements) clean = clean.replace(found, by);
-    clean = clean.replace(HEX, '[hex]').replace(KEY, shortKey);
-    return maskIps(clean);
+    const clean = text
+      .replace(INVITE, '[invite]')
+      // Some letters have more than one lower case: whatever was found goes.
+      .replace(anyOfThem, (found) => replacements.get(found.toLowerCase()) ?? '[secret]');
+    return maskIps(clean.replace(HEX, '[hex]').replace(KEY, shortKey));
   };
 }
 
@@ -82,10 +84,9 @@ function encoded(text: string): string {
   return encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd'));
 }
 
-function pattern(text: string): RegExp {
+function pattern(text: string): string {
   const literal = text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  const alone = text.length < ANYWHERE_CHARACTERS;
-  return new RegExp(alone ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal, 'giu');
+  return text.length < ANYWHERE_CHARACTERS ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal;
 }
 
 function maskIfIp(text: string): string {
