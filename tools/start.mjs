@@ -59,10 +59,10 @@ function youngest(path) {
   return Math.max(entry.mtimeMs, ...readdirSync(path).map((name) => youngest(join(path, name))));
 }
 
-function buildIfStale(output, sources, script) {
+function buildIfStale(output, sources, script, ...args) {
   const built = youngest(join(ROOT, output));
   if (built > 0 && sources.every((source) => youngest(join(ROOT, source)) < built)) return;
-  build('npm', ['run', '--silent', script]);
+  build('npm', ['run', '--silent', script, '--', ...args]);
 }
 
 function build(command, args) {
@@ -75,7 +75,13 @@ function build(command, args) {
 const SHARED = ['protocol', 'package-lock.json'];
 
 function buildFor(face) {
-  buildIfStale('build/renderer/index.html', ['renderer', 'resources', ...SHARED], 'build:renderer');
+  buildIfStale(
+    'build/renderer/index.html',
+    ['renderer', 'resources', ...SHARED],
+    'build:renderer',
+    '--logLevel',
+    'warn',
+  );
   if (face === 'browser') build('npx', ['tsc', '-b', 'cli']);
   else buildIfStale('build/app/main.cjs', ['electron', 'engine', 'server', 'native/src', ...SHARED], 'build:app');
 }

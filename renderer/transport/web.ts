@@ -5,7 +5,6 @@
  * 2. A connection says hello, is welcomed, gets the whole state, then what changes.
  * 3. A lost connection is tried again, ever more slowly. One that was refused is not: only a new address helps.
  */
-import * as z from 'zod';
 import {
   type AppClient,
   type AppCommand,
@@ -64,8 +63,6 @@ export interface WebPage {
 }
 
 export function createWebClient(page: WebPage = browserPage()): WebClient {
-  // Without this zod tries `new Function`, which the page's policy forbids and the console would report.
-  z.config({ jitless: true });
   return new SocketClient(page);
 }
 

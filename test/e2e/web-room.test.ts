@@ -89,14 +89,17 @@ describeBrowserLab('an evening in the browser', () => {
   });
 
   it('shows the truth after a reload, without a new address', async () => {
-    const cleo = await invite('cleo', 'evening');
-    await screens.memberIs('cleo', 'Direct');
+    const [bob, cleo] = [await invite('bob', 'evening'), await invite('cleo', 'evening')];
+    const bothDirect = () => Promise.all(['bob', 'cleo'].map((nick) => screens.memberIs(nick, 'Direct')));
+    await bothDirect();
     await ann.page.reload();
     await screens.inRoom('evening');
-    await screens.memberIs('cleo', 'Direct');
+    await bothDirect();
     await screens.switchIs(PORT_MAPPING, false);
     await cleo.stop();
     await until('cleo has gone', async () => (await screens.member('cleo').count()) === 0);
+    await screens.memberIs('bob', 'Direct');
+    await bob.waitFor('cleo has gone', ({ peers }) => peers.every(({ nick }) => nick !== 'cleo'));
   });
 
   it('lets no tab in that was not opened with an address from the terminal', async () => {
