@@ -27,7 +27,7 @@ export function Button({
   return (
     <button
       type="button"
-      className={`settle inline-flex shrink-0 items-center justify-center gap-2 rounded-lg whitespace-nowrap disabled:opacity-50 ${KINDS[kind]} ${SIZES[size]} ${className}`}
+      className={`settle inline-flex shrink-0 items-center justify-center gap-2 [&[hidden]]:hidden rounded-lg whitespace-nowrap disabled:opacity-50 ${KINDS[kind]} ${SIZES[size]} ${className}`}
       {...rest}
     >
       {Icon && <Icon aria-hidden className="size-4 shrink-0" />}

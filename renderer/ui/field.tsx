@@ -5,6 +5,8 @@ export const INPUT =
 
 interface FieldProps extends ComponentProps<'input'> {
   label: string;
+  /** For a screen reader only. */
+  labelHidden?: boolean;
   hint?: string;
   /** What is wrong with what was typed. */
   problem?: string | undefined;
@@ -12,12 +14,20 @@ interface FieldProps extends ComponentProps<'input'> {
   tools?: ReactNode;
 }
 
-export function Field({ label, hint, problem, tools, className = '', ...rest }: FieldProps): ReactNode {
+export function Field({
+  label,
+  labelHidden = false,
+  hint,
+  problem,
+  tools,
+  className = '',
+  ...rest
+}: FieldProps): ReactNode {
   const id = useId();
   const help = `${id}-help`;
   return (
     <div className={className}>
-      <label htmlFor={id} className="mb-1.5 block text-[13px] font-semibold">
+      <label htmlFor={id} className={labelHidden ? 'sr-only' : 'mb-1.5 block text-[13px] font-semibold'}>
         {label}
       </label>
       <div className="relative">

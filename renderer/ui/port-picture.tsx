@@ -46,8 +46,9 @@ export function PortPicture({ ports }: { ports: Ports }): ReactNode {
 const NARROWEST = 5;
 const MARKS = 64;
 
-function Used({ ports: { kind, low, high } }: { ports: Ports }): ReactNode {
+function Used({ ports: { kind, low, high, ranges } }: { ports: Ports }): ReactNode {
   if (kind === 'unknown' || kind === 'preserved') return null;
+  if (kind === 'block' && ranges !== undefined && ranges.length > 0) return <Ranges ranges={ranges} />;
   const from = ((low ?? 1_024) / ALL) * WIDTH;
   const width = Math.max(NARROWEST, (((high ?? ALL - 1) - (low ?? 1_024)) / ALL) * WIDTH);
   if (kind === 'block') return <rect x={from} width={width} height={HEIGHT} className="fill-relayed" />;
@@ -58,6 +59,20 @@ function Used({ ports: { kind, low, high } }: { ports: Ports }): ReactNode {
     );
   }
   return <path d={scatter(from, width)} strokeWidth="3" strokeLinecap="round" className="stroke-relayed" />;
+}
+
+/** What the measured ports leave possible: the likelier, the stronger. */
+function Ranges({ ranges }: { ranges: NonNullable<Ports['ranges']> }): ReactNode {
+  return ranges.map(({ low, high, weight }) => (
+    <rect
+      key={low}
+      x={(low / ALL) * WIDTH}
+      width={Math.max(NARROWEST, ((high - low) / ALL) * WIDTH)}
+      height={HEIGHT}
+      opacity={0.25 + 0.75 * weight}
+      className="fill-relayed"
+    />
+  ));
 }
 
 /** Counting up, drawn as steps. */

@@ -58,10 +58,10 @@ describeBrowserLab('doors of the browser UI', () => {
     await page.getByRole('button', { name: 'Paste invite' }).click();
     await page.getByRole('textbox', { name: 'Invite link' }).fill(link);
     await page.getByRole('button', { name: 'Open' }).click();
-    const question = page.getByRole('dialog', { name: /Enter .*party/ });
+    const question = page.getByRole('dialog', { name: /Join .*party/ });
     await question.getByText(topology.server.ipv4).waitFor();
     expect((await ann.status()).state).toBe('off');
-    await question.getByRole('button', { name: 'Enter' }).click();
+    await question.getByRole('button', { name: 'Join' }).click();
     await screens.inRoom('party');
     await screens.memberIs('bob', 'Direct');
     await bob.waitFor('ann', ({ peers }) => peers.some(({ nick }) => nick === 'ann'));

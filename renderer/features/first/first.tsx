@@ -27,10 +27,12 @@ export function First(): ReactNode {
         </header>
         <Failure onRetry={enter} />
         <HostingFailure />
-        <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,27rem)_minmax(0,1fr)] lg:gap-8">
-          <JoinForm />
+        <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,27rem)_minmax(0,1fr)] lg:grid-rows-[auto_1fr] lg:gap-x-8">
+          {rooms.length > 0 && <RecentRooms rooms={rooms} onEnter={enter} />}
+          <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">
+            <JoinForm />
+          </div>
           <div className="flex min-w-0 flex-col gap-5">
-            {rooms.length > 0 && <RecentRooms rooms={rooms} onEnter={enter} />}
             <PasteInvite />
             {rooms.length === 0 && <HowItWorks />}
           </div>

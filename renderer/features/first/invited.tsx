@@ -1,5 +1,6 @@
 import { ClipboardPaste } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
+import { INVITE_BYTES } from '../../../protocol/invite.ts';
 import { useText } from '../../i18n/text.tsx';
 import { useActions } from '../../store/hooks.ts';
 import { Button } from '../../ui/button.tsx';
@@ -7,7 +8,7 @@ import { Field } from '../../ui/field.tsx';
 
 type Trouble = 'pasteEmpty' | 'pasteDenied';
 
-/** Opens an invite from the clipboard, which is read on this click only; where that is denied, from a field. */
+/** Opens an invite that is typed or pasted, or from the clipboard, which is read on a click only. */
 export function PasteInvite(): ReactNode {
   const t = useText();
   const { command } = useActions();
@@ -15,7 +16,8 @@ export function PasteInvite(): ReactNode {
   const [link, setLink] = useState('');
 
   const open = async (text: string) => {
-    const opened = text.length > 0 && text.length <= 1_024 && (await command({ type: 'open-invite', link: text })).ok;
+    const opened =
+      text.length > 0 && text.length <= INVITE_BYTES && (await command({ type: 'open-invite', link: text })).ok;
     setTrouble(opened ? null : 'pasteEmpty');
     if (opened) setLink('');
   };
@@ -28,45 +30,38 @@ export function PasteInvite(): ReactNode {
   };
 
   return (
-    <section aria-labelledby="invited" className="rounded-2xl border border-line bg-surface p-4 shadow-card">
-      <div className="flex flex-wrap items-center gap-x-4 gap-y-3">
-        <div className="min-w-0 flex-1 basis-48">
-          <h2 id="invited" className="font-semibold">
-            {t('first.invite')}
-          </h2>
-          <p className="text-[13px] text-soft">{t('first.inviteHelp')}</p>
-        </div>
-        <Button icon={ClipboardPaste} onClick={() => void paste()}>
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void open(link.trim());
+      }}
+      className="rounded-2xl border border-line bg-surface p-4 shadow-card"
+    >
+      <h2 className="font-semibold">{t('first.invite')}</h2>
+      <p className="mb-3 text-[13px] text-soft">{t('first.inviteHelp')}</p>
+      <div className="flex items-start gap-2">
+        <Field
+          label={t('first.pasteField')}
+          labelHidden
+          className="min-w-0 flex-1"
+          placeholder="warren://join#"
+          maxLength={INVITE_BYTES}
+          value={link}
+          problem={trouble === null ? undefined : t(`first.${trouble}`)}
+          onChange={(event) => {
+            setTrouble(null);
+            setLink(event.target.value);
+          }}
+        />
+        <Button type="submit" size="large" hidden={link === ''}>
+          {t('first.pasteOpen')}
+        </Button>
+        <Button icon={ClipboardPaste} size="large" hidden={link !== ''} onClick={() => void paste()}>
           {t('first.paste')}
         </Button>
       </div>
-      {trouble !== null && (
-        <form
-          className="mt-3 flex flex-col gap-2"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void open(link.trim());
-          }}
-        >
-          <p role="alert" className="text-[13px] text-danger">
-            {t(`first.${trouble}`)}
-          </p>
-          <div className="flex items-end gap-2">
-            <Field
-              label={t('first.pasteField')}
-              className="min-w-0 flex-1"
-              placeholder="warren://join#"
-              maxLength={1_024}
-              value={link}
-              onChange={(event) => setLink(event.target.value)}
-            />
-            <Button type="submit" className="h-11">
-              {t('first.pasteOpen')}
-            </Button>
-          </div>
-        </form>
-      )}
-    </section>
+    </form>
   );
 }
 

@@ -17,7 +17,7 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
       <Fact name={several ? t('network.addresses') : t('network.address')}>
         {nat.publicAddresses.length === 0
           ? t('common.unknown')
-          : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} className="-me-1" />)}
+          : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} />)}
       </Fact>
       <Fact name={t('network.mappingState')}>
         <PortMapping mapping={nat.portMapping} />
@@ -49,9 +49,7 @@ function PortMapping({ mapping }: { mapping: NatReport['portMapping'] }): ReactN
       <span className={mapping.state === 'active' ? 'text-direct' : ''}>
         {[t(`network.mappingStates.${mapping.state}`), protocol].filter(Boolean).join(' · ')}
       </span>
-      {mapping.state === 'active' && mapping.external !== undefined && (
-        <CopyValue value={mapping.external} className="-me-1" />
-      )}
+      {mapping.state === 'active' && mapping.external !== undefined && <CopyValue value={mapping.external} />}
       {mapping.doubleNat === true && (
         <span className="text-[12.5px] font-normal text-relayed">{t('network.doubleNat')}</span>
       )}

@@ -53,15 +53,13 @@ const TEXT_PAIRS = [
   ),
 ] as const;
 /** Outlines of inputs, and the focus ring. */
-const LINE_PAIRS = [
-  ...GROUNDS.flatMap(
-    (ground) =>
-      [
-        ['accent', ground],
-        ['line-strong', ground],
-      ] as const,
-  ),
-];
+const LINE_PAIRS = GROUNDS.flatMap(
+  (ground) =>
+    [
+      ['accent', ground],
+      ['line-strong', ground],
+    ] as const,
+);
 
 describe.each([
   ['light', theme(':root')],

@@ -188,7 +188,7 @@ describe('the samples', () => {
 describe('the members', () => {
   it('stand in one order, whatever their figures', () => {
     const room = mixedRoom();
-    const moved = room.map((peer) => ({ ...peer, path: null, rxBytes: 1 })).reverse();
+    const moved = room.map((peer) => ({ ...peer, path: null, rxBytes: 1 })).toReversed();
     expect(inOrder(moved).map(({ nick }) => nick)).toEqual(inOrder(room).map(({ nick }) => nick));
     expect(inOrder(room).at(-1)?.blocked).toBe(true);
   });
