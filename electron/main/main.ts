@@ -40,14 +40,25 @@ function start(): void {
 }
 
 async function run(stateDir: string, asked: { link: string | null; hidden: boolean }): Promise<void> {
+  // Who starts it a second time before it is ready is answered with what the first start would have shown.
+  let early: SecondStart | null = null;
+  const keep = (_event: unknown, _argv: unknown, _directory: unknown, data: unknown): void => {
+    early = secondStart(data);
+  };
+  app.on('second-instance', keep);
   const [tray] = await Promise.all([hasTray(), app.whenReady()]);
   const warren = new App({ stateDir, tray });
   endWith(warren);
-  app.on('second-instance', (_event, _argv, _directory, data) => {
-    const link = (data as Partial<SecondStart> | null)?.link;
-    warren.show(isLink(link) ? link : null);
-  });
-  if (!asked.hidden || !tray) warren.show(asked.link);
+  app.off('second-instance', keep);
+  app.on('second-instance', (_event, _argv, _directory, data) => warren.show(secondStart(data).link));
+  const shown = early ?? (asked.hidden && tray ? null : { link: asked.link });
+  if (shown !== null) warren.show(shown.link ?? asked.link);
+}
+
+/** Another process made it. */
+function secondStart(data: unknown): SecondStart {
+  const link = (data as Partial<SecondStart> | null)?.link;
+  return { link: isLink(link) ? link : null };
 }
 
 /** Whatever asks the app to end, the app is closed before the process goes. */

@@ -9,16 +9,20 @@ import { Member, RendezvousServer } from '../lab/cli.ts';
 import type { Namespace } from '../lab/netns.ts';
 import { repositoryRoot } from '../lab/paths.ts';
 import { startTopology, type Topology } from '../lab/topology.ts';
-import { until } from '../until.ts';
+import { until as untilWithin } from '../until.ts';
 import { DesktopApp, interfacesOf, isRunning } from './electron.ts';
 import { describeElectron, electronFolder } from './electron-runtime.ts';
 import { VirtualScreen } from './xvfb.ts';
 
 const ROOM = 'friday & friends';
 const PASSWORD = 'warm-otter-beacon-42';
+/** The machine may be shared with other tests. */
+const PATIENCE_MS = 60_000;
 const HOSTILE_NICK = '<img src=x onerror=globalThis.pwned=1>';
 /** Above the time in which an arrival is kept quiet (electron/main/notices.ts). */
 const ARRIVAL_MS = 5_500;
+
+const until = (what: string, condition: () => Promise<boolean> | boolean) => untilWithin(what, condition, PATIENCE_MS);
 
 describeElectron('an evening with the app', () => {
   let topology: Topology;
@@ -128,7 +132,7 @@ describeElectron('an evening with the app', () => {
     await bo.joined();
     await until('bo is announced', async () => (await app.notifications()).includes(`bo joined ${ROOM}`));
     await bo.stop();
-    await until('bo is said to have left', async () => (await app.notifications()).includes(`bo left ${ROOM}`), 30_000);
+    await until('bo is said to have left', async () => (await app.notifications()).includes(`bo left ${ROOM}`));
     await app.chooseInTray('Show Warren');
     await app.page();
   });
@@ -194,7 +198,7 @@ describeElectron('an evening with the app', () => {
   it('tells a wrong password from a wrong network', async () => {
     await app.command({ type: 'forget', room: ROOM });
     await app.command(joining('not-the-password', false));
-    const { connection } = await app.waitFor('the refusal', (state) => state.connection.state === 'failed', 60_000);
+    const { connection } = await app.waitFor('the refusal', (state) => state.connection.state === 'failed');
     expect(connection).toMatchObject({ room: ROOM, code: 'wrong-password' });
   });
 

@@ -105,13 +105,31 @@ describeElectron('the window', () => {
     }
   });
 
-  it('asks before it follows a link that started it', async () => {
-    const link = encodeInvite({ name: 'invited', password: PASSWORD, servers: [server.url] });
-    await start({ args: ['--', link] });
-    const page = await app.page();
-    await page.getByRole('dialog').getByText('invited').first().waitFor();
-    await shot(page, 'invitation');
-    expect((await app.state()).connection.state).toBe('idle');
+  it('asks before it follows a link that started it, and joins at a yes', async () => {
+    const ann = await Member.start(topology.lab, namespace('ann'), {
+      nick: 'ann',
+      room: 'invited',
+      password: PASSWORD,
+      servers: [server.url],
+      create: true,
+    });
+    try {
+      await ann.joined();
+      const link = encodeInvite({ name: 'invited', password: PASSWORD, servers: [server.url] });
+      await start({ args: ['--', link] });
+      const page = await app.page();
+      await app.command({ type: 'prefer', change: { nick: 'desk' } });
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('invited').first().waitFor();
+      await shot(page, 'invitation');
+      expect((await app.state()).connection.state).toBe('idle');
+      await dialog.getByRole('button', { name: /join/i }).click();
+      const screens = new Screens(page);
+      await screens.inRoom('invited');
+      await screens.memberIs('ann', 'Direct');
+    } finally {
+      await ann.stop();
+    }
   });
 
   it('stays away when it starts with the session, until it is asked for', async () => {
