@@ -45,6 +45,37 @@ export class KeyboardUser {
     return await target.first().evaluate((element) => element === document.activeElement);
   }
 
+  /** Presses Tab that often and tells each stop. */
+  async way(stops: number): Promise<string[]> {
+    const way: string[] = [];
+    for (let stop = 0; stop < stops; stop += 1) {
+      await this.press('Tab');
+      way.push(await this.focused());
+    }
+    return way;
+  }
+
+  /** Whether the focus is in the target, or in the browser's own bar, which is a stop of every modal dialog. */
+  async within(target: Locator): Promise<boolean> {
+    return await target.evaluate((element) => {
+      const focused = document.activeElement;
+      return focused === document.body || element.contains(focused);
+    });
+  }
+
+  /** Whether a ring is drawn round what has the focus, or round the label it is drawn for. */
+  async outlined(): Promise<boolean> {
+    return await this.#page.evaluate(() => {
+      const focused = document.activeElement;
+      if (focused === null || focused === document.body) return true;
+      const drawn = [focused, focused.nextElementSibling, focused.closest('label')].filter((one) => one !== null);
+      return drawn.some((one) => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(one);
+        return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2;
+      });
+    });
+  }
+
   /** What a screen reader would say first of the focused element. */
   async focused(): Promise<string> {
     return await this.#page.evaluate(() => {

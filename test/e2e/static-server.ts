@@ -1,8 +1,8 @@
 /** Serves the built renderer on 127.0.0.1 under the same policy as the app, which allows nothing inline and nothing from elsewhere. */
 import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { extname, join } from 'node:path';
 
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -31,20 +31,21 @@ export interface StaticServer {
   close(): Promise<void>;
 }
 
+/** Serves the files as they are now, whoever builds them anew meanwhile. */
 export async function serveStatic(directory: string): Promise<StaticServer> {
+  const files = new Map<string, { body: Buffer; type: string }>();
+  for (const name of await readdir(directory, { recursive: true })) {
+    const type = TYPES[extname(name)];
+    if (type !== undefined) files.set(`/${name}`, { body: await readFile(join(directory, name)), type });
+  }
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1');
-    const path = normalize(join(directory, pathname === '/' ? 'index.html' : pathname));
-    const type = TYPES[extname(path)];
-    if (type === undefined || !path.startsWith(directory)) {
-      response.writeHead(404).end();
-      return;
+    const file = files.get(pathname === '/' ? '/index.html' : pathname);
+    if (file === undefined) response.writeHead(404).end();
+    else {
+      const headers = { 'content-type': file.type, 'content-security-policy': CONTENT_SECURITY_POLICY };
+      response.writeHead(200, headers).end(file.body);
     }
-    readFile(path).then(
-      (body) =>
-        response.writeHead(200, { 'content-type': type, 'content-security-policy': CONTENT_SECURITY_POLICY }).end(body),
-      () => response.writeHead(404).end(),
-    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
