@@ -14,8 +14,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = join(ROOT, 'node_modules/electron');
 /** 110 MB; a person who waits this long would rather see the app in the browser. */
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
-/** An Electron that cannot run here (a missing library, a forbidden sandbox) ends within a second. */
-const EARLY_END_MS = 5_000;
+/** An Electron that cannot run here (a missing library, a forbidden sandbox) ends within a second or two. */
+const EARLY_END_MS = 10_000;
 
 /** Path of Electron's program inside its dist folder. */
 const PROGRAM = { win32: 'electron.exe', darwin: 'Electron.app/Contents/MacOS/Electron' };

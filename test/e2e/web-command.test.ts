@@ -12,6 +12,9 @@ import { Warren } from '../unit/cli/launcher.ts';
 import { until } from '../until.ts';
 import { buildRenderer } from './renderer-page.ts';
 
+/** The command loads everything it needs, beside whatever else this machine does. */
+const START_TIMEOUT_MS = 30_000;
+
 let directory: string;
 let started: Warren[];
 beforeAll(buildRenderer);
@@ -32,7 +35,7 @@ function start(...words: string[]): Warren {
 }
 
 async function address(command: Warren): Promise<URL> {
-  await until('an address', () => command.lines.length > 0);
+  await until('an address', () => command.lines.length > 0, START_TIMEOUT_MS);
   return new URL((JSON.parse(command.lines[0] as string) as { ui: { url: string } }).ui.url);
 }
 
@@ -73,7 +76,7 @@ describe('warren ui', () => {
 
   it('says the address to a person, and opens no browser where there is no display', async () => {
     const command = start('--no-open');
-    await until('an address', () => command.lines.length > 0);
+    await until('an address', () => command.lines.length > 0, START_TIMEOUT_MS);
     expect(command.lines[0]).toMatch(/^Open Warren in your browser: http:\/\/127\.0\.0\.1:\d+\/#code=[\w-]{43}$/);
     command.child.kill('SIGINT');
     expect((await command.finished).code).toBe(0);

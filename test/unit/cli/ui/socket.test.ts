@@ -6,12 +6,11 @@ import { snapshot } from '../snapshots.ts';
 import { OFF } from './app-double.ts';
 import { Ui } from './harness.ts';
 
-const HELLO_TIMEOUT_MS = 150;
 let ui: Ui;
 let clock = 0;
 beforeEach(async () => {
   clock = 0;
-  ui = await Ui.start({ limits: { helloTimeoutMs: HELLO_TIMEOUT_MS }, now: () => clock });
+  ui = await Ui.start({ now: () => clock });
 });
 afterEach(() => ui.close());
 
@@ -121,7 +120,9 @@ describe('hello', () => {
   });
 
   it('that never comes ends the connection', async () => {
-    expect(await ui.tab().ended).toBe(WEB_CLOSE_REFUSED);
+    const impatient = await Ui.start({ limits: { helloTimeoutMs: 50 } });
+    expect(await impatient.tab().ended).toBe(WEB_CLOSE_REFUSED);
+    await impatient.close();
   });
 
   it('is not taken from a binary frame', async () => {
