@@ -7,6 +7,7 @@ import type { MappingProtocol } from '../../engine/core/mapping/contract.ts';
 import { until } from '../until.ts';
 import { Member, RendezvousServer, warren } from './cli.ts';
 import { Miniupnpd, type MiniupnpdOptions } from './miniupnpd.ts';
+import { routerNats } from './nats.ts';
 import { describeLab } from './requirements.ts';
 import { bothOver } from './room.ts';
 import { type SiteSpec, type Topology, startTopology } from './topology.ts';
@@ -37,7 +38,8 @@ class World {
   }
 
   static async build(sites: readonly SiteSpec[], options: MiniupnpdOptions): Promise<World> {
-    const topology = await startTopology({ sites });
+    const carriers = [{ name: 'carrier', nat: routerNats['symmetric-random'] }];
+    const topology = await startTopology({ sites, carriers });
     try {
       const server = await RendezvousServer.start(topology.lab, topology.server);
       const { gateway } = topology.site('home');
@@ -156,6 +158,28 @@ describeLab('a router that opens ports', () => {
     const { nat } = JSON.parse(stdout || `{"nat":${JSON.stringify(stderr)}}`) as { nat: unknown };
     expect(nat).toMatchObject({ portMapping: { state: 'active', protocol: 'pcp', doubleNat: false } });
     await world.portIsGone();
+  });
+
+  it('behind a carrier’s NAT is told as such, and lets in a neighbour behind the same', async () => {
+    const carrier = 'carrier';
+    world = await World.build(
+      [
+        { ...home, carrier },
+        { ...friend, carrier },
+      ],
+      { protocols: ['nat-pmp'] },
+    );
+    const here = await world.join('home');
+    const { self } = await here.waitFor('a mapping behind another NAT', ({ self: me }) => {
+      return me?.nat.portMapping.doubleNat === true;
+    });
+    const [lease] = await world.router.leases();
+    const external = `${EXTERNAL}:${lease?.externalPort}`;
+    expect(self?.nat.portMapping).toMatchObject({ state: 'active', external });
+    expect(self?.nat.publicAddresses).not.toContain(EXTERNAL);
+    const there = await world.join('friend');
+    await bothOver(here, there, ['direct']);
+    expect(there.peer('home')?.path?.remote).toBe(external);
   });
 
   it('is left when the way out is another, and asked again when it is back', async () => {
