@@ -203,11 +203,18 @@ export class Punches {
     if (choice === null || remote === null) return;
     const share = Math.floor(budget.mappingsLeft(now) / this.#waiting(now));
     const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
-    const reused = choice.strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
+    const strategy = this.#strategy(choice, member.key);
+    const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
     const limits = { mappings: mappings + reused.length, hardNat: settings().hardNat };
-    const plan = makePlan(choice.strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
+    const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
     else this.#start(member, 'leader', plan, remote, reused);
+  }
+
+  /** A counter that was none, because answers were lost, is found by guessing. */
+  #strategy({ strategy }: Choice, key: PeerKey): Choice['strategy'] {
+    const doubted = this.#schedule.failures(key) % 2 === 1 && this.#options.settings().hardNat;
+    return strategy === 'bracket' && doubted ? 'birthday' : strategy;
   }
 
   /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */

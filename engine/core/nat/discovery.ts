@@ -16,7 +16,7 @@ import { type BindingSuccess, decodeBindingResponse } from '../stun/binding.ts';
 import { decodeStun } from '../stun/message.ts';
 import { mappingOf } from './classify.ts';
 import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
-import { type Evidence, type FilterObservation, isSeen, sameEndpoint } from './evidence.ts';
+import { cameFromChanged, type Evidence, isSeen, noEvidence, sameEndpoint, setFilter } from './evidence.ts';
 import { FreshMappings } from './fresh.ts';
 import { reflexiveOf, reportOf } from './report.ts';
 import { comesFrom, filterServer, learnOther, usableServers } from './servers.ts';
@@ -72,7 +72,7 @@ class Discovery implements NatCore {
     this.#mainSocket = options.family === 4 ? 0 : 1;
     this.#transactions = new Transactions(options.random);
     this.#localAddresses = options.localAddresses.map(canonicalIp);
-    this.#evidence = this.#freshEvidence();
+    this.#evidence = this.#noEvidence();
   }
 
   report(): NatReport {
@@ -142,7 +142,7 @@ class Discovery implements NatCore {
     for (const socket of this.#fresh.closeAll()) this.#actions.push({ type: 'close-socket', socket });
     this.#fresh = new FreshMappings();
     if (this.#everAnswered) this.#before = this.#report;
-    this.#evidence = this.#freshEvidence();
+    this.#evidence = this.#noEvidence();
     this.#roundAt = now;
     this.#filterServer = null;
     this.#hairpinDone = false;
@@ -166,17 +166,8 @@ class Discovery implements NatCore {
     this.#transactions.start({ test: 'mapping', server, target }, this.#mainSocket, to, now);
   }
 
-  #freshEvidence(): Evidence {
-    return {
-      servers: this.#servers.map(() => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' })),
-      filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },
-      hairpin: null,
-      fresh: [],
-      localAddresses: this.#localAddresses,
-      mainPort: this.#options.localPort,
-      secondPort: null,
-      blocked: false,
-    };
+  #noEvidence(): Evidence {
+    return noEvidence(this.#servers.length, this.#localAddresses, this.#options.localPort);
   }
 
   // Answers
@@ -225,7 +216,8 @@ class Discovery implements NatCore {
 
   #refused(transaction: Transaction): void {
     this.#transactions.finish(transaction);
-    if (transaction.purpose.test === 'filtering') this.#setFilter(transaction.purpose.change, 'refused');
+    if (transaction.purpose.test === 'filtering')
+      setFilter(this.#evidence.filter, transaction.purpose.change, 'refused');
     else this.#gaveUp(transaction);
   }
 
@@ -234,7 +226,7 @@ class Discovery implements NatCore {
       const server = this.#evidence.servers[purpose.server];
       if (server !== undefined) server[TARGETS[purpose.target]] = 'silent';
     } else if (purpose.test === 'filtering') {
-      this.#setFilter(purpose.change, 'silent');
+      setFilter(this.#evidence.filter, purpose.change, 'silent');
     } else if (purpose.test === 'hairpin') {
       this.#evidence.hairpin ??= false;
     } else if (purpose.test === 'fresh') {
@@ -299,19 +291,8 @@ class Discovery implements NatCore {
     this.#answeredAt = now;
     const { change } = transaction.purpose;
     const to = { ip: canonicalIp(transaction.to.ip), port: transaction.to.port };
-    if (change === 'none') {
-      this.#evidence.filter.plain = mapped;
-      return;
-    }
-    // Only an answer from the changed address shows an open filter; another means that the server ignored the request.
-    const changed = change === 'port' ? from.ip === to.ip && from.port !== to.port : from.ip !== to.ip;
-    this.#setFilter(change, changed ? 'answered' : 'refused');
-  }
-
-  #setFilter(change: 'none' | 'port' | 'both', observation: FilterObservation): void {
-    if (change === 'port') this.#evidence.filter.changePort = observation;
-    else if (change === 'both') this.#evidence.filter.changeBoth = observation;
-    else if (observation === 'silent' || observation === 'refused') this.#evidence.filter.plain = 'silent';
+    if (change === 'none') this.#evidence.filter.plain = mapped;
+    else setFilter(this.#evidence.filter, change, cameFromChanged(change, from, to) ? 'answered' : 'refused');
   }
 
   // Hairpin, between the two sockets

@@ -48,3 +48,34 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 export function seenBy(server: MappingEvidence): Endpoint[] {
   return [server.primary, server.secondPort, server.alternate].filter(isSeen);
 }
+
+/** Of a round that has just begun with this many servers. */
+export function noEvidence(servers: number, localAddresses: readonly string[], mainPort: number): Evidence {
+  const untested = (): MappingEvidence => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' });
+  return {
+    servers: Array.from({ length: servers }, untested),
+    filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },
+    hairpin: null,
+    fresh: [],
+    localAddresses,
+    mainPort,
+    secondPort: null,
+    blocked: false,
+  };
+}
+
+/** Notes what a request with this CHANGE-REQUEST came to. */
+export function setFilter(
+  filter: FilterEvidence,
+  change: 'none' | 'port' | 'both',
+  observation: FilterObservation,
+): void {
+  if (change === 'port') filter.changePort = observation;
+  else if (change === 'both') filter.changeBoth = observation;
+  else if (observation === 'silent' || observation === 'refused') filter.plain = 'silent';
+}
+
+/** Only such an answer shows an open filter; one from `to` itself means that the server ignored the request. */
+export function cameFromChanged(change: 'port' | 'both', from: Endpoint, to: Endpoint): boolean {
+  return change === 'port' ? from.ip === to.ip && from.port !== to.port : from.ip !== to.ip;
+}

@@ -19,6 +19,8 @@ export const FULL_RANGE = { low: 1_024, high: 65_535 } as const;
 export const MIN_MAPPINGS = 6;
 /** Foreign connections take ports in between: a counter shows steps of one sign below this. */
 const MAX_SEQUENTIAL_STEP = 64;
+/** Share of steps that may be anything: three of the seven between eight mappings. */
+const ODD_STEPS = 0.43;
 /** Carriers give blocks of 64 to 4,096 ports (RFC 6888, RFC 7422), aligned to their size. */
 const SMALLEST_BLOCK = 64;
 const LARGEST_BLOCK = 4_096;
@@ -46,19 +48,23 @@ export function inferPorts(fresh: readonly PortSample[], others: readonly PortSa
   const low = Math.min(...externals);
   const high = Math.max(...externals);
   const step = stepOf(fresh.length >= MIN_MAPPINGS ? fresh.map((sample) => sample.external) : externals);
-  if (step !== null) return { kind: 'sequential', step, low, high };
   const ranges = hypotheses(externals);
+  if (step !== null) return { kind: 'sequential', step, low, high, ranges };
   const best = ranges[0] ?? { ...FULL_RANGE, weight: 1 };
   const kind = best.high - best.low < 2 * LARGEST_BLOCK ? 'block' : 'random';
   return { kind, step: null, low: best.low, high: best.high, ranges };
 }
 
-/** The signed step of a counter, or null. One step may be odd: the counter wrapped, or two packets changed places. */
+/**
+ * The signed step of a counter, or null. Some steps may be odd: the counter wrapped, or a request was lost on its way to the
+ * NAT and repeated, which is two of them. In a block of 512 random ports this errs once in a few hundred times.
+ */
 function stepOf(ports: readonly number[]): number | null {
   const steps = ports.slice(1).map((port, i) => port - (ports[i] ?? port));
   for (const sign of [1, -1]) {
     const counted = steps.filter((step) => step * sign > 0 && step * sign <= MAX_SEQUENTIAL_STEP);
-    if (counted.length >= steps.length - 1) return sign * Math.min(...counted.map(Math.abs));
+    if (counted.length >= steps.length - Math.floor(steps.length * ODD_STEPS))
+      return sign * Math.min(...counted.map(Math.abs));
   }
   return null;
 }

@@ -166,7 +166,7 @@ describe('a room with hard NATs', () => {
   scenario(
     // 300 mappings and 2,000 probes in two minutes are what decides: seven that share them need luck to be done in three.
     'one symmetric-random joins seven port-restricted: most direct within 3 minutes, all within 6',
-    2,
+    1,
     {
       sites: [
         ...Array.from({ length: 7 }, () => site('port-restricted', { link: LINK })),
@@ -183,18 +183,18 @@ describe('a room with hard NATs', () => {
   );
 
   scenario(
-    'twelve hard NATs and one easy one keep to their budgets for five minutes',
+    'six hard NATs and one easy one keep to their budgets for two minutes and more',
     1,
     {
       sites: [
         site('port-restricted'),
-        ...Array.from({ length: 12 }, (_, i) => site(i % 2 === 0 ? 'symmetric-random' : 'symmetric-sequential')),
+        ...Array.from({ length: 6 }, (_, i) => site(i % 2 === 0 ? 'symmetric-random' : 'symmetric-sequential')),
       ],
     },
     async (world) => {
       await world.joinAll(5_000);
-      await world.until('connected', () => world.pairs().length === 156 && world.allConnected(), 30_000);
-      await world.runFor(300_000);
+      await world.until('connected', () => world.pairs().length === 42 && world.allConnected(), 30_000);
+      await world.runFor(150_000);
       world.check();
     },
   );

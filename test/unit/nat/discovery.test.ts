@@ -334,3 +334,33 @@ describe('hostile answers', () => {
     expect(net.last.publicAddresses).toEqual(['203.0.113.1']);
   });
 });
+
+describe('how ports are drawn', () => {
+  it('is asked from eight fresh sockets, back to back, where the mapping is hard, and they close', () => {
+    const net = behind('address-and-port-dependent', 'address-and-port-dependent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(200);
+    // The test's NAT counts by seven.
+    expect(net.last.ports).toMatchObject({ kind: 'sequential', step: 7 });
+    const fresh = net.sent.filter(({ socket }) => socket > 7);
+    expect(fresh.length).toBe(8);
+    expect(new Set(fresh.map(({ at }) => at)).size).toBe(1);
+    net.run(4_000);
+    expect([...net.sockets.keys()]).toEqual([0]);
+  });
+
+  it('is known although two answers are lost', () => {
+    const net = behind('address-and-port-dependent', 'address-and-port-dependent');
+    net.loses = (index) => [net.sent.findIndex(({ socket }) => socket === 9), 12].includes(index);
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(4_000);
+    expect(net.last.ports.kind).toBe('sequential');
+  });
+
+  it('is not asked behind an easy NAT: its second socket is the only fresh one', () => {
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(4_000);
+    expect(new Set(net.sent.map(({ socket }) => socket))).toEqual(new Set([0, 7]));
+  });
+});

@@ -65,6 +65,14 @@ describe('a leader whose plans are never answered', () => {
     expect(client.open.size).toBe(0);
   });
 
+  it('doubts its own label: what does not count is guessed', async () => {
+    const client = new Client(COUNTER);
+    client.join('ann', EASY);
+    await client.run(60_000, 500);
+    const plans = client.sent.flatMap(({ message }) => (message.t === 'punch-plan' ? [message.strategy] : []));
+    expect(plans.slice(0, 3)).toEqual(['bracket', 'birthday', 'bracket']);
+  });
+
   it('keeps to its budget when everything is accepted and nothing ever works', async () => {
     const client = new Client(RANDOM);
     const friends = Array.from({ length: 30 }, (_, i) => `friend ${i}`);

@@ -32,6 +32,19 @@ describe('the port model of a NAT', () => {
     });
   });
 
+  it('sees a counter although a request was repeated and so came last', () => {
+    expect(inferPorts(mapped(5_000, 5_001, 5_030, 5_002, 5_003, 5_031, 5_004, 5_005)).kind).toBe('sequential');
+    expect(inferPorts(mapped(5_000, 5_001, 5_800, 5_002, 5_003, 5_004, 5_005, 5_006)).kind).toBe('sequential');
+  });
+
+  it('seldom takes a block for a counter', () => {
+    const random = createRandom('blocks');
+    const blocks = Array.from({ length: 2_000 }, () =>
+      inferPorts(mapped(...Array.from({ length: 8 }, () => 20_480 + random.int(0, 511)))),
+    );
+    expect(blocks.filter(({ kind }) => kind === 'sequential').length).toBeLessThan(40);
+  });
+
   it('sees a counter that wraps', () => {
     expect(inferPorts(mapped(65_532, 65_533, 65_534, 65_535, 1_024, 1_025, 1_026, 1_027)).kind).toBe('sequential');
   });
