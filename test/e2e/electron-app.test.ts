@@ -184,6 +184,7 @@ describeElectron('an evening with the app', () => {
     process.kill(pid, 'SIGTERM');
     await ended;
     await until('the process is gone', () => !isRunning(pid));
+    await app.stop();
     expect(interfacesOf(host('desk'))).not.toContain(snapshot.self?.interface);
     app = await open();
     const { rooms, snapshot: off } = await app.state();

@@ -52,7 +52,6 @@ export class DesktopApp {
   /** The home directory of the player. */
   readonly home: string;
   readonly #folder: string;
-  readonly #ownsState: boolean;
   #errors = '';
 
   private constructor(electron: ElectronApplication, folder: string, options: DesktopOptions) {
@@ -60,7 +59,6 @@ export class DesktopApp {
     this.#folder = folder;
     this.home = join(folder, 'home');
     this.stateDir = options.stateDir ?? join(folder, 'state');
-    this.#ownsState = options.stateDir === undefined;
     electron.process().stderr?.on('data', (chunk: Buffer) => {
       this.#errors = (this.#errors + chunk.toString()).slice(-20_000);
     });
@@ -198,7 +196,8 @@ export class DesktopApp {
   /** Ends the app as a person would. May be called twice. */
   async stop(): Promise<void> {
     await this.electron.close().catch(() => undefined);
-    if (this.#ownsState) await rm(this.#folder, { recursive: true, force: true });
+    // A state directory of the test lies elsewhere.
+    await rm(this.#folder, { recursive: true, force: true });
   }
 }
 
