@@ -26,6 +26,7 @@ export function PasteInvite(): ReactNode {
       await open((await navigator.clipboard.readText()).trim());
     } catch {
       setTrouble('pasteDenied');
+      document.getElementsByName('link')[0]?.focus();
     }
   };
 
@@ -44,6 +45,7 @@ export function PasteInvite(): ReactNode {
         <Field
           label={t('first.pasteField')}
           labelHidden
+          name="link"
           className="min-w-0 flex-1"
           placeholder="warren://join#"
           maxLength={INVITE_BYTES}
