@@ -2,6 +2,7 @@
 import { app, nativeTheme, Notification, session as sessions } from 'electron';
 import { join } from 'node:path';
 import type { AppHost } from '../../engine/session/contract.ts';
+import { builtInServers } from '../../engine/net/state/server-list.ts';
 import { createAppHost } from '../../engine/session/host.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import type { AppCommand } from '../../protocol/face.ts';
@@ -78,7 +79,7 @@ export class App {
         platform: process.platform,
         shell: 'electron',
         locale: systemLocale(),
-        servers: [],
+        servers: builtInServers(PATHS.servers),
       },
       loadNative,
       startServer: startHosted,

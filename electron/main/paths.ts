@@ -7,4 +7,5 @@ export const PATHS = {
   preload: join(__dirname, 'preload.cjs'),
   renderer: join(ROOT, 'build/renderer'),
   icons: join(ROOT, 'resources/icons'),
+  servers: join(ROOT, 'resources/servers.json'),
 } as const;
