@@ -33,8 +33,8 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** A pair that is not direct by then stays on the relay as far as the demo goes. */
-export const DIRECT_WITHIN_MS = 6_000;
+/** A pair that is not direct by then stays on the relay as far as the demo goes: two rounds of guessing random ports. */
+export const DIRECT_WITHIN_MS = 15_000;
 export const FIRST_PACKET_WITHIN_MS = 10_000;
 export const FINAL_PACKETS = 3;
 

@@ -43,7 +43,8 @@ async function play(world: World, changed: (nick: string, snapshot: Snapshot, at
   const begun = world.timeline.now();
   const reached = world.pairs().map(([from, to]) => ({ from, to, directMs: null as number | null }));
   const seen = new Map<Member, Snapshot>();
-  for (let elapsed = 0; elapsed < DIRECT_WITHIN_MS; elapsed += STEP_MS) {
+  const allDirect = () => reached.every(({ directMs }) => directMs !== null);
+  for (let elapsed = 0; elapsed < DIRECT_WITHIN_MS && !allDirect(); elapsed += STEP_MS) {
     for (const pair of reached) {
       const arrived = world.deliveries
         .between(pair.from.nick, pair.to.nick)

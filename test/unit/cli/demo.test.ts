@@ -5,7 +5,7 @@ import { openSimulator } from '../../demo/simulator.ts';
 import { everyoneReached, renderMembers, renderReach } from '../../demo/table.ts';
 
 describe('the demo in the simulator', () => {
-  it('ends with everyone reached, directly except for the pair that the theory leaves to the relay', async () => {
+  it('ends with everyone reached directly, the random ports of one by guessing', async () => {
     const snapshots = new Map<string, Snapshot>();
     const scene = openSimulator();
     const reached = await scene.play((nick, snapshot) => snapshots.set(nick, snapshot));
@@ -13,15 +13,7 @@ describe('the demo in the simulator', () => {
     await scene.close();
 
     expect(everyoneReached(reached, ACTORS.length)).toBe(true);
-    const how = Object.fromEntries(reached.map(({ from, to, path }) => [`${from} to ${to}`, path]));
-    expect(how).toEqual({
-      'alice to bob': 'direct',
-      'bob to alice': 'direct',
-      'bob to carol': 'direct',
-      'carol to bob': 'direct',
-      'alice to carol': 'relay',
-      'carol to alice': 'relay',
-    });
+    expect(reached.map(({ path }) => path)).toEqual(reached.map(() => 'direct'));
     for (const { firstPacketMs } of reached) expect(firstPacketMs).toBeLessThan(2_000);
     expect(live).toContain('symmetric NAT');
     expect(renderReach(reached)).toHaveLength(1 + reached.length);
