@@ -234,6 +234,8 @@ function environment(folder: string, display: string): Record<string, string> {
     DISPLAY: display,
     LANG: 'en_US.UTF-8',
     DBUS_SESSION_BUS_ADDRESS: 'disabled:',
+    // In its namespace it may ask the router that the test put there.
+    WARREN_PORT_MAPPING: 'on',
   };
 }
 
