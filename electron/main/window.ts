@@ -23,7 +23,7 @@ const SIZES = {
 
 /** Until the page has drawn its own. */
 const BACKGROUNDS = { dark: '#171512', light: '#f3f0e9' } as const;
-/** A page that dies this soon after it was loaded would die again. */
+/** A page that dies again this soon after it was brought back would go on so. */
 const CRASH_LOOP_MS = 2_000;
 
 export class MainWindow {
@@ -98,13 +98,13 @@ export class MainWindow {
     window.on('closed', () => {
       if (this.#window === window) this.#window = null;
     });
-    let loadedAt = performance.now();
+    let diedAt = Number.NEGATIVE_INFINITY;
     window.webContents.on('render-process-gone', (_event, { reason }) => {
       if (reason === 'clean-exit' || window.isDestroyed()) return;
       // A page that cannot live is not brought back for ever.
-      if (performance.now() - loadedAt < CRASH_LOOP_MS) window.close();
+      if (performance.now() - diedAt < CRASH_LOOP_MS) window.close();
       else window.reload();
-      loadedAt = performance.now();
+      diedAt = performance.now();
     });
     this.#window = window;
     this.#mode = mode;
