@@ -67,6 +67,7 @@ export const groups = {
     'libcap2-bin': command('setcap'),
     'fonts-dejavu-core': () => existsSync('/usr/share/fonts/truetype/dejavu'),
     'fonts-noto-cjk': () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'),
+    'fonts-noto-color-emoji': () => existsSync('/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf'),
     libasound2: library('libasound.so.2'),
     'libatk-bridge2.0-0': library('libatk-bridge-2.0.so.0'),
     'libatspi2.0-0': library('libatspi.so.0'),

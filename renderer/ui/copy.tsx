@@ -22,8 +22,8 @@ export function useCopy(): { copied: boolean; copy(text: string): void } {
 }
 
 /**
- * The window is denied every permission, the clipboard's too; the old way works on a click in every shell. It selects
- * the text of a hidden field, within the open dialog if there is one: the rest of the page is inert.
+ * The old way: unlike the clipboard API it is synchronous, and works on a click in every shell and browser without a
+ * permission. It selects the text of a hidden field, within the open dialog if there is one: the rest of the page is inert.
  */
 function write(text: string): boolean {
   const before = document.activeElement;
