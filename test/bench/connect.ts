@@ -84,7 +84,7 @@ async function measureJoin(
   const ping = address === null ? null : echo(topology, stays, address);
   const startedAt = Date.now();
   const comes = await start(topology, 'comes', options);
-  const engineAt = new Promise<number>((resolve) => comes.up.child.stdout?.once('data', () => resolve(Date.now())));
+  const engineAt = started(comes);
   const connected = await comes.waitFor('connected', (snapshot) => stateOf(snapshot)?.state === 'connected');
   lastAddress.set(topology, connected.self?.ipv4 ?? '');
   const packetAt = ping === null ? startedAt : await ping;
@@ -102,10 +102,17 @@ async function measureJoin(
 
 const lastAddress = new WeakMap<Topology, string>();
 const stateOf = (snapshot: Snapshot) => snapshot.peers.find((peer) => peer.nick === 'stays');
-const isDirect = (snapshot: Snapshot) => {
+
+/** Unix time in ms of the engine's first snapshot. */
+export function started(member: Member): Promise<number> {
+  return new Promise((resolve) => member.up.child.stdout?.once('data', () => resolve(Date.now())));
+}
+
+/** Whether the member that stays is reached without a server. */
+export function isDirect(snapshot: Snapshot): boolean {
   const kind = stateOf(snapshot)?.path?.kind;
   return kind !== undefined && kind !== 'relay';
-};
+}
 
 /** Unix time in ms of the first echo from `address`, asked for every 10 ms from the member that stays. */
 function echo(topology: Topology, stays: Member, address: string): Promise<number> {

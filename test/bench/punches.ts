@@ -1,0 +1,166 @@
+/**
+ * The table of `npm run bench:nat lab`: pairs of NATs through the command line, with one-way delays of 5 ms at the server and
+ * 10 ms at each client. Both members are fresh in every run, so that nobody's budget is spent; time runs from the second
+ * engine's start. Pings and mappings are counted at the hosts and routers.
+ */
+import { Member, RendezvousServer } from '../lab/cli.ts';
+import type { Namespace } from '../lab/netns.ts';
+import { type NatKind, routerNats } from '../lab/nats.ts';
+import type { NatConfig } from '../lab/router.ts';
+import { type Site, startTopology, type Topology } from '../lab/topology.ts';
+import { goalOf, isProfile } from '../sim/bench/goals.ts';
+import { type MeasuredPair, type MeasuredRun, natTable } from '../sim/bench/table.ts';
+import { isDirect, started } from './connect.ts';
+
+/** The accesses of the lab, and what each is called in the simulator where the goal's name is another. */
+const NATS = {
+  'full-cone': 'full-cone',
+  'address-restricted': 'address-restricted',
+  'port-restricted': 'port-restricted',
+  netfilter: { kernel: 'masquerade', input: 'drop' },
+  'symmetric-random': 'symmetric-random',
+  'fully-random netfilter': { kernel: 'fully-random' },
+  'symmetric-open': { ...routerNats['symmetric-random'], filtering: 'endpoint-independent' },
+  'symmetric-block': 'symmetric-block',
+  'symmetric-sequential': 'symmetric-sequential',
+  'symmetric-down': {
+    ...routerNats['symmetric-sequential'],
+    ports: { kind: 'sequential', step: -2, foreignPerSecond: 20 },
+  },
+} as const satisfies Record<string, NatKind | NatConfig | { kernel: string; input?: string }>;
+
+type Access = keyof typeof NATS;
+
+const PAIRS: readonly (readonly [Access, Access])[] = [
+  ['port-restricted', 'port-restricted'],
+  ['netfilter', 'port-restricted'],
+  ['full-cone', 'symmetric-random'],
+  ['port-restricted', 'symmetric-random'],
+  ['netfilter', 'fully-random netfilter'],
+  ['port-restricted', 'symmetric-open'],
+  ['port-restricted', 'symmetric-block'],
+  ['port-restricted', 'symmetric-sequential'],
+  ['netfilter', 'symmetric-sequential'],
+  ['port-restricted', 'symmetric-down'],
+  ['symmetric-sequential', 'symmetric-sequential'],
+  ['symmetric-sequential', 'symmetric-down'],
+];
+
+/** An attempt, its back-off, and another. */
+const LIMIT_MS = 60_000;
+
+/** `only`: names of pairs; default all. */
+export async function benchPunches(runs: number, only?: readonly string[]): Promise<string> {
+  const rows: MeasuredPair[] = [];
+  for (const pair of PAIRS) {
+    if (only === undefined || only.includes(pair.join(' x '))) rows.push(await measurePair(pair, runs));
+  }
+  return natTable(rows);
+}
+
+async function measurePair(pair: readonly [Access, Access], runs: number): Promise<MeasuredPair> {
+  const topology = await startTopology({
+    sites: pair.map((access, i) => ({ name: `site${i}`, nat: NATS[access] })),
+    delays: { serverMs: 5, clientMs: 10 },
+  });
+  try {
+    const server = await RendezvousServer.start(topology.lab, topology.server);
+    const samples: MeasuredRun[] = [];
+    for (let run = 0; run < runs; run++) samples.push(await measureRun(topology, server.url, run));
+    return { pair, samples, goal: goalOf([profileOf(pair[0]), profileOf(pair[1])]) };
+  } finally {
+    await topology.close();
+  }
+}
+
+function profileOf(access: Access) {
+  return isProfile(access) ? access : 'symmetric-random';
+}
+
+async function measureRun(topology: Topology, url: string, run: number): Promise<MeasuredRun> {
+  const { lab } = topology;
+  const sites = topology.sites as readonly [Site, Site];
+  const [here, there] = sites.map(({ hosts }) => hosts[0]!.namespace) as [Namespace, Namespace];
+  const room = { room: `punch ${run}`, password: 'warm-otter-beacon-42', servers: [url] };
+  await Promise.all(sites.map((site) => countFrom(topology, site)));
+  const before = await mappingsOf(topology);
+  const stays = await Member.start(lab, here, { nick: 'stays', create: true, ...room });
+  await stays.waitFor('its NAT', ({ self }) => self !== null && self.nat.type !== 'unknown');
+  const comes = await Member.start(lab, there, { nick: 'comes', ...room });
+  const engineAt = await started(comes);
+  const directAt = await comes.waitFor('direct', isDirect, LIMIT_MS).then(
+    (snapshot) => snapshot.peers[0]?.path?.since ?? Date.now(),
+    () => null,
+  );
+  const after = await mappingsOf(topology);
+  const pings = await Promise.all([here, there].map((host) => pingsFrom(topology, host)));
+  await Promise.all([stays.stop(), comes.stop()]);
+  const [a = null, b = null] = after.map((count, i) => (count === null ? null : count - (before[i] ?? 0)));
+  return {
+    directMs: directAt === null ? null : directAt - engineAt,
+    probes: Math.max(...pings),
+    mappings: [a, b],
+  };
+}
+
+/** Counts pings at the host (0xD7 and 1 at the head of a datagram), and what a kernel NAT's new connections take. */
+async function countFrom({ lab }: Topology, site: Site): Promise<void> {
+  const scripts = site.hosts.map(({ namespace }) =>
+    countingTable(namespace, 'hook output priority 0', 'udp length > 8 @th,64,16 0xd701 counter'),
+  );
+  if (site.gateway !== null) {
+    const taken = 'iifname "br-lan" meta l4proto udp ct state new add @taken';
+    // Masquerade keeps a socket's port; a fully random one is a mapping for each destination.
+    const what = isRandomKernel(site) ? 'ip daddr . udp dport' : '0.0.0.0 . 0';
+    const rule = `${taken} { ip saddr . udp sport . ${what} }`;
+    scripts.push(countingTable(site.gateway, 'hook forward priority 10', rule));
+  }
+  await lab.script(scripts.join('\n'));
+}
+
+function isRandomKernel({ spec: { nat } }: Site): boolean {
+  return typeof nat === 'object' && 'kernel' in nat && nat.kernel === 'fully-random';
+}
+
+/** A table with one rule, made anew. */
+function countingTable({ name }: Namespace, hook: string, rule: string): string {
+  return `
+ip netns exec ${name} nft -f - <<'RULES'
+table inet bench {}
+delete table inet bench
+table inet bench {
+  set taken {
+    type ipv4_addr . inet_service . ipv4_addr . inet_service
+    flags dynamic
+    size 65535
+  }
+  chain count {
+    type filter ${hook};
+    ${rule}
+  }
+}
+RULES`;
+}
+
+async function pingsFrom({ lab }: Topology, host: Namespace): Promise<number> {
+  const { stdout } = await lab.run(host, ['nft', 'list', 'table', 'inet', 'bench']);
+  return Number(/packets (\d+)/.exec(stdout)?.[1] ?? Number.NaN);
+}
+
+async function connectionsOf({ lab }: Topology, gateway: Namespace): Promise<number> {
+  const { stdout } = await lab.run(gateway, ['nft', '--json', 'list', 'set', 'inet', 'bench', 'taken']);
+  const { nftables } = JSON.parse(stdout) as { nftables: { set?: { elem?: unknown[] } }[] };
+  return nftables.find(({ set }) => set !== undefined)?.set?.elem?.length ?? 0;
+}
+
+/** So far at each site's router; the lab's own counts TCP's one or two as well. */
+async function mappingsOf(topology: Topology): Promise<(number | null)[]> {
+  const stats = await topology.router.stats();
+  return Promise.all(
+    topology.sites.map(async (site) => {
+      const created = stats[site.name]?.nat?.mappingsCreated;
+      if (created !== undefined) return created;
+      return site.gateway === null ? null : connectionsOf(topology, site.gateway);
+    }),
+  );
+}
