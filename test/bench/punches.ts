@@ -4,8 +4,8 @@
  * engine's start. Pings and mappings are counted at the hosts and routers.
  */
 import { Member, RendezvousServer } from '../lab/cli.ts';
-import type { Namespace } from '../lab/netns.ts';
 import { type NatKind, routerNats } from '../lab/nats.ts';
+import type { Namespace } from '../lab/netns.ts';
 import type { NatConfig } from '../lab/router.ts';
 import { type Site, startTopology, type Topology } from '../lab/topology.ts';
 import { goalOf, isProfile } from '../sim/bench/goals.ts';

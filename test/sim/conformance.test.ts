@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { conformanceCases } from '../lab/conformance/cases.ts';
 import type { Endpoint, ExpectedNat, NatUnderTest, Outside } from '../lab/conformance/contract.ts';
 import { natTable } from '../lab/conformance/table.ts';
-import { HELLO, type LoggedSocket, NetLab } from './net/lab.ts';
 import type { Host } from './net/host.ts';
+import { HELLO, type LoggedSocket, NetLab } from './net/lab.ts';
 import type { NatOptions } from './net/nat.ts';
 import type { PortAllocation } from './net/ports.ts';
 

@@ -4,8 +4,8 @@
  */
 import { isIP } from 'node:net';
 import { x25519 } from '@noble/curves/ed25519.js';
-import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../../engine/ports.ts';
 import type { DeviceStats } from 'node-wireguard';
+import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../../engine/ports.ts';
 import type { Random } from './core/random.ts';
 import type { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';

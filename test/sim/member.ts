@@ -1,18 +1,19 @@
 /** One member of the world: a host, and the real engine on the simulator's ports. */
-import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
+
 import type { Engine } from '../../engine/contract.ts';
+import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
 import { createEngine } from '../../engine/engine.ts';
 import type { EngineOptions } from '../../engine/options.ts';
 import type { Path } from '../../engine/ports.ts';
-import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
+import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
 import type { Random } from './core/random.ts';
 import { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';
 import type { Deliveries } from './deliveries.ts';
-import { SimDevice } from './device.ts';
 import { innerPacket, parseInner } from './device/address.ts';
+import { SimDevice } from './device.ts';
 import type { Host } from './net/host.ts';
-import { simClock, simCrypto, simInterfaces, simRandom, SimRendezvous, SimStore, SimTun } from './ports.ts';
+import { SimRendezvous, SimStore, SimTun, simClock, simCrypto, simInterfaces, simRandom } from './ports.ts';
 import type { SimServer } from './server.ts';
 
 /** Kinds of path that need no server. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRandom } from './core/random.ts';
-import { HELLO, HOME_NAT, NetLab, type LoggedSocket } from './net/lab.ts';
+import { HELLO, HOME_NAT, type LoggedSocket, NetLab } from './net/lab.ts';
 import type { NatOptions } from './net/nat.ts';
 import type { Endpoint } from './net/packet.ts';
 import { createAllocator, type PortAllocation } from './net/ports.ts';

@@ -1,4 +1,6 @@
 /** The engine's ports in virtual time (engine/ports.ts); the device is in device.ts. */
+
+import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
 import type {
   ClockPort,
   CryptoPort,
@@ -10,7 +12,6 @@ import type {
   StorePort,
   TunPort,
 } from '../../engine/ports.ts';
-import type { CryptoRequest, CryptoResult } from '../../engine/core/room/contract.ts';
 import {
   type BinaryFrame,
   type ClientMessage,

@@ -2,11 +2,12 @@
  * The rendezvous server in virtual time: protocol/server.ts over simulated TCP, and the real STUN responder over
  * simulated UDP. It can die, come back, vanish from the network, and drain.
  */
-import { PROTOCOL_VERSION, SERVER_LIMITS } from '../../protocol/limits.ts';
+
 import type { ServerErrorCode } from '../../protocol/errors.ts';
+import { PROTOCOL_VERSION, SERVER_LIMITS } from '../../protocol/limits.ts';
 import {
-  clientMessage,
   type ClientMessage,
+  clientMessage,
   decodeFrame,
   encodeFrame,
   FRAME_RELAY,
@@ -19,7 +20,7 @@ import { digest8, type Random } from './core/random.ts';
 import type { Timeline } from './core/timeline.ts';
 import type { Host, HostSocket } from './net/host.ts';
 import type { StreamEnd, StreamMessage, StreamReceiver } from './net/stream.ts';
-import { SimRooms, type SimMember } from './server/rooms.ts';
+import { type SimMember, SimRooms } from './server/rooms.ts';
 
 export interface SimServerOptions {
   timeline: Timeline;

@@ -1,5 +1,5 @@
 /** The product's numbers for connecting, by kind of pair (times from the join to a direct path). */
-import { type Profile, PROFILES } from '../profiles.ts';
+import { PROFILES, type Profile } from '../profiles.ts';
 
 export interface Goal {
   p50Ms: number;

@@ -8,8 +8,8 @@ import {
   type Endpoint,
   endpointKey,
   familyOf,
-  icmpAbout,
   type IcmpPacket,
+  icmpAbout,
   type Packet,
   type UdpPacket,
 } from './packet.ts';
