@@ -15,7 +15,19 @@ export interface Endpoint {
 }
 
 /** Where sealed packets of a peer leave: a UDP socket, or the `outbound` event (a relay that JavaScript runs). */
-export type Path = { kind: 'udp'; socket: SocketId; to: Endpoint } | { kind: 'external' };
+export type Path =
+  | {
+      kind: 'udp';
+      socket: SocketId;
+      to: Endpoint;
+      /**
+       * Longest IP packet that this path carries, outer headers included, 576 to 65,535. Inner packets that do not fit leave
+       * as IP fragments, and segment sizes that TCP announces are lowered to it, in both directions. Default: no limit below
+       * the TUN's MTU; 1,280 for a roaming peer.
+       */
+      mtu?: number;
+    }
+  | { kind: 'external' };
 
 /** Keys of authenticated path probes, one for each direction; see docs/protocol.md, "Probes". */
 export interface ProbeKeys {

@@ -27,7 +27,7 @@ Key filled_key(uint8_t value) {
   return Key(bytes);
 }
 
-const Path external{PathKind::external, nullptr, {}};
+const Path external{PathKind::external, nullptr, {}, 0};
 
 /// One device without its threads; what it sends waits in `effects`.
 struct Side {

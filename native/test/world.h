@@ -60,7 +60,7 @@ class World {
 
   void set_path(int end) {
     Effects effects;
-    at(end).core.set_path(now(), peer(end), {PathKind::external, nullptr, {}}, {}, effects);
+    at(end).core.set_path(now(), peer(end), {PathKind::external, nullptr, {}, 0}, {}, effects);
     carry(end, effects);
   }
 
@@ -75,7 +75,7 @@ class World {
       std::copy(inner.begin(), inner.end(), buffer.begin() + data_header_size);
       const ByteView sealed = session->seal(buffer.data(), inner.size(), 1'420);
       from.core.data_sent(now(), peer(end), sealed.size());
-      effects.outgoing.push_back({from.peer, {PathKind::external, nullptr, {}}, {sealed.begin(), sealed.end()}});
+      effects.outgoing.push_back({from.peer, {PathKind::external, nullptr, {}, 0}, {sealed.begin(), sealed.end()}});
     } else {
       from.core.stage(peer(end), inner);
     }
@@ -102,7 +102,7 @@ class World {
   void receive(int end, ByteView datagram) {
     End& to = at(end);
     Effects effects;
-    const Arrival arrival{{PathKind::external, nullptr, {}}, to.peer};
+    const Arrival arrival{{PathKind::external, nullptr, {}, 0}, to.peer};
     std::vector<uint8_t> copy(datagram.begin(), datagram.end());
     if (const auto session = to.core.receive(now(), arrival, copy, effects)) {
       if (const auto inner = session->open(copy)) {

@@ -17,6 +17,7 @@ std::optional<PeerId> Core::add_peer(const PublicKey& key, const PeerConfig& con
   peer.config = config;
   for (const Prefix& prefix : config.allowed_ips) routes_.insert(prefix, &peer);
   set_probe(peer, config.probe);
+  set_inner_limit(peer);
   return id;
 }
 
@@ -58,6 +59,7 @@ void Core::set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effec
   const bool moved = !(path == peer.path);
   peer.path = std::move(path);
   peer.duplicate = std::move(duplicate);
+  set_inner_limit(peer);
   if (peer.path.kind == PathKind::none) return;
   if (peer.config.keepalive > 0 && peer.timers.persistent_keepalive == never) {
     arm(peer.timers.persistent_keepalive, now.boot_ns + peer.config.keepalive);
@@ -69,10 +71,21 @@ void Core::set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effec
   }
 }
 
+// Both ways at once, because the same sealed bytes leave over both.
+void Core::set_inner_limit(Peer& peer) const {
+  peer.inner_limit = mtu_;
+  for (const Path* path : {&peer.path, &peer.duplicate}) {
+    const size_t known = path->mtu == 0 && peer.config.roaming ? roaming_path_mtu : path->mtu;
+    if (path->kind != PathKind::udp || known == 0) continue;
+    peer.inner_limit = std::min(peer.inner_limit, known - outer_headers(path->to.is_v4()) - data_overhead);
+  }
+}
+
 void Core::forget_socket(const udp::Socket& socket) {
   for (const auto& [id, peer] : peers_) {
     if (peer->path.socket.get() == &socket) peer->path = {};
     if (peer->duplicate.socket.get() == &socket) peer->duplicate = {};
+    set_inner_limit(*peer);
   }
 }
 

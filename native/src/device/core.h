@@ -77,8 +77,9 @@ class Core {
   // From the network.
   /// Handles everything but data; for data returns the session that may open it.
   std::shared_ptr<Session> receive(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
-  /// After `session` opened `inner` of a message of `sealed` bytes: the bytes for the host, empty for none.
-  ByteView received_data(const Now& now, Session& session, const Arrival& arrival, ByteView inner, size_t sealed,
+  /// After `session` opened `inner` of a message of `sealed` bytes: the bytes for the host, empty for none. The segment
+  /// size that a SYN announces is lowered in place.
+  ByteView received_data(const Now& now, Session& session, const Arrival& arrival, ByteSpan inner, size_t sealed,
                          Effects& effects);
 
   // Time.
@@ -102,6 +103,7 @@ class Core {
   // core.cc
   void set_probe(Peer& peer, const std::optional<ProbeKeys>& keys);
   uint32_t fresh_index(PeerId peer);
+  void set_inner_limit(Peer& peer) const;
   void drop_session(std::shared_ptr<Session>& session);
   void drop_pending(Peer& peer);
   void install(Peer& peer, std::shared_ptr<Session>& slot, std::shared_ptr<Session> session);
@@ -110,6 +112,7 @@ class Core {
 
   // core_data.cc
   void flush_staged(const Now& now, Peer& peer, Effects& effects);
+  void send_sealed(const Now& now, Peer& peer, ByteSpan buffer, size_t length, Effects& effects);
   void send_keepalive(const Now& now, Peer& peer, Effects& effects);
   static bool usable(const Now& now, const std::shared_ptr<Session>& session);
 

@@ -1,5 +1,6 @@
 // From the host to the peers.
 #include "core.h"
+#include "mss.h"
 
 namespace wg {
 
@@ -46,17 +47,31 @@ void Core::data_sent(const Now& now, Peer& peer, size_t sealed) {
 
 void Core::flush_staged(const Now& now, Peer& peer, Effects& effects) {
   if (peer.path.kind == PathKind::none || !usable(now, peer.current)) return;
-  std::vector<uint8_t> buffer;
-  for (const std::vector<uint8_t>& inner : peer.staged) {
-    buffer.resize(inner.size() + data_overhead + 15);
-    std::copy(inner.begin(), inner.end(), buffer.begin() + data_header_size);
-    const ByteView sealed = peer.current->seal(buffer.data(), inner.size(), mtu_);
-    if (sealed.empty()) break;
-    transmit(peer, peer.path, sealed, effects);
-    transmit(peer, peer.duplicate, sealed, effects);
-    data_sent(now, peer, sealed.size());
+  std::vector<uint8_t> buffer(mtu_ + data_overhead + 15);
+  const ByteSpan body = ByteSpan(buffer).subspan(data_header_size);
+  for (std::vector<uint8_t>& inner : peer.staged) {
+    clamp_mss(inner, peer.inner_limit);
+    if (inner.size() <= peer.inner_limit) {
+      std::ranges::copy(inner, body.begin());
+      send_sealed(now, peer, buffer, inner.size(), effects);
+      continue;
+    }
+    const Fragmenter fragments(inner, peer.inner_limit, peer.current->next_identification());
+    if (fragments.count() == 0) counters_.tx_dropped++;
+    for (size_t i = 0; i < fragments.count(); i++) {
+      send_sealed(now, peer, buffer, fragments.write(i, body), effects);
+    }
   }
   peer.staged.clear();
+}
+
+// The inner packet lies in `buffer` behind the room for the header.
+void Core::send_sealed(const Now& now, Peer& peer, ByteSpan buffer, size_t length, Effects& effects) {
+  const ByteView sealed = peer.current->seal(buffer.data(), length, peer.inner_limit);
+  if (sealed.empty()) return;
+  transmit(peer, peer.path, sealed, effects);
+  transmit(peer, peer.duplicate, sealed, effects);
+  data_sent(now, peer, sealed.size());
 }
 
 void Core::send_keepalive(const Now& now, Peer& peer, Effects& effects) {

@@ -1,5 +1,6 @@
 // From the peers to the host. A datagram is one of WireGuard, probe or STUN (docs/protocol.md), or counted and dropped.
 #include "core.h"
+#include "mss.h"
 
 namespace wg {
 
@@ -46,7 +47,7 @@ void Core::receive_stun(const Now& now, const Arrival& arrival, ByteView datagra
   event.bytes.assign(datagram.begin(), datagram.end());
 }
 
-ByteView Core::received_data(const Now& now, Session& session, const Arrival& arrival, ByteView inner, size_t sealed,
+ByteView Core::received_data(const Now& now, Session& session, const Arrival& arrival, ByteSpan inner, size_t sealed,
                              Effects& effects) {
   Peer* peer = find(session.peer);
   if (!peer || now.boot_ns - session.created >= reject_after_time) {
@@ -81,12 +82,14 @@ ByteView Core::received_data(const Now& now, Session& session, const Arrival& ar
     counters_.route_misses++;
     return {};
   }
+  clamp_mss(inner.first(header->length), peer->inner_limit);
   return inner.first(header->length);
 }
 
 void Core::roam(Peer& peer, const Arrival& arrival, Effects& effects) {
   if (!peer.config.roaming || arrival.via == peer.path) return;
   peer.path = arrival.via;
+  set_inner_limit(peer);
   Event& event = effects.events.emplace_back();
   event.type = EventType::peer_moved;
   event.peer = peer.id;

@@ -28,6 +28,8 @@ struct Path {
   PathKind kind = PathKind::none;
   std::shared_ptr<udp::Socket> socket;
   Endpoint to;
+  /// Longest IP packet that passes, 0 while unknown. The same way with another one is still the same path.
+  uint16_t mtu = 0;
 
   bool operator==(const Path& other) const {
     return kind == other.kind && (kind != PathKind::udp || (socket == other.socket && to == other.to));

@@ -43,7 +43,7 @@ Inbound::Inbound(State& state, Inbox& inbox, HostSink deliver)
 void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
   size_t oversized = 0;
   for (const udp::Received& received : batch_.receive(*socket, oversized)) {
-    items_.push_back({{{PathKind::udp, socket, received.from}, 0}, received.bytes, nullptr, {}});
+    items_.push_back({{{PathKind::udp, socket, received.from, 0}, 0}, received.bytes, nullptr, {}, {}});
   }
   state_.rejected += oversized;
   process();
@@ -52,7 +52,7 @@ void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
 void Inbound::receive_external() {
   while (const size_t count = inbox_.take(external_)) {
     for (Inbox::Item& item : std::span(external_).first(count)) {
-      items_.push_back({{{PathKind::external, nullptr, {}}, item.peer}, item.bytes, nullptr, {}});
+      items_.push_back({{{PathKind::external, nullptr, {}, 0}, item.peer}, item.bytes, nullptr, {}, {}});
     }
     process();
   }
@@ -92,13 +92,13 @@ void Inbound::process() {
       const std::lock_guard lock(state_.mutex);
       for (Item& item : items_) {
         if (!item.session) continue;
-        item.inner = state_.core.received_data(now, *item.session, item.arrival, item.inner, item.datagram.size(),
-                                               effects_);
+        item.host = state_.core.received_data(now, *item.session, item.arrival, item.inner, item.datagram.size(),
+                                              effects_);
       }
     }
     sender_.run(effects_);
     for (const Item& item : items_) {
-      if (item.session && !item.inner.empty()) deliver_(item.inner);
+      if (!item.host.empty()) deliver_(item.host);
     }
   }
   items_.clear();

@@ -44,7 +44,8 @@ class Inbound {
     Arrival arrival;
     ByteSpan datagram;
     std::shared_ptr<Session> session;
-    ByteView inner;
+    ByteSpan inner;  // until checked: what was opened
+    ByteView host;   // what the host gets
   };
 
   void process();

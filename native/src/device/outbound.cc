@@ -1,7 +1,12 @@
 #include "outbound.h"
 
+#include "mss.h"
+
 namespace wg {
 namespace {
+
+// Fragments that are sent together.
+constexpr size_t piece_slots = 64;
 
 // Header before the packet, padding and tag behind it, and an odd number of cache lines, so that slots do not compete for
 // the same ones.
@@ -66,13 +71,31 @@ bool Outbound::join_flow(const Now& now, Peer& peer, ByteView packet) {
     state_.core.stage(peer, packet);
     return false;
   }
-  if (flows_.empty() || flows_.back().peer != peer.id) flows_.push_back({peer.id, session, peer.path, peer.duplicate});
+  if (flows_.empty() || flows_.back().peer != peer.id) flows_.push_back({peer.id, session, peer.path, peer.duplicate, peer.inner_limit});
   state_.core.data_sent(now, peer, Session::sealed_size(packet.size(), state_.core.mtu()));
   return true;
 }
 
 void Outbound::transmit(const Flow& flow, uint8_t* buffer, size_t length) {
-  const ByteView sealed = flow.session->seal(buffer, length, state_.core.mtu());
+  clamp_mss({buffer + data_header_size, length}, flow.limit);
+  if (length > flow.limit) return transmit_fragments(flow, {buffer + data_header_size, length});
+  seal(flow, buffer, length);
+}
+
+// They wait in memory of their own until they have left.
+void Outbound::transmit_fragments(const Flow& flow, ByteView packet) {
+  const Fragmenter fragments(packet, flow.limit, flow.session->next_identification());
+  if (fragments.count() == 0) state_.tx_dropped++;
+  pieces_.resize(piece_slots * slot_size_);
+  for (size_t i = 0; i < fragments.count(); i++) {
+    if (pieces_used_ == piece_slots) flush();
+    uint8_t* const buffer = pieces_.data() + pieces_used_++ * slot_size_;
+    seal(flow, buffer, fragments.write(i, {buffer + data_header_size, flow.limit}));
+  }
+}
+
+void Outbound::seal(const Flow& flow, uint8_t* buffer, size_t length) {
+  const ByteView sealed = flow.session->seal(buffer, length, flow.limit);
   if (sealed.empty()) return;
   sender_.add(flow.path, flow.peer, sealed);
   sender_.add(flow.duplicate, flow.peer, sealed);
@@ -90,13 +113,18 @@ void Outbound::fan_out(const Now& now, ByteView packet) {
   for (const Flow& flow : flows_) {
     std::copy(packet.begin(), packet.end(), copy_.begin() + data_header_size);
     transmit(flow, copy_.data(), packet.size());
-    sender_.flush();
+    flush();
   }
   finish();
 }
 
-void Outbound::finish() {
+void Outbound::flush() {
   sender_.flush();
+  pieces_used_ = 0;
+}
+
+void Outbound::finish() {
+  flush();
   jobs_.clear();
   flows_.clear();
 }

@@ -18,11 +18,13 @@ class Outbound {
   void send(size_t count);
 
  private:
-  // Packets of a batch to one peer.
+  // Packets of a batch to one peer. `limit` is the longest inner packet that its path carries: a segment that is cut from
+  // an offloaded frame must not be longer either (headers + min(gso_size, limit - headers)), or it leaves as fragments.
   struct Flow {
     PeerId peer;
     std::shared_ptr<Session> session;
     Path path, duplicate;
+    size_t limit;
   };
   struct Job {
     size_t slot, flow;
@@ -33,7 +35,10 @@ class Outbound {
   bool route(const Now& now, size_t slot);
   bool join_flow(const Now& now, Peer& peer, ByteView packet);
   void transmit(const Flow& flow, uint8_t* buffer, size_t length);
+  void transmit_fragments(const Flow& flow, ByteView packet);
+  void seal(const Flow& flow, uint8_t* buffer, size_t length);
   void fan_out(const Now& now, ByteView packet);
+  void flush();
   void finish();
 
   State& state_;
@@ -46,6 +51,8 @@ class Outbound {
   std::vector<Job> jobs_;
   std::vector<size_t> fanout_;
   std::vector<uint8_t> copy_;
+  std::vector<uint8_t> pieces_;  // fragments that wait to leave; made when first needed
+  size_t pieces_used_ = 0;
 };
 
 }  // namespace wg

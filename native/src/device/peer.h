@@ -7,12 +7,16 @@
 
 #include "../noise/cookie.h"
 #include "allowed_ips.h"
+#include "fragment.h"
 #include "session.h"
 
 namespace wg {
 
 /// Deadline that is not set.
 constexpr Nanos never = std::numeric_limits<Nanos>::max();
+
+/// Path MTU of a peer that roams: nobody probes its paths, and less than this no IPv6 link has.
+constexpr uint16_t roaming_path_mtu = 1'280;
 
 struct ProbeKeys {
   Key send, receive;
@@ -77,6 +81,9 @@ struct Peer {
   const RemoteIdentity remote;
   PeerConfig config;
   Path path, duplicate;
+  /// Longest inner packet that fits both, at most the TUN's MTU: what is longer leaves as fragments. Set by the core with
+  /// every path.
+  size_t inner_limit = 0;
 
   Attempt attempt;
   std::optional<PendingInitiation> pending;

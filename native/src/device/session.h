@@ -32,6 +32,8 @@ class Session {
 
   /// Goes on at `counter`: for tests of the limits.
   void skip_to(uint64_t counter) { next_counter_.store(counter, std::memory_order_relaxed); }
+  /// For the fragments of one packet. Rises, so that those of two packets are not mixed up. Any thread.
+  uint32_t next_identification() { return identification_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t messages_sent() const { return next_counter_.load(std::memory_order_relaxed); }
 
   /// Length of the message for an inner packet: padded to 16 bytes, but not past the MTU.
@@ -68,6 +70,7 @@ class Session {
  private:
   std::mutex seal_mutex_;  // data, keepalives and memory packets come from three threads
   std::atomic<uint64_t> next_counter_{0};
+  std::atomic<uint32_t> identification_{local_index};  // random
   Aead sealer_;
   Aead opener_;
   ReplayWindow window_;

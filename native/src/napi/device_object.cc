@@ -144,17 +144,18 @@ Path DeviceObject::path_of(Napi::Env env, const Napi::Value& value) {
   if (value.IsNull() || value.IsUndefined()) return {};
   const Napi::Object object = object_of(value, "path");
   const std::string kind = string_of(object.Get("kind"), "path.kind");
-  if (kind == "external") return {PathKind::external, nullptr, {}};
+  if (kind == "external") return {PathKind::external, nullptr, {}, 0};
   if (kind != "udp") throw invalid(env, "path.kind must be 'udp' or 'external'");
   const Endpoint to = endpoint_of(object.Get("to"), "path.to");
-  return {PathKind::udp, socket_of(env, object.Get("socket"), to), to};
+  const auto mtu = static_cast<uint16_t>(integer_or(object.Get("mtu"), "path.mtu", 576, 65'535, 0));
+  return {PathKind::udp, socket_of(env, object.Get("socket"), to), to, mtu};
 }
 
 Path DeviceObject::via_of(Napi::Env env, const Napi::Value& value) {
-  if (value.IsString() && value.As<Napi::String>().Utf8Value() == "external") return {PathKind::external, nullptr, {}};
+  if (value.IsString() && value.As<Napi::String>().Utf8Value() == "external") return {PathKind::external, nullptr, {}, 0};
   const Napi::Object object = object_of(value, "via");
   const Endpoint to = endpoint_of(object.Get("remote"), "via.remote");
-  return {PathKind::udp, socket_of(env, object.Get("socket"), to), to};
+  return {PathKind::udp, socket_of(env, object.Get("socket"), to), to, 0};
 }
 
 Napi::Value DeviceObject::public_key(const Info& info) {
