@@ -12,9 +12,10 @@ export const SOFT_SOCKETS = 8;
 
 /**
  * `birthday`: the leader opens many mappings towards the follower's one endpoint, the follower probes ports drawn from the
- * leader's model. `bracket`: the leader measures where its counter stood around one mapping. `crossing`: both count.
+ * leader's model. `bracket`: the leader measures where its counter stood around one mapping. `crossing`: both count. `ambush`: the follower counts, and all of
+ * the leader's mappings, drawn from its model, wait at the one port that the follower's counter will pass.
  */
-export const punchStrategy = z.enum(['birthday', 'bracket', 'crossing']);
+export const punchStrategy = z.enum(['birthday', 'bracket', 'crossing', 'ambush']);
 export type PunchStrategy = z.infer<typeof punchStrategy>;
 
 /** Why a plan is not answered. `later`: asked again too soon. `no-address`: no IPv4 address to aim at. */
@@ -43,7 +44,10 @@ export const punchMessages = [
   z.object({ t: z.literal('punch-refuse'), id, code: punchRefusal }),
   /** How far the sender's part is: the leader's open mappings, the follower's probes. Twice a second at most. */
   z.object({ t: z.literal('punch-progress'), id, count: z.int().min(0).max(100_000), done: z.boolean() }),
-  /** Crossing: the leader asks where the follower's counter stands; the port is of a fresh mapping. */
+  /**
+   * Crossing and ambush: the leader asks where the follower's counter stands; the port is of a fresh mapping, or with step
+   * 0 the one that its next mapping will have.
+   */
   z.object({ t: z.literal('punch-ask'), id, round }),
   z.object({ t: z.literal('punch-counter'), id, round, port, step: z.int().min(-1_024).max(1_024) }),
   /** Ports that the follower pings now, in this order. */

@@ -245,11 +245,13 @@ export const en = {
       birthday: 'Your NAT gives a new port for every destination. Trying to guess it: many doors against many keys.',
       bracket: 'Your NAT counts its ports. Measuring the count, then knocking between the two answers.',
       crossing: 'Both NATs count their ports. Measuring both, so that they cross at one port.',
+      ambush: 'One NAT counts its ports, the other draws them. Many doors wait where the count will pass.',
     },
     theirs: {
       birthday: 'Their NAT gives a new port for every destination. Trying to guess it: many doors against many keys.',
       bracket: 'Their NAT counts its ports. Measuring the count, then knocking between the two answers.',
       crossing: 'Both NATs count their ports. Measuring both, so that they cross at one port.',
+      ambush: 'One NAT counts its ports, the other draws them. Many doors wait where the count will pass.',
     },
     other: 'Trying to find a way through both routers.',
     tries: '{sent, number} of {max, number} tries',

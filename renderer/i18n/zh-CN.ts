@@ -238,11 +238,13 @@ export const zhCN: Messages = {
       birthday: '你的 NAT 对每个目标都换端口，正在猜：多扇门对多把钥匙。',
       bracket: '你的 NAT 按顺序发端口，先量出数到哪了，再敲中间那几个。',
       crossing: '两边 NAT 都按顺序发端口，两头都量，让它们在同一个端口碰头。',
+      ambush: '一边 NAT 按顺序发端口，另一边随机，在前者将要数到的端口上等着碰头。',
     },
     theirs: {
       birthday: '对方的 NAT 对每个目标都换端口，正在猜：多扇门对多把钥匙。',
       bracket: '对方的 NAT 按顺序发端口，先量出数到哪了，再敲中间那几个。',
       crossing: '两边 NAT 都按顺序发端口，两头都量，让它们在同一个端口碰头。',
+      ambush: '一边 NAT 按顺序发端口，另一边随机，在前者将要数到的端口上等着碰头。',
     },
     other: '正在找穿过两边路由器的办法。',
     tries: '已试 {sent, number} / {max, number} 次',

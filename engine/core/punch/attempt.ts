@@ -6,8 +6,10 @@
  * 3. The leader nominates, the follower acknowledges; two seconds later what lost is closed.
  */
 import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
+import { AimFollower } from './aim.ts';
+import { AmbushLeader } from './ambush.ts';
 import { BirthdayFollower, BirthdayLeader } from './birthday.ts';
-import { AimFollower, BracketLeader } from './bracket.ts';
+import { BracketLeader } from './bracket.ts';
 import type {
   PunchAction,
   PunchEvent,
@@ -24,11 +26,13 @@ const LEADERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
   birthday: BirthdayLeader,
   bracket: BracketLeader,
   crossing: CrossingLeader,
+  ambush: AmbushLeader,
 };
 const FOLLOWERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
   birthday: BirthdayFollower,
   bracket: AimFollower,
   crossing: AimFollower,
+  ambush: AimFollower,
 };
 
 export class Attempt {

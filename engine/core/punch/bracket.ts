@@ -3,9 +3,9 @@
  * and the follower probes the ports between the two answers. A NAT that keeps the inside port needs no measurement.
  */
 import type { PunchMessage } from '../../../protocol/punch.ts';
-import { openingTtl } from './birthday.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { between } from './counter.ts';
+import { openingTtl } from './openings.ts';
 import {
   AGAIN_MS,
   BATCH_MS,
@@ -13,7 +13,6 @@ import {
   BRACKET_PROBES,
   BRACKET_ROUNDS,
   BRACKET_SOCKETS,
-  CROSSING_ROUNDS,
   MEASURE_MS,
   ROUND_MS,
 } from './tuning.ts';
@@ -136,86 +135,4 @@ export class BracketLeader implements Tactic {
 
 function againAt(round: Round): number {
   return round.aimedAt === null ? Number.POSITIVE_INFINITY : round.aimedAt + AGAIN_MS;
-}
-
-/** Answers a bracket or a crossing: measures its own counter when asked, and pings the ports it is told. */
-export class AimFollower implements Tactic {
-  readonly #context: TacticContext;
-  /** The main socket, or the one that was measured last. */
-  #socket = 0;
-  #measuring: { round: number; socket: number } | null = null;
-  /** Sockets of former rounds. */
-  readonly #former: number[] = [];
-  #round = 0;
-  #queue: number[] = [];
-  #nextAt = Number.POSITIVE_INFINITY;
-  #sent = 0;
-  #opened = 0;
-
-  constructor(context: TacticContext) {
-    this.#context = context;
-  }
-
-  begin(): void {}
-
-  message(now: number, message: PunchMessage): void {
-    if (message.t === 'punch-ask') return this.#measure(message.round);
-    if (message.t !== 'punch-aim' || message.round <= this.#round) return;
-    this.#round = message.round;
-    this.#queue = message.ports.slice(0, Math.max(0, this.#context.plan.probes - this.#sent));
-    this.#nextAt = now;
-    this.tick(now);
-  }
-
-  #measure(round: number): void {
-    const { plan } = this.#context;
-    // Every round costs a socket here, and a leader has few.
-    if (plan.strategy !== 'crossing' || round <= (this.#measuring?.round ?? 0) || this.#opened >= CROSSING_ROUNDS)
-      return;
-    this.#measuring = { round, socket: 0 };
-    this.#context.act({ type: 'open', count: 1 });
-  }
-
-  opened(_now: number, sockets: { id: number; port: number }[]): void {
-    const [socket] = sockets;
-    if (socket === undefined || this.#measuring === null) return;
-    if (this.#socket !== 0) this.#former.push(this.#socket);
-    this.#measuring.socket = socket.id;
-    this.#socket = socket.id;
-    this.#opened += 1;
-    this.#context.act({ type: 'stun', socket: socket.id });
-  }
-
-  mapped(_now: number, socket: number, port: number): void {
-    if (this.#measuring?.socket !== socket) return;
-    const { plan, ports, act } = this.#context;
-    const { round } = this.#measuring;
-    act({ type: 'send', message: { t: 'punch-counter', id: plan.id, round, port, step: ports.step ?? 1 } });
-    // The socket before the last cannot be answered any more.
-    const old = this.#former.splice(0, this.#former.length - 1);
-    if (old.length > 0) act({ type: 'close', sockets: old });
-  }
-
-  tick(now: number): void {
-    if (now < this.#nextAt) return;
-    const { budget, remote, act, dependent } = this.#context;
-    const due = this.#queue.splice(0, Math.min(budget.probes(now), budget.remotesLeft(now, dependent)));
-    for (const port of due) act({ type: 'ping', socket: this.#socket, remote: { ip: remote.ip, port } });
-    this.#sent += due.length;
-    this.#nextAt = this.#queue.length > 0 ? now + BATCH_MS : Number.POSITIVE_INFINITY;
-  }
-
-  wakeAt(): number {
-    return this.#nextAt;
-  }
-
-  exhausted(): boolean {
-    return false;
-  }
-
-  progress(): PunchProgress {
-    const { strategy, probes } = this.#context.plan;
-    const mappings = strategy === 'crossing' ? this.#opened + this.#sent : this.#opened;
-    return { probesSent: this.#sent, probesMax: probes, mappings, odds: null };
-  }
 }

@@ -25,3 +25,9 @@ function passed(port: number, last: number, step: number): boolean {
   const ahead = ((((port - last) * Math.sign(step)) % PORTS) + PORTS) % PORTS;
   return ahead > 0 && ahead < PORTS / 2;
 }
+
+/** Mappings after `port` at which a counter shows `target`; zero or less where it was there, or is past it. */
+export function countTo(port: number, target: number, step: number): number {
+  const ahead = ((((target - port) * Math.sign(step)) % PORTS) + PORTS) % PORTS;
+  return Math.ceil((ahead > PORTS / 2 ? ahead - PORTS : ahead) / Math.abs(step));
+}

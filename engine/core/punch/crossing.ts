@@ -1,11 +1,12 @@
 /**
- * Two counters. The follower's is measured; the leader then opens a window of mappings in one burst, all towards one port
+ * Two ports that can be foreseen. The follower's counter is measured; the leader then opens a window of mappings in one burst, all towards one port
  * that the follower's counter is about to reach, between two STUN requests. The follower pings the ports of that window
  * from one socket: its own counter passes the port, and whichever probe goes out there meets an open mapping.
  */
-import type { PunchMessage } from '../../../protocol/punch.ts';
+import { PUNCH_LIMITS, type PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { after, between } from './counter.ts';
+import { openingTtl } from './openings.ts';
 import { BATCH_MS, CROSSING_ROUNDS, CROSSING_SLACK, CROSSING_WINDOWS, MEASURE_MS, ROUND_MS } from './tuning.ts';
 
 interface Round {
@@ -50,7 +51,7 @@ export class CrossingLeader implements Tactic {
     this.#round = {
       number: this.#rounds,
       window,
-      endsAt: now + MEASURE_MS,
+      endsAt: now + this.#patienceMs(),
       target: null,
       sockets: [],
       before: null,
@@ -62,23 +63,39 @@ export class CrossingLeader implements Tactic {
   message(now: number, message: PunchMessage): void {
     const round = this.#round;
     if (message.t !== 'punch-counter' || round === null || message.round !== round.number) return;
-    if (round.target !== null || message.step === 0) return;
-    round.target = after(message.port, message.step, round.window - CROSSING_SLACK);
-    round.endsAt = now + MEASURE_MS;
-    this.#context.act({ type: 'open', count: round.window + 2 });
+    if (round.target !== null) return;
+    // A fresh socket's port that is kept is met by one ping, and this side's is kept too.
+    const kept = message.step === 0;
+    round.target = kept ? message.port : after(message.port, message.step, round.window - CROSSING_SLACK);
+    round.endsAt = now + this.#patienceMs();
+    this.#context.act({ type: 'open', count: kept ? 1 : round.window + 2 });
   }
 
-  opened(_now: number, sockets: { id: number; port: number }[]): void {
+  /** How long an answer may take: longer after failures, because the way may be slow. */
+  #patienceMs(): number {
+    return MEASURE_MS * (1 + Math.min(this.#context.failures, 2));
+  }
+
+  opened(now: number, sockets: { id: number; port: number }[]): void {
     const round = this.#round;
     if (round?.target == null) return;
-    const { act, remote } = this.#context;
-    const target = { ip: remote.ip, port: round.target };
+    const { act, ports } = this.#context;
     round.sockets = sockets.map(({ id }) => id);
     this.#mappings += sockets.length;
+    // Where this side's ports are kept nothing has to be measured.
+    const kept = ports.kind === 'preserved';
     for (const [i, socket] of round.sockets.entries()) {
-      if (i === 0 || i === round.sockets.length - 1) act({ type: 'stun', socket });
-      else act({ type: 'ping', socket, remote: target });
+      if (!kept && (i === 0 || i === round.sockets.length - 1)) act({ type: 'stun', socket });
+      else this.#ping(socket, round.target, i);
     }
+    if (kept) this.#aim(now, round, sockets.map(({ port }) => port).slice(0, PUNCH_LIMITS.aims));
+  }
+
+  /** After a failure with packets that do not reach the other's router, which may give the target away to them. */
+  #ping(socket: number, port: number, index: number): void {
+    const { remote, failures, act } = this.#context;
+    const ttl = failures === 0 ? undefined : openingTtl(failures, index);
+    act({ type: 'ping', socket, remote: { ip: remote.ip, port }, ...(ttl === undefined ? {} : { ttl }) });
   }
 
   mapped(now: number, socket: number, port: number): void {
@@ -87,9 +104,13 @@ export class CrossingLeader implements Tactic {
     if (socket === round.sockets[0]) round.before ??= port;
     else if (socket === round.sockets.at(-1)) round.after ??= port;
     if (round.before === null || round.after === null) return;
-    const { plan, ports: own, act } = this.#context;
-    const ports = between(round.before, round.after, own.step ?? 1, round.window + CROSSING_SLACK);
+    const ports = between(round.before, round.after, this.#context.ports.step ?? 1, round.window + CROSSING_SLACK);
     round.before = null;
+    this.#aim(now, round, ports);
+  }
+
+  #aim(now: number, round: Round, ports: number[]): void {
+    const { plan, act } = this.#context;
     round.endsAt = now + ROUND_MS;
     this.#aims += ports.length;
     if (ports.length > 0) act({ type: 'send', message: { t: 'punch-aim', id: plan.id, round: round.number, ports } });

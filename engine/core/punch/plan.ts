@@ -7,6 +7,9 @@ import { rangesOf, sizeOf } from '../nat/ports.ts';
 import type { PunchPlan } from './contract.ts';
 import { probesFor } from './odds.ts';
 import {
+  AMBUSH_BLOCK_SHARE,
+  AMBUSH_PROBES,
+  AMBUSH_SOCKETS,
   BIRTHDAY_ODDS,
   BIRTHDAY_SOCKETS,
   BLOCK_PORTS,
@@ -16,6 +19,7 @@ import {
   CROSSING_ROUNDS,
   CROSSING_WINDOWS,
   MAX_PROBES,
+  MIN_AMBUSH_SOCKETS,
   MIN_BIRTHDAY_SOCKETS,
 } from './tuning.ts';
 
@@ -27,12 +31,27 @@ export interface Choice {
 /** Null: the ordinary checks do it (no hard side), or guessing is hopeless (two that draw at random). */
 export function chooseStrategy(own: NatReport, theirs: NatReport, lower: boolean): Choice | null {
   const hard = dependsOnDestination(own.mapping);
+  if (hard && dependsOnDestination(theirs.mapping)) return bothHard(own, theirs, lower);
   if (!hard && !dependsOnDestination(theirs.mapping)) return null;
-  const leads = isLeader(own, theirs, lower);
-  if (hard && dependsOnDestination(theirs.mapping)) {
-    return counts(own) && counts(theirs) ? { strategy: 'crossing', leads } : null;
+  const strategy = predictable(hard ? own : theirs) ? 'bracket' : 'birthday';
+  return { strategy, leads: isLeader(own, theirs, lower) };
+}
+
+function bothHard(own: NatReport, theirs: NatReport, lower: boolean): Choice | null {
+  if (predictable(own) && predictable(theirs)) {
+    // The follower of a crossing is the one that counts.
+    const leads = counts(own) === counts(theirs) ? isLeader(own, theirs, lower) : counts(theirs);
+    return { strategy: 'crossing', leads };
   }
-  return { strategy: predictable(hard ? own : theirs) ? 'bracket' : 'birthday', leads };
+  if (!predictable(own) && !predictable(theirs)) return null;
+  const drawing = predictable(own) ? theirs : own;
+  return likeliestPorts(drawing) <= BLOCK_PORTS ? { strategy: 'ambush', leads: drawing === own } : null;
+}
+
+/** Size of the range that its mappings most likely lie in. */
+function likeliestPorts(nat: NatReport): number {
+  const [range] = rangesOf(nat.ports);
+  return range === undefined ? 0 : sizeOf(range);
 }
 
 /** Harder mapping, then narrower filter, then lower key. */
@@ -82,22 +101,32 @@ export function makePlan(
   id: string,
 ): PunchPlan | 'off' | 'budget' {
   const ranges = rangesOf(own.ports);
-  const ports = ranges[0] === undefined ? 0 : sizeOf(ranges[0]);
+  const ports = likeliestPorts(own);
   const wanted = socketsOf(strategy, ports);
   if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
   const sockets = Math.min(wanted, limits.mappings);
-  if (sockets < (strategy === 'birthday' ? Math.min(wanted, MIN_BIRTHDAY_SOCKETS) : wanted)) return 'budget';
+  if (sockets < Math.min(wanted, FEWEST_SOCKETS[strategy])) return 'budget';
   return { id, strategy, sockets, probes: probesOf(strategy, ports, sockets), ranges };
 }
+
+/** Below them an attempt waits for the budget. */
+const FEWEST_SOCKETS: Record<PunchStrategy, number> = {
+  birthday: MIN_BIRTHDAY_SOCKETS,
+  bracket: 2 * BRACKET_SOCKETS,
+  crossing: CROSSING_WINDOWS[0] + 2,
+  ambush: MIN_AMBUSH_SOCKETS,
+};
 
 function socketsOf(strategy: PunchStrategy, ports: number): number {
   if (strategy === 'bracket') return 2 * BRACKET_SOCKETS;
   if (strategy === 'crossing') return CROSSING_WINDOWS[0] + 2;
+  if (strategy === 'ambush') return Math.max(1, Math.min(AMBUSH_SOCKETS, Math.floor(ports * AMBUSH_BLOCK_SHARE)));
   return ports <= BLOCK_PORTS ? BLOCK_SOCKETS : BIRTHDAY_SOCKETS;
 }
 
 function probesOf(strategy: PunchStrategy, ports: number, sockets: number): number {
   if (strategy === 'bracket') return BRACKET_PROBES;
   if (strategy === 'crossing') return CROSSING_ROUNDS * CROSSING_WINDOWS[1];
+  if (strategy === 'ambush') return AMBUSH_PROBES;
   return probesFor(BIRTHDAY_ODDS, ports, sockets, MAX_PROBES);
 }

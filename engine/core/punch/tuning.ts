@@ -57,6 +57,22 @@ export const CROSSING_ROUNDS = 5;
 /** Probes that may still come after the port that they must meet: the foreign traffic that was not there. */
 export const CROSSING_SLACK = 8;
 
+/** Mappings of one ambush, and the fewest that are worth one; never more than half of a block: the user needs ports too. */
+export const AMBUSH_SOCKETS = 256;
+export const MIN_AMBUSH_SOCKETS = 96;
+export const AMBUSH_BLOCK_SHARE = 0.5;
+/** Between two looks at a counter, whose difference is the traffic of others: some ten ports of a busy one. */
+export const AMBUSH_RATE_MS = 400;
+/** A measurement without an answer by then is asked for again: two slow ways over the relay, and one to the server. */
+export const AMBUSH_ASK_MS = 1_500;
+/** Measurements of one ambush: two for the rate, one at the end, and as many again where packets are lost. */
+export const AMBUSH_ASKS = 6;
+/** Ports beyond what is expected that the target lies ahead: a few, and so many deviations of a Poisson count. */
+export const AMBUSH_MARGIN = 12;
+export const AMBUSH_DEVIATIONS = 3;
+/** Probes of the counting side in all: a margin, and what a rate that was read too high leaves to walk. */
+export const AMBUSH_PROBES = 160;
+
 /**
  * Time to live of opening packets that pass our own NATs (two, with a carrier's three hops away) and not the other's, by
  * attempt: nobody knows how long the ways are.

@@ -9,7 +9,7 @@ import { PortPicture } from '../../ui/port-picture.tsx';
 
 type Punch = NonNullable<PeerSnapshot['punch']>;
 
-const HARD: Record<PunchStrategy, true> = { birthday: true, bracket: true, crossing: true };
+const HARD: Record<PunchStrategy, true> = { birthday: true, bracket: true, crossing: true, ambush: true };
 const PHASES = { proposed: true, waiting: true, probing: true, nominating: true, closing: true } as const;
 
 /** The strategy in words, by whose NAT is the strict one; one of a later engine has general words. */

@@ -159,6 +159,36 @@ describe('an attempt', () => {
     expect(run.pings().length).toBeLessThanOrEqual(16);
   });
 
+  it('ambushes: every mapping waits at one port ahead of the counter, which then walks past it', () => {
+    const run = new Run('leader', 'ambush');
+    run.hears({ t: 'punch-accept', id: ID });
+    run.hears({ t: 'punch-counter', id: ID, round: 1, port: 5_000, step: 2 });
+    run.pass(400);
+    // Four of others in 400 ms, and the measurement's own.
+    run.hears({ t: 'punch-counter', id: ID, round: 2, port: 5_010, step: 2 });
+    run.pass(300);
+    const [target, ...others] = new Set(run.pings().map(({ port }) => port));
+    expect(run.pings()).toHaveLength(40);
+    expect(others).toEqual([]);
+    expect(target).toBeGreaterThan(5_010 + 2 * 12);
+    expect(run.attempt.view()?.odds).toBeCloseTo(40 / 8_000, 6);
+    run.hears({ t: 'punch-counter', id: ID, round: 3, port: (target as number) - 20, step: 2 });
+    const [aim] = run.sent('punch-aim');
+    expect(aim?.t === 'punch-aim' && aim.ports.length).toBe(10 + 8);
+    run.pass(1_000);
+    expect(run.outcome()).toBe('exhausted');
+  });
+
+  it('ambushes a port that is kept with one probe', () => {
+    const run = new Run('leader', 'ambush');
+    run.hears({ t: 'punch-accept', id: ID });
+    run.hears({ t: 'punch-counter', id: ID, round: 1, port: 41_000, step: 0 });
+    run.pass(300);
+    expect(new Set(run.pings().map(({ port }) => port))).toEqual(new Set([41_000]));
+    const [aim] = run.sent('punch-aim');
+    expect(aim?.t === 'punch-aim' && aim.ports.length).toBe(1);
+  });
+
   it('always ends, within its plan, whatever it hears', () => {
     const message = fc.oneof(
       fc.constantFrom<PunchMessage>(
@@ -178,7 +208,7 @@ describe('an attempt', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('leader', 'follower'),
-        fc.constantFrom('birthday', 'bracket', 'crossing'),
+        fc.constantFrom('birthday', 'bracket', 'crossing', 'ambush'),
         fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), message), { maxLength: 40 }),
         (role, strategy, words) => {
           const run = new Run(role, strategy);

@@ -28,7 +28,10 @@ describe('what is tried', () => {
     ['a bracket where the inside port is kept', easy, hard({ kind: 'preserved' }), 'bracket'],
     ['a crossing of two counters', counter, counter, 'crossing'],
     ['nothing where two draw at random', random, random, null],
-    ['nothing where a counter meets a block', counter, block, null],
+    ['nothing where a counter meets a draw from all ports', counter, random, null],
+    ['an ambush where a counter meets a block', counter, block, 'ambush'],
+    ['an ambush where a kept port meets a block', hard({ kind: 'preserved' }), block, 'ambush'],
+    ['a crossing of two kept ports', hard({ kind: 'preserved' }), hard({ kind: 'preserved' }), 'crossing'],
   ])('is %s', (_name, own, theirs, strategy) => {
     expect(chooseStrategy(own, theirs, true)?.strategy ?? null).toBe(strategy);
     expect(chooseStrategy(theirs, own, false)?.strategy ?? null).toBe(strategy);
@@ -37,6 +40,16 @@ describe('what is tried', () => {
   it('has one leader: the harder mapping, whatever the keys', () => {
     expect(chooseStrategy(random, easy, false)?.leads).toBe(true);
     expect(chooseStrategy(easy, random, true)?.leads).toBe(false);
+  });
+
+  it('has the drawing side lead an ambush, and whoever does not count a crossing', () => {
+    const kept = hard({ kind: 'preserved' });
+    for (const lower of [true, false]) {
+      expect(chooseStrategy(block, counter, lower)?.leads).toBe(true);
+      expect(chooseStrategy(counter, block, lower)?.leads).toBe(false);
+      expect(chooseStrategy(kept, counter, lower)?.leads).toBe(true);
+      expect(chooseStrategy(counter, kept, lower)?.leads).toBe(false);
+    }
   });
 
   it('has one leader between equals: the narrower filter, then the lower key', () => {
@@ -51,7 +64,7 @@ describe('what is tried', () => {
 describe('a plan', () => {
   it('never passes the limits of the wire', () => {
     for (const own of [random, block, counter]) {
-      for (const strategy of ['birthday', 'bracket', 'crossing'] as const) {
+      for (const strategy of ['birthday', 'bracket', 'crossing', 'ambush'] as const) {
         const plan = makePlan(strategy, own, plenty, 'ab');
         if (typeof plan === 'string') throw new Error(plan);
         expect(plan.sockets).toBeLessThanOrEqual(PUNCH_LIMITS.sockets);
