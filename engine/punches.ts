@@ -6,7 +6,13 @@ import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
-import { AMBUSH_PROBES, CROSSING_WINDOWS, MIN_BIRTHDAY_SOCKETS, REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
+import {
+  AMBUSH_PROBES,
+  CROSSING_WINDOWS,
+  MIN_BIRTHDAY_SOCKETS,
+  REUSED_BELOW,
+  REUSED_FOR_MS,
+} from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
@@ -205,7 +211,8 @@ export class Punches {
     const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
     const strategy = this.#strategy(choice, member.key);
     const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
-    const limits = { mappings: mappings + reused.length, hardNat: settings().hardNat };
+    const used = budget.mappingsUsed(now);
+    const limits = { mappings: mappings + reused.length, used, hardNat: settings().hardNat };
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
     else this.#start(member, 'leader', plan, remote, reused);
@@ -261,7 +268,8 @@ export class Punches {
     if (remote === null) return 'no-address';
     if (this.#active !== null && !crossed) return 'busy';
     if (!this.#schedule.mayAccept(now, member.key)) return 'later';
-    if (plan.strategy === 'ambush') return budget.mappingsLeft(now) < AMBUSH_PROBES * WORTHWHILE_SHARE ? 'budget' : null;
+    if (plan.strategy === 'ambush')
+      return budget.mappingsLeft(now) < AMBUSH_PROBES * WORTHWHILE_SHARE ? 'budget' : null;
     if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
     // The leader's mappings are dearer than a wait.
     const left = budget.remotesLeft(now, this.#options.dependentMappings());

@@ -60,6 +60,11 @@ export class Budget {
     use(this.#mappings, dependent ? session : String(socket), now);
   }
 
+  /** Mappings created within one lifetime, and so likely to stand. */
+  mappingsUsed(now: number): number {
+    return count(this.#mappings, now);
+  }
+
   /** Mappings that punches may still create. */
   mappingsLeft(now: number): number {
     return Math.max(0, MAX_MAPPINGS - MAPPING_RESERVE - count(this.#mappings, now));

@@ -89,6 +89,8 @@ function predictable(nat: NatReport): boolean {
 export interface PlanLimits {
   /** Mappings that the budget leaves for this member. */
   mappings: number;
+  /** Own mappings that likely stand. */
+  used: number;
   /** Hard-NAT punching is switched on. */
   hardNat: boolean;
 }
@@ -103,13 +105,17 @@ export function makePlan(
   const ranges = rangesOf(own.ports);
   const ports = likeliestPorts(own);
   const wanted = socketsOf(strategy, ports);
+  const free = strategy === 'ambush' ? Math.floor(ports * AMBUSH_BLOCK_SHARE) - limits.used : wanted;
   if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
-  const sockets = Math.min(wanted, limits.mappings);
-  if (sockets < Math.min(wanted, FEWEST_SOCKETS[strategy])) return 'budget';
+  const sockets = Math.min(wanted, limits.mappings, free);
+  if (sockets < Math.min(wanted * ENOUGH[strategy], FEWEST_SOCKETS[strategy])) return 'budget';
   return { id, strategy, sockets, probes: probesOf(strategy, ports, sockets), ranges };
 }
 
-/** Below them an attempt waits for the budget. */
+/** Share of the sockets that a strategy wants without which an attempt waits for the budget. */
+const ENOUGH: Record<PunchStrategy, number> = { birthday: 1, bracket: 1, crossing: 1, ambush: 0.5 };
+
+/** With so many it does not wait, whatever it wants. */
 const FEWEST_SOCKETS: Record<PunchStrategy, number> = {
   birthday: MIN_BIRTHDAY_SOCKETS,
   bracket: 2 * BRACKET_SOCKETS,
@@ -120,7 +126,7 @@ const FEWEST_SOCKETS: Record<PunchStrategy, number> = {
 function socketsOf(strategy: PunchStrategy, ports: number): number {
   if (strategy === 'bracket') return 2 * BRACKET_SOCKETS;
   if (strategy === 'crossing') return CROSSING_WINDOWS[0] + 2;
-  if (strategy === 'ambush') return Math.max(1, Math.min(AMBUSH_SOCKETS, Math.floor(ports * AMBUSH_BLOCK_SHARE)));
+  if (strategy === 'ambush') return Math.min(AMBUSH_SOCKETS, Math.ceil(ports * AMBUSH_BLOCK_SHARE));
   return ports <= BLOCK_PORTS ? BLOCK_SOCKETS : BIRTHDAY_SOCKETS;
 }
 

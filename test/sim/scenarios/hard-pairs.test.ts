@@ -24,6 +24,12 @@ function extraSockets(member: Member): number {
   return (member.device?.sockets() ?? []).filter(({ id }) => id > 1).length;
 }
 
+const KEPT_ONCE: NatOptions = { ...NATS['symmetric-random'], ports: { kind: 'preserved', conflict: 'random' } };
+/** Nearly half of its ports are a punch's, so that each attempt is little worse than the toss of a coin. */
+const SMALL_BLOCK: NatOptions = { ...NATS['symmetric-block'], ports: { kind: 'block', size: 256, within: 'random' } };
+/** Every attempt of an evening: each two minutes, and then less often. */
+const LUCK_MS = 1_800_000;
+
 const PAIRS: [string, NatOptions, NatOptions][] = [
   ['port-restricted x symmetric-random', NATS['port-restricted'], NATS['symmetric-random']],
   ['port-restricted x symmetric-block', NATS['port-restricted'], NATS['symmetric-block']],
@@ -40,11 +46,7 @@ const PAIRS: [string, NatOptions, NatOptions][] = [
   ['port-restricted x symmetric-open', NATS['port-restricted'], NATS['symmetric-open']],
   ['port-restricted x symmetric-sequential', NATS['port-restricted'], NATS['symmetric-sequential']],
   ['port-restricted x symmetric-down', NATS['port-restricted'], NATS['symmetric-down']],
-  [
-    'port-restricted x a port kept once for each socket',
-    NATS['port-restricted'],
-    { ...NATS['symmetric-random'], ports: { kind: 'preserved', conflict: 'random' } },
-  ],
+  ['port-restricted x a port kept once for each socket', NATS['port-restricted'], KEPT_ONCE],
   [
     'port-restricted x a counter in a crowd',
     NATS['port-restricted'],
@@ -57,6 +59,8 @@ const PAIRS: [string, NatOptions, NatOptions][] = [
   ['netfilter-accepting x symmetric-sequential', NATS['netfilter-accepting'], NATS['symmetric-sequential']],
   ['symmetric-sequential x symmetric-sequential', NATS['symmetric-sequential'], NATS['symmetric-sequential']],
   ['symmetric-sequential x symmetric-down', NATS['symmetric-sequential'], NATS['symmetric-down']],
+  ['symmetric-sequential x a port kept once for each socket', NATS['symmetric-sequential'], KEPT_ONCE],
+  ['a port kept once for each socket x another', KEPT_ONCE, KEPT_ONCE],
 ];
 
 describe('a hard pair becomes direct, and closes what it does not need', () => {
@@ -69,6 +73,15 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
         expect(member.snapshot().peers[0]?.punch).toBeNull();
       }
     });
+  }
+
+  for (const [name, nat] of [
+    ['symmetric-sequential', NATS['symmetric-sequential']],
+    ['symmetric-down', NATS['symmetric-down']],
+    ['a port kept once for each socket', KEPT_ONCE],
+  ] as const) {
+    const sites = [nat, SMALL_BLOCK].map((one) => ({ nats: [one], link: LINK }));
+    scenario(`${name} x a small block, sooner or later`, 2, { sites }, (world) => becomesDirect(world, LUCK_MS));
   }
 
   scenario(
@@ -239,4 +252,34 @@ test('probes follow the birthday curve over many seeds', async () => {
   const distance = Math.max(...sorted.map((value, i) => Math.abs(value - (i + 0.5) / sorted.length)));
   // Kolmogorov-Smirnov at one in a thousand, and the batch of probes under way when the hit came back.
   expect(distance).toBeLessThan(1.95 / Math.sqrt(sorted.length) + 0.06);
+}, 120_000);
+
+test('an ambush in a block of 1,024 hits as often as the theory says: b / N', async () => {
+  const sites = ['symmetric-sequential', 'symmetric-block'] as const;
+  const runs = seeds(40);
+  let hits = 0;
+  let expected = 0;
+  let variance = 0;
+  for (const seed of runs) {
+    const world = createWorld({ seed: `ambush/${seed}`, sites: sites.map((profile) => site(profile, { link: LINK })) });
+    await world.joinAll(200);
+    let odds = 0;
+    const shown = () => world.members.flatMap((member) => member.snapshot().peers[0]?.punch ?? []);
+    const running = () => shown().some(({ strategy }) => strategy === 'ambush');
+    await world.until('an ambush', running, 10_000);
+    const over = () => {
+      for (const punch of shown()) if (punch.strategy === 'ambush') odds = Math.max(odds, punch.odds ?? 0);
+      return world.allDirect() || !running();
+    };
+    await world.until('its end', over, 15_000);
+    if (world.allDirect()) hits += 1;
+    expected += odds;
+    variance += odds * (1 - odds);
+    world.check();
+    world.close();
+  }
+  expect(expected / runs.length).toBeGreaterThan(0.24);
+  expect(expected / runs.length).toBeLessThan(0.4);
+  // One in a thousand, on either side.
+  expect(Math.abs(hits - expected)).toBeLessThan(3.3 * Math.sqrt(variance));
 }, 120_000);

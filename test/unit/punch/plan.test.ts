@@ -16,7 +16,7 @@ const hard = (ports: NatReport['ports']): NatReport => ({
 const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
 const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
 const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
-const plenty = { mappings: 276, hardNat: true };
+const plenty = { mappings: 276, used: 0, hardNat: true };
 
 describe('what is tried', () => {
   it.each([
@@ -85,6 +85,15 @@ describe('a plan', () => {
     expect(makePlan('birthday', random, { ...plenty, mappings: 40 }, 'ab')).toMatchObject({ sockets: 40 });
     expect(makePlan('birthday', random, { ...plenty, mappings: 10 }, 'ab')).toBe('budget');
     expect(makePlan('crossing', counter, { ...plenty, mappings: 20 }, 'ab')).toBe('budget');
+  });
+
+  it('lies in wait with at most half of a block, those mappings counted that stand already', () => {
+    const small = hard({ kind: 'block', low: 20_480, high: 20_735 });
+    expect(makePlan('ambush', block, plenty, 'ab')).toMatchObject({ sockets: 256 });
+    expect(makePlan('ambush', small, plenty, 'ab')).toMatchObject({ sockets: 128 });
+    expect(makePlan('ambush', small, { ...plenty, used: 28 }, 'ab')).toMatchObject({ sockets: 100 });
+    expect(makePlan('ambush', small, { ...plenty, used: 110 }, 'ab')).toBe('budget');
+    expect(makePlan('ambush', block, { ...plenty, mappings: 90 }, 'ab')).toBe('budget');
   });
 
   it('with punching switched off is a bracket or nothing', () => {
