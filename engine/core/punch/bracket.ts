@@ -2,7 +2,6 @@
  * A counter is measured in the past, not predicted: the leader sends STUN, ping, STUN from three fresh sockets back to back,
  * and the follower probes the ports between the two answers. A NAT that keeps the inside port needs no measurement.
  */
-import type { PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { between } from './counter.ts';
 import { openingTtl } from './openings.ts';

@@ -1,5 +1,5 @@
 /** Tuned numbers of punching, milliseconds unless the name says otherwise, each with what it must respect. */
-import { MAX_SESSIONS, MAPPING_RESERVE } from '../budget.ts';
+import { MAPPING_RESERVE, MAX_SESSIONS } from '../budget.ts';
 
 /** A plan without an answer by then is given up: five times a slow round trip over the relay. */
 export const ANSWER_MS = 3_000;
