@@ -4,7 +4,7 @@ import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { type Choice, chooseStrategy, makePlan } from './core/punch/plan.ts';
+import { type Choice, chooseStrategy, doubtedStrategy, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import {
   AMBUSH_PROBES,
@@ -41,6 +41,8 @@ export interface PunchesOptions {
   changed(): void;
 }
 
+/** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
+const DOUBTS = 3;
 /** A follower that can send less than this part of a plan's probes asks for patience. */
 const WORTHWHILE_SHARE = 0.6;
 
@@ -192,7 +194,13 @@ export class Punches {
     const { ownKey, nat } = this.#options;
     const view = member.core.view(now);
     if (!member.proven || view.direct || view.nat === null || this.#target(member) === null) return null;
-    return chooseStrategy(nat(), view.nat, ownKey < member.key);
+    const choice = chooseStrategy(nat(), view.nat, ownKey < member.key);
+    return choice ?? (view.reason === 'no-answer' && this.#doubts(member.key) ? doubtedStrategy(nat()) : null);
+  }
+
+  /** Whether labels that promise a path without a punch are worth another doubt. */
+  #doubts(key: PeerKey): boolean {
+    return this.#options.settings().hardNat && this.#schedule.failures(key) < DOUBTS;
   }
 
   /** The member's public endpoint. One behind our own NAT is reached by other ways. */

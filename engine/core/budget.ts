@@ -65,9 +65,10 @@ export class Budget {
     return count(this.#mappings, now);
   }
 
-  /** Mappings that punches may still create. */
+  /** Mappings that punches may still create; each is a session too. */
   mappingsLeft(now: number): number {
-    return Math.max(0, MAX_MAPPINGS - MAPPING_RESERVE - count(this.#mappings, now));
+    const left = MAX_MAPPINGS - MAPPING_RESERVE - count(this.#mappings, now);
+    return Math.max(0, Math.min(left, this.sessionsLeft(now)));
   }
 
   /** Sessions that punches may still create. */
@@ -77,7 +78,7 @@ export class Budget {
 
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
   remotesLeft(now: number, dependent: boolean): number {
-    return dependent ? Math.min(this.mappingsLeft(now), this.sessionsLeft(now)) : this.sessionsLeft(now);
+    return dependent ? this.mappingsLeft(now) : this.sessionsLeft(now);
   }
 
   #refill(now: number): void {

@@ -54,6 +54,14 @@ function likeliestPorts(nat: NatReport): number {
   return range === undefined ? 0 : sizeOf(range);
 }
 
+/**
+ * Labels say that the checks suffice, and they do not: one of the mappings depends on what no server could show. Each side
+ * supposes that of itself in turn; whose plan stands where both propose, the messages decide.
+ */
+export function doubtedStrategy(own: NatReport): Choice {
+  return { strategy: predictable(own) ? 'bracket' : 'birthday', leads: true };
+}
+
 /** Harder mapping, then narrower filter, then lower key. */
 function isLeader(own: NatReport, theirs: NatReport, lower: boolean): boolean {
   const mapping = HARDNESS[own.mapping] - HARDNESS[theirs.mapping];
