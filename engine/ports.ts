@@ -13,7 +13,8 @@ export interface Endpoint {
 }
 export type SocketId = number;
 export type PeerId = number;
-export type Path = { kind: 'udp'; socket: SocketId; to: Endpoint } | { kind: 'external' };
+/** `mtu`: longest IP packet that the way carries; longer inner packets leave as fragments. Default: no limit. */
+export type Path = { kind: 'udp'; socket: SocketId; to: Endpoint; mtu?: number } | { kind: 'external' };
 export type Via = { socket: SocketId; remote: Endpoint } | 'external';
 
 /** Milliseconds; `now` is monotonic, `epoch` is Unix time. */

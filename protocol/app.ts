@@ -25,6 +25,8 @@ export const peerPath = z.object({
   rttMs: z.number().nullable(),
   jitterMs: z.number().nullable(),
   lossPct: z.number().nullable(),
+  /** Longest IP packet that is known to pass, in bytes; null for a relay, which carries every size. */
+  mtu: z.int().nullable().optional(),
   /** Unix time in ms since when it carries traffic. */
   since: z.number(),
 });

@@ -11,7 +11,9 @@ export interface Endpoint {
   port: number;
 }
 export type Via = { socket: number; remote: Endpoint } | 'external';
-export type CorePath = { kind: 'udp'; socket: number; to: Endpoint } | { kind: 'external' };
+export type CorePath =
+  /** `mtu`: longest IP packet that is known to pass. */
+  { kind: 'udp'; socket: number; to: Endpoint; mtu: number } | { kind: 'external' };
 
 export interface PeerOptions {
   /** Lower public key: breaks ties, so that both sides choose alike. */
@@ -41,7 +43,7 @@ export type PeerEvent =
   | { type: 'tick' };
 
 export type PeerAction =
-  /** `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. */
+  /** `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. `size` pads the datagram. */
   | { type: 'ping'; seq: number; via: Via; purpose: 'check' | 'probe'; ttl?: number; size?: number }
   | { type: 'path'; path: CorePath | null; duplicate: CorePath | null }
   | { type: 'send'; message: PeerMessage }

@@ -1,6 +1,7 @@
 /** One path that has answered: its round-trip time, jitter, loss, and whether it still lives. */
 import type { PathKind } from '../../../protocol/app.ts';
 import type { Via } from './contract.ts';
+import { PathMtu } from './mtu.ts';
 import {
   DEAD_AFTER_MS,
   DEATHS_FORGIVEN_AFTER_MS,
@@ -27,6 +28,7 @@ export class PathRecord {
   readonly key: string;
   readonly via: Via;
   readonly kind: PathKind;
+  readonly mtu = new PathMtu();
   /** Two texts, the same on both sides, that order paths of equal worth; empty until an answer named both ends. */
   tieBreak = '';
   alive = true;
@@ -170,6 +172,7 @@ export class PathRecord {
 
   /** Every proof so far is void: new network, or new keys that answer no old probe. */
   distrust(): void {
+    this.mtu.restart();
     this.mustProve = true;
     this.overdue = 0;
     this.silentSince = null;
@@ -188,6 +191,7 @@ export class PathRecord {
 
   /** A pong came on a dead path. */
   revived(at: number): void {
+    this.mtu.restart();
     this.alive = true;
     this.aliveSince = at;
     this.probes = 0;

@@ -15,10 +15,12 @@ import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
-import { nextProbeAt, type Pace } from './pace.ts';
+import type { Pace } from './pace.ts';
 import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoint } from './pairs.ts';
 import { PathRecord } from './path.ts';
+import { Pings } from './pings.ts';
 import { pathView } from './view.ts';
+import { nextWatchAt, probesDue } from './watch.ts';
 import { relayReason } from './reason.ts';
 import { type PathState, selectDuplicate, selectPath } from './selection.ts';
 import {
@@ -26,7 +28,6 @@ import {
   BURST_OFFSETS_MS,
   LOST_AFTER_MS,
   PEER_REFLEXIVE_LIFETIME_MS,
-  PING_LIFETIME_MS,
   STALL_GRACE_MS,
   STALL_MS,
 } from './tuning.ts';
@@ -37,19 +38,13 @@ export function createPeer(options: PeerOptions): PeerCore {
   return new Peer(options);
 }
 
-interface Outstanding {
-  key: string;
-  sentAt: number;
-}
-
 class Peer implements PeerCore {
   readonly #options: PeerOptions;
   readonly #pairs: PairList;
   readonly #exchange = new CandidateExchange();
   readonly #paths: PathState = { records: new Map(), chosen: null, firstDirectAt: null };
-  readonly #outstanding = new Map<number, Outstanding>();
+  readonly #pings = new Pings();
   #actions: PeerAction[] = [];
-  #seq = 0;
   #own: { candidates: Candidate[]; nat: NatReport } = { candidates: [], nat: UNKNOWN_NAT };
   #theirs: { candidates: Candidate[]; nat: NatReport | null } | null = null;
   #relayHost = '';
@@ -69,8 +64,7 @@ class Peer implements PeerCore {
   }
 
   nextSeq(): number {
-    this.#seq += 1;
-    return this.#seq;
+    return this.#pings.nextSeq();
   }
 
   sockets(): number[] {
@@ -171,10 +165,9 @@ class Peer implements PeerCore {
 
   #pong(now: number, event: Extract<PeerEvent, { type: 'pong' }>): void {
     this.#alive(event.at);
-    const ping = this.#outstanding.get(event.seq);
+    const ping = this.#pings.take(event.seq);
     // The device takes an answer to our own pings only: this one was a punch's, and names an address that works.
     if (ping === undefined) return this.#ping(now, event.via, event.at);
-    this.#outstanding.delete(event.seq);
     const via =
       event.via === 'external' ? event.via : { socket: event.via.socket, remote: canonical(event.via.remote) };
     const key = via === 'external' ? RELAY : pairKey(via.socket, via.remote);
@@ -182,6 +175,7 @@ class Peer implements PeerCore {
     if (key !== ping.key) return this.#ping(now, event.via, event.at);
     const record = this.#recordOf(key, via, event.at);
     if (record === null) return;
+    if (ping.packetSize !== null) return record.mtu.answered(ping.packetSize, event.at);
     if (!record.alive) record.revived(event.at);
     record.answered(event.seq, ping.sentAt, event.rttMs, event.at);
     if (event.observed !== null && via !== 'external') record.tieBreak = this.#tieBreak(event.observed, via.remote);
@@ -273,11 +267,12 @@ class Peer implements PeerCore {
 
   /** Tells the device, only when something changed. */
   #tell(to: PathRecord | undefined, duplicateKey: string | null): void {
-    const duplicate = duplicateKey === null ? undefined : this.#paths.records.get(duplicateKey);
-    const told = `${to?.key} / ${duplicate?.key}`;
-    if (told === this.#told || (this.#told === '' && to === undefined)) return;
+    const path = corePath(to);
+    const duplicate = corePath(duplicateKey === null ? undefined : this.#paths.records.get(duplicateKey));
+    const told = JSON.stringify([path, duplicate]);
+    if (told === this.#told || (this.#told === '' && path === null)) return;
     this.#told = told;
-    this.#actions.unshift({ type: 'path', path: corePath(to), duplicate: corePath(duplicate) });
+    this.#actions.unshift({ type: 'path', path, duplicate });
   }
 
   #sendChecks(now: number): void {
@@ -292,22 +287,11 @@ class Peer implements PeerCore {
     pair.checks += 1;
     // A late turn sends one ping, not all that were missed; a triggered check takes no turn of the burst.
     pair.sent = BURST_OFFSETS_MS.filter((offset) => pair.roundAt + offset <= now).length;
-    this.#sendPing(pair.key, pair.via, 'check', now);
+    this.#actions.push(this.#pings.send({ key: pair.key, via: pair.via, purpose: 'check' }, now));
   }
 
   #sendProbes(now: number): void {
-    const pace = this.#pace(now);
-    for (const record of this.#paths.records.values()) {
-      if (!record.alive || nextProbeAt(record, pace, now) > now) continue;
-      record.sent(this.#sendPing(record.key, record.via, 'probe', now), now);
-    }
-  }
-
-  #sendPing(key: string, via: Via, purpose: 'check' | 'probe', now: number): number {
-    const seq = this.nextSeq();
-    this.#outstanding.set(seq, { key, sentAt: now });
-    this.#actions.push({ type: 'ping', seq, via, purpose });
-    return seq;
+    this.#actions.push(...probesDue(this.#paths.records.values(), this.#pings, this.#pace(now), now));
   }
 
   #pace(now: number): Pace {
@@ -326,10 +310,7 @@ class Peer implements PeerCore {
   }
 
   #forget(now: number): void {
-    for (const [seq, ping] of this.#outstanding) {
-      if (now - ping.sentAt <= PING_LIFETIME_MS) break;
-      this.#outstanding.delete(seq);
-    }
+    this.#pings.forget(now);
     this.#pairs.forget(now, (key) => this.#livesOrCarries(key));
     for (const key of this.#paths.records.keys()) {
       if (key !== RELAY && !this.#livesOrCarries(key) && this.#pairs.get(key) === undefined) {
@@ -340,15 +321,9 @@ class Peer implements PeerCore {
 
   #nextWake(now: number): number {
     const direct = this.#isDirect();
-    const pace = this.#pace(now);
-    let next = this.#exchange.nextAt();
+    let next = Math.min(this.#exchange.nextAt(), nextWatchAt(this.#paths.records.values(), this.#pace(now), now));
     for (const pair of this.#pairs.all()) {
       if (!this.#lives(pair.key)) next = Math.min(next, nextCheckAt(pair, direct));
-    }
-    for (const record of this.#paths.records.values()) {
-      if (!record.alive) continue;
-      next = Math.min(next, nextProbeAt(record, pace, now), record.nextDeadline());
-      if (record.eligibleAt > now) next = Math.min(next, record.eligibleAt);
     }
     return next;
   }
@@ -402,5 +377,5 @@ function canonical(endpoint: Endpoint): Endpoint {
 function corePath(record: PathRecord | undefined): CorePath | null {
   if (record === undefined) return null;
   if (record.via === 'external') return { kind: 'external' };
-  return { kind: 'udp', socket: record.via.socket, to: record.via.remote };
+  return { kind: 'udp', socket: record.via.socket, to: record.via.remote, mtu: record.mtu.mtu };
 }

@@ -90,3 +90,21 @@ export const CONNECTING_MS = 5_000;
 /** Unacknowledged candidates are sent again, doubling from the first to the last of these. */
 export const RESEND_FIRST_MS = 400;
 export const RESEND_MAX_MS = 8_000;
+
+/** Path MTU that is taken for granted: every IPv6 link has it (RFC 8200, 5), and nearly every IPv4 one. */
+export const BASE_MTU = 1_280;
+/** First sizes that are tried: Ethernet, PPPoE under other tunnels, a generous guess for the rest. */
+export const COMMON_MTUS = [1_500, 1_452, 1_400] as const;
+/**
+ * Sizes that links have: Ethernet, PPPoE, 6in4 and IPIP, PPPoE with those, LTE, GRE and IPsec, tunnels in tunnels. What lies
+ * between two of them loses a few per cent of a packet.
+ */
+export const KNOWN_MTUS = [1_500, 1_492, 1_480, 1_472, 1_460, 1_452, 1_440, 1_428, 1_420, 1_400, 1_372, 1_340, 1_310];
+/** Of a search: one with the common sizes, then all, with the repeats that 5 % loss each way asks for. */
+export const MTU_ROUNDS = 4;
+/** A search begins anew after this (RFC 8899, 5.1.1). */
+export const MTU_RAISE_MS = 600_000;
+/** The full size is confirmed this often while data flows: 6 kbit/s, and a black hole is found within three seconds. */
+export const MTU_CONFIRM_MS = 2_000;
+/** Unanswered in a row before big packets are believed to vanish. */
+export const BLACK_HOLE_AFTER = 3;
