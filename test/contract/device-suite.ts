@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceEvent, DevicePort, Endpoint } from '../../engine/ports.ts';
 import type { DeviceStats } from 'node-wireguard';
 import { innerPacket } from '../sim/device/address.ts';
+import { Reassembly } from '../sim/device/fragments.ts';
 
 /** DevicePort with a memory TUN, as both implementations have it. */
 export interface MemoryDevice extends DevicePort {
@@ -352,6 +353,39 @@ export function deviceContract(name: string, createHarness: () => DeviceHarness)
         a.device.writeTun(innerPacket(a.ip, '10.64.0.50', new Uint8Array([7])));
         expect(await soon(() => b.packets().length > 0)).toBe(true);
         expect(b.packets()).toEqual([[...innerPacket(a.ip, '10.64.0.50', new Uint8Array([7]))]]);
+      });
+    });
+
+    describe('a path with an MTU', () => {
+      const long = () =>
+        innerPacket(
+          a.ip,
+          b.ip,
+          Uint8Array.from({ length: 1_400 }, (_, i) => (i * 7) & 255),
+        );
+
+      test('carries what is longer as fragments that any host joins', async () => {
+        connect();
+        expect(await soon(() => b.of('handshake').length > 0)).toBe(true);
+        a.device.setPath(a.peer, { ...udp(b), mtu: 1_280 });
+        a.device.writeTun(long());
+        expect(await soon(() => b.packets().length === 2)).toBe(true);
+        const host = new Reassembly();
+        const joined = b.of('packet').map(({ bytes }) => host.join(bytes));
+        expect(joined).toEqual([null, long().subarray(20)]);
+      });
+
+      test('carries no datagram that is longer, and fills it to the last byte', async () => {
+        connect();
+        expect(await soon(() => b.of('handshake').length > 0)).toBe(true);
+        const raw = await harness.raw();
+        a.device.setPath(a.peer, { kind: 'udp', socket: 0, to: raw.endpoint, mtu: 1_400 });
+        for (const payload of [1_320, 1_321, 1_400])
+          a.device.writeTun(innerPacket(a.ip, b.ip, new Uint8Array(payload)));
+        expect(await soon(() => raw.received.length >= 5)).toBe(true);
+        const sizes = raw.received.map(({ bytes }) => bytes.length + 28);
+        expect(sizes).toHaveLength(5);
+        expect(Math.max(...sizes)).toBe(1_400);
       });
     });
 

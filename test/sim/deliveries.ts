@@ -10,9 +10,9 @@ export class Deliveries {
   readonly all: Delivery[] = [];
   readonly violations: string[] = [];
 
-  /** The payload of a new packet: its number. */
-  sent(from: string, to: string, at: number): Uint8Array {
-    const payload = new Uint8Array(32);
+  /** The payload of a new packet: its number, padded. */
+  sent(from: string, to: string, at: number, size = 32): Uint8Array {
+    const payload = new Uint8Array(size);
     new DataView(payload.buffer).setUint32(0, this.all.length);
     this.all.push({ from, to, sentAt: at, arrivedAt: null });
     return payload;

@@ -9,12 +9,15 @@ import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../
 import type { Random } from './core/random.ts';
 import type { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';
+import { TUN_MTU } from '../../protocol/limits.ts';
 import { AllowedIps, parseInner } from './device/address.ts';
+import { innerLimit } from './device/fragments.ts';
 import { MESSAGE, observedOf, PING, PONG, ProbeKeysState } from './device/probe.ts';
 import { StunTransactions } from './device/stun-transactions.ts';
 import { Tunnel } from './device/tunnel.ts';
 import * as wireguard from './device/wireguard.ts';
 import type { Host, HostSocket } from './net/host.ts';
+import { familyOf } from './net/packet.ts';
 
 export interface SimDeviceOptions {
   timeline: Timeline;
@@ -243,6 +246,7 @@ export class SimDevice implements DevicePort {
         return this.#nextIndex++;
       },
       handshakeDone: () => this.#emit({ type: 'handshake', peer: id, at: this.#now() }),
+      limit: () => limitOf(this.#peer(id)),
       deliver: (payload) => this.#deliver(this.#peer(id), payload),
     });
   }
@@ -394,6 +398,14 @@ export class SimDevice implements DevicePort {
   #open(): void {
     if (this.#closed) throw new Error('closed');
   }
+}
+
+/** The same sealed bytes leave over both ways: the narrower one counts. */
+function limitOf({ path, duplicate }: Peer): number {
+  const limits = [path, duplicate].map((way) =>
+    way?.kind === 'udp' && way.mtu !== undefined ? innerLimit(way.mtu, familyOf(way.to.ip)) : TUN_MTU,
+  );
+  return Math.min(TUN_MTU, ...limits);
 }
 
 function pathKey(path: Path | null): string {

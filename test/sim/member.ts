@@ -10,7 +10,8 @@ import type { Random } from './core/random.ts';
 import { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';
 import type { Deliveries } from './deliveries.ts';
-import { innerPacket, parseInner } from './device/address.ts';
+import { innerPacket } from './device/address.ts';
+import { Reassembly } from './device/fragments.ts';
 import { SimDevice } from './device.ts';
 import type { Host } from './net/host.ts';
 import { SimRendezvous, SimStore, SimTun, simClock, simCrypto, simInterfaces, simRandom } from './ports.ts';
@@ -134,10 +135,10 @@ export class Member {
     return DIRECT.has(this.peer(other)?.path?.kind ?? '');
   }
 
-  /** A game packet to the virtual address that the other's interface has. */
-  send(other: Member): void {
+  /** A game packet of `size` payload bytes, at least 4, to the virtual address that the other's interface has. */
+  send(other: Member, size?: number): void {
     const { deliveries, timeline } = this.#context;
-    const payload = deliveries.sent(this.nick, other.nick, timeline.now());
+    const payload = deliveries.sent(this.nick, other.nick, timeline.now(), size);
     const [from, to] = [this.tun.ipv4, other.tun.ipv4];
     if (from && to && this.running) this.device?.writeTun(innerPacket(from, to, payload));
   }
@@ -147,9 +148,10 @@ export class Member {
     const device = new SimDevice({ timeline, random, host: this.host, thread, privateKey });
     device.onProbe = () => this.probes.push(timeline.now());
     device.onPath = (peer, path) => this.pathChanges.push({ at: timeline.now(), peer, path });
+    const reassembly = new Reassembly();
     device.onPacket = (bytes) => {
-      const inner = parseInner(bytes);
-      if (inner !== null) deliveries.arrived(this.nick, inner.payload, timeline.now());
+      const payload = reassembly.join(bytes);
+      if (payload !== null) deliveries.arrived(this.nick, payload, timeline.now());
     };
     this.device = device;
     return device;

@@ -67,6 +67,27 @@ export function innerPacket(from: string, to: string, payload: Uint8Array): Uint
   return packet;
 }
 
+/** A packet with this one's fixed header, changed, around `payload`; length and checksum follow. */
+export function innerPacketWith(
+  header: Uint8Array,
+  payload: Uint8Array,
+  change: (header: DataView) => void,
+): Uint8Array {
+  const packet = new Uint8Array(header.length + payload.length);
+  const view = new DataView(packet.buffer);
+  packet.set(header);
+  packet.set(payload, header.length);
+  change(view);
+  if ((packet[0] ?? 0) >> 4 === 4) {
+    view.setUint16(2, packet.length);
+    view.setUint16(10, 0);
+    view.setUint16(10, headerChecksum(packet.subarray(0, 20)));
+  } else {
+    view.setUint16(4, payload.length);
+  }
+  return packet;
+}
+
 export interface InnerPacket {
   source: Uint8Array;
   destination: Uint8Array;

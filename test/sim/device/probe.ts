@@ -52,9 +52,9 @@ export class ProbeKeysState {
     return this.#seal(MESSAGE, seq, bytes);
   }
 
-  /** Same size as its ping. */
+  /** Short, however long its ping was: a padded one asks about its own direction. */
   pong(ping: Uint8Array, seq: number, source: Endpoint | null): Uint8Array {
-    const body = new Uint8Array(ping.length - HEADER - MAC);
+    const body = new Uint8Array(MIN_BODY);
     if (source !== null) {
       body[0] = familyOf(source.ip);
       new DataView(body.buffer).setUint16(2, source.port);

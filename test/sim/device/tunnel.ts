@@ -1,4 +1,5 @@
 /** One peer's WireGuard: handshake schedule, sessions, rekey and keepalive (paper, section 6). */
+import { cut } from './fragments.ts';
 import { ReplayWindow } from './replay.ts';
 import {
   decodeResponse,
@@ -36,6 +37,8 @@ export interface TunnelIo {
   index(): number;
   handshakeDone(): void;
   deliver(payload: Uint8Array): void;
+  /** Longest inner packet that the path carries. */
+  limit(): number;
 }
 
 export class Tunnel {
@@ -52,6 +55,7 @@ export class Tunnel {
   #newestTimestamp = -1;
   #newestInitiationAt = Number.NEGATIVE_INFINITY;
   #staged: Uint8Array[] = [];
+  #identification = 0;
   #cancelRetry: (() => void) | null = null;
   #retryUntil = 0;
   #cancelKeepalive: (() => void) | null = null;
@@ -156,7 +160,8 @@ export class Tunnel {
   #transmit(session: Session, payload: Uint8Array): void {
     this.#cancelKeepalive?.();
     this.#cancelKeepalive = null;
-    this.#io.send(encodeData(session, payload));
+    const limit = this.#io.limit();
+    for (const piece of cut(payload, limit, ++this.#identification)) this.#io.send(encodeData(session, piece, limit));
     const age = this.#io.now() - session.createdAt;
     if (session.initiator && age > REKEY_AFTER_MS) this.#beginForData();
     if (payload.length > 0 && this.#cancelStale === null) {

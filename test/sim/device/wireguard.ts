@@ -108,9 +108,9 @@ export function handshakeProof(secret: Uint8Array): Uint8Array {
   return digest8('proof', secret);
 }
 
-/** Payload is padded to 16 bytes; empty is a keepalive. */
-export function encodeData(session: Session, payload: Uint8Array): Uint8Array {
-  const padded = Math.ceil(payload.length / 16) * 16;
+/** Payload is padded to 16 bytes, but not beyond `limit`; empty is a keepalive. */
+export function encodeData(session: Session, payload: Uint8Array, limit: number): Uint8Array {
+  const padded = Math.max(payload.length, Math.min(Math.ceil(payload.length / 16) * 16, limit));
   const out = new Uint8Array(DATA_HEADER + padded + TAG);
   const view = new DataView(out.buffer);
   out[0] = DATA;

@@ -11,6 +11,8 @@ import { createPeer } from '../../../engine/core/peer/peer.ts';
 export type Filter = Exclude<FilteringBehaviour, 'unknown'>;
 export type Mapping = Exclude<MappingBehaviour, 'unknown' | 'none'>;
 
+/** An ordinary ping. */
+const PING_BYTES = 60;
 const PRIVATE = /^(10\.|192\.168\.|fd)/;
 
 export class Nat {
@@ -109,6 +111,8 @@ export class Network {
   relayUp = true;
   /** Whether a direct datagram is lost. */
   loses: (from: Host) => boolean = () => false;
+  /** Longest IP packet that leaves a host on a direct way. */
+  mtu: (from: Host) => number = () => Number.POSITIVE_INFINITY;
   oneWayMs: number;
   relayOneWayMs: number;
   readonly signals: { at: number; from: string; message: unknown }[] = [];
@@ -248,7 +252,7 @@ export class Network {
     switch (action.type) {
       case 'ping':
         host.sentPings.push({ at: this.now, via: action.via, purpose: action.purpose });
-        return this.#ping(host, action.seq, action.via);
+        return this.#ping(host, action.seq, action.via, action.size ?? PING_BYTES);
       case 'path':
         host.path = action.path;
         host.duplicate = action.duplicate;
@@ -280,9 +284,10 @@ export class Network {
     this.#jobs.splice(this.#jobs.findLastIndex((job) => job.at <= at) + 1, 0, { at, run });
   }
 
-  #ping(host: Host, seq: number, via: Via): void {
+  #ping(host: Host, seq: number, via: Via, size: number): void {
     const sentAt = this.now;
     const peer = this.other(host);
+    if (via !== 'external' && size + headersTo(via.remote) > this.mtu(host)) return;
     this.#carry(host, via, (arrived) => {
       this.feed(peer, { type: 'ping', via: arrived, seq, at: this.now });
       const observed = arrived === 'external' ? null : arrived.remote;
@@ -344,6 +349,10 @@ export class Network {
       },
     };
   }
+}
+
+function headersTo({ ip }: Endpoint): number {
+  return ip.includes(':') ? 48 : 28;
 }
 
 function text({ ip, port }: Endpoint): string {
