@@ -2,9 +2,10 @@
  * What every DevicePort must do (native/types.ts, docs/protocol.md), held against the native device on loopback and the
  * simulator's on a virtual network. Two devices, A and B, reach each other by UDP; a raw socket plays strangers and STUN.
  */
+
+import type { DeviceStats } from 'node-wireguard';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceEvent, DevicePort, Endpoint } from '../../engine/ports.ts';
-import type { DeviceStats } from 'node-wireguard';
 import { innerPacket } from '../sim/device/address.ts';
 import { Reassembly } from '../sim/device/fragments.ts';
 

@@ -8,7 +8,7 @@ import { type Member, RendezvousServer } from './cli.ts';
 import { Probe } from './conformance/probe.ts';
 import { describeLab } from './requirements.ts';
 import { bothOver, joinAll } from './room.ts';
-import { type Topology, startTopology } from './topology.ts';
+import { startTopology, type Topology } from './topology.ts';
 
 /** The holes, widest first: a path that becomes narrower is noticed in seconds, one that becomes wider in ten minutes. */
 const holes = [1_492, 1_452, 1_400, 1_372, 1_280] as const;

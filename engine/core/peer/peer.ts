@@ -8,8 +8,9 @@
  *
  * Every event runs `#advance`: judge, choose, send what is due, ask to be woken.
  */
-import type { Candidate } from '../../../protocol/peer.ts';
+
 import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
+import type { Candidate } from '../../../protocol/peer.ts';
 import { canonicalIp } from '../candidates/address.ts';
 import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
@@ -19,8 +20,6 @@ import type { Pace } from './pace.ts';
 import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoint } from './pairs.ts';
 import { PathRecord } from './path.ts';
 import { Pings } from './pings.ts';
-import { pathView } from './view.ts';
-import { nextWatchAt, probesDue } from './watch.ts';
 import { relayReason } from './reason.ts';
 import { type PathState, selectDuplicate, selectPath } from './selection.ts';
 import {
@@ -31,6 +30,8 @@ import {
   STALL_GRACE_MS,
   STALL_MS,
 } from './tuning.ts';
+import { pathView } from './view.ts';
+import { nextWatchAt, probesDue } from './watch.ts';
 
 const RELAY = 'external';
 

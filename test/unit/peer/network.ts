@@ -2,11 +2,12 @@
  * A network for two peer cores: a LAN each (or one for both), a NAT each, a relay, delays, and virtual time. The part of
  * the device that matters here is played too: pings are answered at once, also while a host's main thread is blocked.
  */
+
+import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, Via } from '../../../engine/core/peer/contract.ts';
+import { createPeer } from '../../../engine/core/peer/peer.ts';
 import type { FilteringBehaviour, MappingBehaviour, NatReport } from '../../../protocol/nat.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
-import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, Via } from '../../../engine/core/peer/contract.ts';
-import { createPeer } from '../../../engine/core/peer/peer.ts';
 
 export type Filter = Exclude<FilteringBehaviour, 'unknown'>;
 export type Mapping = Exclude<MappingBehaviour, 'unknown' | 'none'>;
