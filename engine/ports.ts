@@ -40,12 +40,29 @@ export type DeviceEvent =
   | { type: 'socket-error'; socket: SocketId; code: string }
   | { type: 'failed'; code: string };
 
+/** Ports are this host's, both ends included; without `ports` any. `icmp` stands for echo requests of both families. */
+export interface FilterRule {
+  action: 'accept' | 'deny';
+  protocol?: 'tcp' | 'udp' | 'icmp';
+  ports?: [low: number, high: number][];
+}
+/** What a member may begin here: the first rule that matches decides. */
+export interface FilterRules {
+  rules: FilterRule[];
+  otherwise: 'accept' | 'deny';
+}
+export interface FilterOptions extends FilterRules {
+  destinations?: string[];
+  directedBroadcast?: string;
+}
+
 export interface DevicePeerStats {
   peer: PeerId;
   rxBytes: number;
   txBytes: number;
   rxPackets: number;
   txPackets: number;
+  filtered: number;
   lastHandshakeAt: number | null;
   lastReceivedAt: number | null;
 }
@@ -68,6 +85,7 @@ export interface DevicePort {
       fanout?: boolean;
       probe?: { sendKey: Uint8Array; receiveKey: Uint8Array };
       initiate?: boolean;
+      filter?: FilterRules | null;
     },
   ): void;
   removePeer(peer: PeerId): void;
@@ -79,6 +97,7 @@ export interface DevicePort {
   ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean;
   sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
+  setFilter(options: FilterOptions | null): void;
   stats(): { peers: DevicePeerStats[] };
   onEvents(listener: (batch: DeviceEvent[]) => void): void;
   close(): Promise<void>;

@@ -49,6 +49,30 @@ export interface PeerOptions {
   probe?: ProbeKeys;
   /** Whether this side begins handshakes when a path is set. Data and keepalive may always begin one. Default true. */
   initiate?: boolean;
+  /** What this peer may begin, instead of the device's rules; null (default): those. Counts while a filter is set. */
+  filter?: FilterRules | null;
+}
+
+/** Ports are this host's, both ends included; without `ports` any. `icmp` stands for echo requests of both families. */
+export interface FilterRule {
+  action: 'accept' | 'deny';
+  /** Default any. */
+  protocol?: 'tcp' | 'udp' | 'icmp';
+  /** Only TCP and UDP packets match a rule with ports. */
+  ports?: [low: number, high: number][];
+}
+
+/** The first rule that matches decides. Answers to what this host began always pass. */
+export interface FilterRules {
+  rules: FilterRule[];
+  otherwise: 'accept' | 'deny';
+}
+
+export interface FilterOptions extends FilterRules {
+  /** CIDR strings: what peers may send to beside broadcast and multicast. Default anything. */
+  destinations?: string[];
+  /** The subnet's directed broadcast address. */
+  directedBroadcast?: string;
 }
 
 export interface DeviceOptions {
@@ -79,6 +103,8 @@ export interface PeerStats {
   /** Data packets with a payload; keepalives are not counted. */
   rxPackets: number;
   txPackets: number;
+  /** Packets that the filter kept from the host. */
+  filtered: number;
   /** Time of the last completed handshake, or null. */
   lastHandshakeAt: number | null;
   /** Last authenticated WireGuard packet of any kind, or null. */
@@ -190,6 +216,8 @@ export interface WireguardDevice {
   writeTun(bytes: Uint8Array): void;
   /** Null turns fan-out off (default). */
   setFanout(options: FanoutOptions | null): void;
+  /** Who may reach this host; null (default): everyone, with everything. What was begun before stays known. */
+  setFilter(options: FilterOptions | null): void;
   stats(): DeviceStats;
   /** One listener; events in order, a batch a call. */
   onEvents(listener: (batch: DeviceEvent[]) => void): void;

@@ -24,7 +24,7 @@ const PURE = ['allowed_ips.cc', 'fragment.cc', 'ip_layout.cc', 'mss.cc'];
 const SOURCES = [
   ...sourcesIn('src/noise'),
   ...sourcesIn('src/queue'),
-  ...sourcesIn('src/device', (name) => name.startsWith('core') || PURE.includes(name)),
+  ...sourcesIn('src/device', (name) => /^(core|filter)/.test(name) || PURE.includes(name)),
   'src/udp/endpoint.cc',
   ...sourcesIn('test'),
 ];

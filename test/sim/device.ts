@@ -198,6 +198,11 @@ export class SimDevice implements DevicePort {
     peer.tunnel.sendData(bytes.slice());
   }
 
+  /** Hosts of the simulator send nothing that a filter would keep out. */
+  setFilter(): void {
+    this.#open();
+  }
+
   stats(): DeviceStats {
     this.#open();
     const peers = [...this.#peers.values()].map((peer) => ({
@@ -206,6 +211,7 @@ export class SimDevice implements DevicePort {
       txBytes: peer.txBytes,
       rxPackets: peer.rxPackets,
       txPackets: peer.txPackets,
+      filtered: 0,
       lastHandshakeAt: peer.tunnel.lastHandshakeAt,
       lastReceivedAt: peer.tunnel.lastReceivedAt,
     }));

@@ -1,9 +1,22 @@
 #include "core.h"
 
 namespace wg {
+namespace {
+
+uint64_t random_number(const Random& random) {
+  Bytes<8> bytes;
+  random(bytes);
+  return load_le64(bytes.data());
+}
+
+}  // namespace
 
 Core::Core(const Key& private_key, size_t mtu, Random random)
-    : identity_(private_key), mtu_(mtu), random_(std::move(random)), cookie_checker_(identity_) {}
+    : identity_(private_key),
+      mtu_(mtu),
+      random_(std::move(random)),
+      cookie_checker_(identity_),
+      filter_(random_number(random_)) {}
 
 std::optional<PeerId> Core::add_peer(const PublicKey& key, const PeerConfig& config) {
   if (key == identity_.public_key || by_key_.contains(key)) return std::nullopt;
@@ -18,6 +31,7 @@ std::optional<PeerId> Core::add_peer(const PublicKey& key, const PeerConfig& con
   for (const Prefix& prefix : config.allowed_ips) routes_.insert(prefix, &peer);
   set_probe(peer, config.probe);
   set_inner_limit(peer);
+  peer.filter.rules = config.filter;
   return id;
 }
 
@@ -38,6 +52,7 @@ void Core::update_peer(const Now& now, Peer& peer, const PeerChange& change) {
     for (const Prefix& prefix : config.allowed_ips) routes_.insert(prefix, &peer);
   }
   if (change.probe) set_probe(peer, change.probe);
+  if (change.filter) peer.filter.rules = config.filter = *change.filter;
 }
 
 void Core::remove_peer(PeerId id) {

@@ -68,6 +68,9 @@ class Core {
   void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast);
   /// Whether a packet from the host is to be copied to the fan-out peers.
   bool is_fanout(const InnerHeader& inner) const;
+  void set_filter(std::optional<FilterOptions> options) { filter_.set(std::move(options)); }
+  /// Notes what the host sends to the peer, so that answers to it pass the filter.
+  void follow_host(const Now& now, Peer& peer, ByteView inner) { filter_.from_host(peer.filter, inner, now.boot_ns); }
   /// The session to seal with, or nothing: then the packet is to be staged. Begins handshakes as the paper says.
   const std::shared_ptr<Session>& session_for_data(const Now& now, Peer& peer, Effects& effects);
   void stage(Peer& peer, ByteView inner);
@@ -161,6 +164,7 @@ class Core {
   Tai64nClock stamps_;
   udp::StunTransactions stun_;
   AllowedIps routes_;
+  Filter filter_;
   std::unordered_map<PeerId, std::unique_ptr<Peer>> peers_;
   std::map<PublicKey, PeerId> by_key_;
   std::unordered_map<uint32_t, IndexEntry> indices_;

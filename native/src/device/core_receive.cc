@@ -82,8 +82,13 @@ ByteView Core::received_data(const Now& now, Session& session, const Arrival& ar
     counters_.route_misses++;
     return {};
   }
-  clamp_mss(inner.first(header->length), peer->inner_limit);
-  return inner.first(header->length);
+  const ByteSpan packet = inner.first(header->length);
+  if (!filter_.accepts(peer->filter, packet, now.boot_ns)) {
+    peer->counters.filtered++;
+    return {};
+  }
+  clamp_mss(packet, peer->inner_limit);
+  return packet;
 }
 
 void Core::roam(Peer& peer, const Arrival& arrival, Effects& effects) {

@@ -289,6 +289,11 @@ void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast
   state_.core.set_fanout(enabled, directed_broadcast);
 }
 
+void Device::set_filter(std::optional<FilterOptions> options) {
+  const std::lock_guard lock(state_.mutex);
+  state_.core.set_filter(std::move(options));
+}
+
 DeviceCounters Device::counters() {
   const Now now = read_clocks();
   const uint64_t events_dropped = state_.events.dropped();

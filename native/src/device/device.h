@@ -58,6 +58,8 @@ class Device {
   size_t mtu() const { return state_.core.mtu(); }
   void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast);
 
+  void set_filter(std::optional<FilterOptions> options);
+
   struct PeerSnapshot {
     PeerId id;
     PeerCounters counters;

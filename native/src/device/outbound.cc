@@ -66,6 +66,7 @@ bool Outbound::route(const Now& now, size_t slot) {
 
 // Locked. Makes a flow unless the last one is this peer's; stages the packet when there is nothing to seal with.
 bool Outbound::join_flow(const Now& now, Peer& peer, ByteView packet) {
+  state_.core.follow_host(now, peer, packet);
   const std::shared_ptr<Session>& session = state_.core.session_for_data(now, peer, effects_);
   if (!session) {
     state_.core.stage(peer, packet);

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "../noise/cookie.h"
-#include "allowed_ips.h"
+#include "filter.h"
 #include "fragment.h"
 #include "session.h"
 
@@ -31,6 +31,8 @@ struct PeerConfig {
   bool fanout = false;
   bool initiate = true;
   std::optional<ProbeKeys> probe{};
+  /// Instead of the device's rules.
+  std::optional<FilterRules> filter{};
 };
 
 /// A change: only what is set.
@@ -40,10 +42,14 @@ struct PeerChange {
   std::optional<Nanos> keepalive;
   std::optional<bool> roaming, fanout, initiate;
   std::optional<ProbeKeys> probe{};
+  /// Inner nothing: the device's rules again.
+  std::optional<std::optional<FilterRules>> filter{};
 };
 
 struct PeerCounters {
   uint64_t rx_bytes = 0, tx_bytes = 0, rx_packets = 0, tx_packets = 0;
+  /// Packets that the filter kept from the host.
+  uint64_t filtered = 0;
   std::optional<double> last_handshake_ms, last_received_ms;
 };
 
@@ -98,6 +104,7 @@ struct Peer {
   Timers timers;
   std::deque<std::vector<uint8_t>> staged;
   std::unique_ptr<ProbeState> probe;
+  PeerFilter filter;
   PeerCounters counters;
 };
 

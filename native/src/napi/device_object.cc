@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "device_events.h"
-#include "values.h"
+#include "filter_values.h"
 
 namespace wg::js {
 namespace {
@@ -71,6 +71,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
                                         InstanceMethod<&Self::receive_external>("receiveExternal"),
                                         InstanceMethod<&Self::write_tun>("writeTun"),
                                         InstanceMethod<&Self::set_fanout>("setFanout"),
+                                        InstanceMethod<&Self::set_filter>("setFilter"),
                                         InstanceMethod<&Self::stats>("stats"),
                                         InstanceMethod<&Self::on_events>("onEvents"),
                                         InstanceMethod<&Self::close>("close"),
@@ -261,9 +262,12 @@ void DeviceObject::set_fanout(const Info& info) {
   if (info[0].IsNull()) return target.set_fanout(false, std::nullopt);
   const Napi::Value broadcast = object_of(info[0], "options").Get("directedBroadcast");
   if (broadcast.IsUndefined()) return target.set_fanout(true, std::nullopt);
-  const auto address = Endpoint::parse(string_of(broadcast, "directedBroadcast"), 0);
-  if (!address || !address->is_v4()) throw invalid(info.Env(), "directedBroadcast must be an IPv4 address");
-  target.set_fanout(true, load_be32(address->address().data()));
+  target.set_fanout(true, ipv4_of(broadcast, "directedBroadcast"));
+}
+
+void DeviceObject::set_filter(const Info& info) {
+  Device& target = device(info.Env());
+  target.set_filter(filter_options_of(info[0]));
 }
 
 Napi::Value DeviceObject::stats(const Info& info) {
@@ -279,6 +283,7 @@ Napi::Value DeviceObject::stats(const Info& info) {
     peer.Set("txBytes", static_cast<double>(counted.tx_bytes));
     peer.Set("rxPackets", static_cast<double>(counted.rx_packets));
     peer.Set("txPackets", static_cast<double>(counted.tx_packets));
+    peer.Set("filtered", static_cast<double>(counted.filtered));
     peer.Set("lastHandshakeAt", time_value(env, counted.last_handshake_ms));
     peer.Set("lastReceivedAt", time_value(env, counted.last_received_ms));
     peers.Set(index++, peer);

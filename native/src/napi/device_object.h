@@ -34,6 +34,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void receive_external(const Info& info);
   void write_tun(const Info& info);
   void set_fanout(const Info& info);
+  void set_filter(const Info& info);
   Napi::Value stats(const Info& info);
   void on_events(const Info& info);
   Napi::Value close(const Info& info);

@@ -2,24 +2,13 @@
 
 #include <cmath>
 
+#include "filter_values.h"
+
 namespace wg::js {
 namespace {
 
 [[noreturn]] void fail(const Napi::Value& value, const char* name, const std::string& expected) {
   throw invalid(value.Env(), std::string(name) + " must be " + expected);
-}
-
-std::vector<Prefix> prefixes_of(const Napi::Value& value) {
-  if (!value.IsArray()) fail(value, "allowedIps", "an array of CIDR strings");
-  const auto array = value.As<Napi::Array>();
-  std::vector<Prefix> out;
-  for (uint32_t i = 0; i < array.Length(); i++) {
-    const Napi::Value item = array[i];
-    const auto prefix = item.IsString() ? Prefix::parse(item.As<Napi::String>().Utf8Value()) : std::nullopt;
-    if (!prefix) fail(value, "allowedIps", "an array of CIDR strings");
-    out.push_back(*prefix);
-  }
-  return out;
 }
 
 ProbeKeys probe_keys_of(const Napi::Value& value) {
@@ -70,6 +59,25 @@ std::string string_of(const Napi::Value& value, const char* name) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+uint32_t ipv4_of(const Napi::Value& value, const char* name) {
+  const auto address = Endpoint::parse(string_of(value, name), 0);
+  if (!address || !address->is_v4()) fail(value, name, "an IPv4 address");
+  return load_be32(address->address().data());
+}
+
+std::vector<Prefix> prefixes_of(const Napi::Value& value, const char* name) {
+  if (!value.IsArray()) fail(value, name, "an array of CIDR strings");
+  const auto array = value.As<Napi::Array>();
+  std::vector<Prefix> out;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value item = array[i];
+    const auto prefix = item.IsString() ? Prefix::parse(item.As<Napi::String>().Utf8Value()) : std::nullopt;
+    if (!prefix) fail(value, name, "an array of CIDR strings");
+    out.push_back(*prefix);
+  }
+  return out;
+}
+
 Endpoint endpoint_of(const Napi::Value& value, const char* name) {
   const Napi::Object object = object_of(value, name);
   const auto port = static_cast<uint16_t>(integer_of(object.Get("port"), "port", 1, 65'535));
@@ -85,7 +93,7 @@ PeerChange peer_change_of(const Napi::Object& options) {
     if (!value.IsUndefined()) take(value);
   };
   given("presharedKey", [&](const Napi::Value& v) { change.preshared_key = key_of(v, "presharedKey"); });
-  given("allowedIps", [&](const Napi::Value& v) { change.allowed_ips = prefixes_of(v); });
+  given("allowedIps", [&](const Napi::Value& v) { change.allowed_ips = prefixes_of(v, "allowedIps"); });
   given("keepaliveSeconds", [&](const Napi::Value& v) {
     change.keepalive = static_cast<Nanos>(integer_of(v, "keepaliveSeconds", 0, 65'535)) * 1'000'000'000;
   });
@@ -93,6 +101,7 @@ PeerChange peer_change_of(const Napi::Object& options) {
   given("fanout", [&](const Napi::Value& v) { change.fanout = boolean_of(v, "fanout"); });
   given("initiate", [&](const Napi::Value& v) { change.initiate = boolean_of(v, "initiate"); });
   given("probe", [&](const Napi::Value& v) { change.probe = probe_keys_of(v); });
+  given("filter", [&](const Napi::Value& v) { change.filter = filter_rules_or_null_of(v); });
   return change;
 }
 
@@ -105,6 +114,7 @@ PeerConfig peer_config_of(const PeerChange& change) {
   config.fanout = change.fanout.value_or(config.fanout);
   config.initiate = change.initiate.value_or(config.initiate);
   config.probe = change.probe;
+  config.filter = change.filter.value_or(config.filter);
   return config;
 }
 

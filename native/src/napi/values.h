@@ -19,6 +19,9 @@ uint64_t integer_or(const Napi::Value& value, const char* name, uint64_t low, ui
 bool boolean_of(const Napi::Value& value, const char* name);
 Napi::Object object_of(const Napi::Value& value, const char* name);
 std::string string_of(const Napi::Value& value, const char* name);
+/// A dotted address as a number.
+uint32_t ipv4_of(const Napi::Value& value, const char* name);
+std::vector<Prefix> prefixes_of(const Napi::Value& value, const char* name);
 Endpoint endpoint_of(const Napi::Value& value, const char* name);
 
 /// PeerOptions without its key; also the partial form of updatePeer.
