@@ -21,7 +21,7 @@ import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contr
 import { createRoom } from './core/room/room.ts';
 import { Inbox } from './inbox.ts';
 import { findMember, isInRoom } from './lookup.ts';
-import { Mappings } from './mappings.ts';
+import { Mappings, type TunnelPorts } from './mappings.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
 import { Nats } from './nats.ts';
@@ -127,7 +127,7 @@ class RunningEngine implements Engine {
       },
     });
     this.#nats = new Nats(ports, this.#device, budget, addresses, () => this.#inbox.post(() => this.#giveLocal()));
-    this.#mappings = new Mappings(ports.mapping, this.#mainPort(0), () => this.#inbox.post(() => this.#giveLocal()));
+    this.#mappings = new Mappings(ports.mapping, this.#tunnelPorts(), () => this.#inbox.post(() => this.#giveLocal()));
     this.#punches = new Punches({
       clock: ports.clock,
       random: ports.random,
@@ -377,16 +377,18 @@ class RunningEngine implements Engine {
     return this.#settings.portMapping && !this.#settings.relayOnly;
   }
 
-  #mainPort(id: 0 | 1): number | null {
-    return this.#device.sockets().find((socket) => socket.id === id)?.port ?? null;
+  #tunnelPorts(): TunnelPorts {
+    const portOf = (id: 0 | 1) => this.#device.sockets().find((socket) => socket.id === id)?.port ?? null;
+    return { v4: portOf(0), v6: portOf(1) };
   }
 
   #giveLocal(): void {
     const candidates = gatherCandidates({
       hostAddresses: this.#ports.interfaces.addresses(),
-      ports: { v4: this.#mainPort(0), v6: this.#mainPort(1) },
+      ports: this.#tunnelPorts(),
       reflexive: this.#nats.candidates(),
       mapped: this.#mappings.candidates(),
+      pinholed: this.#mappings.pinholes(),
       static: this.#options.staticCandidates,
       relayOnly: this.#settings.relayOnly,
     });

@@ -9,7 +9,7 @@ import type { NatReport } from '../protocol/nat.ts';
 import { Budget } from './core/budget.ts';
 import { bytesToHex } from './core/crypto/bytes.ts';
 import type { StunServer } from './core/nat/contract.ts';
-import { encodeBindingRequest, decodeBindingResponse } from './core/stun/binding.ts';
+import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
 import { Mappings } from './mappings.ts';
 import { familyOf, Nats } from './nats.ts';
 import type {
@@ -106,8 +106,8 @@ class Netcheck {
     this.#options = options;
     this.#states = options.servers.map((url) => ({ url, openedAt: null, rttMs: null, error: null }));
     this.#nats = new Nats(ports, ports.device, new Budget(), options.addresses, () => {});
-    const tunnel = ports.device.sockets().find(({ family }) => family === 4)?.port ?? null;
-    this.#mappings = new Mappings(ports.mapping, tunnel, () => {});
+    const portOf = (wanted: 4 | 6) => ports.device.sockets().find(({ family }) => family === wanted)?.port ?? null;
+    this.#mappings = new Mappings(ports.mapping, { v4: portOf(4), v6: portOf(6) }, () => {});
     this.#probes = new StunProbes(ports);
     this.#servers = new Servers(ports.rendezvous, {
       open: (server) => this.#hello(server),
@@ -164,7 +164,7 @@ class Netcheck {
 
   /** Or has had the time for one: a router that does not answer is no reason to wait. */
   #hasMapping(): boolean {
-    return this.#mappings.settled() || this.#ports.clock.now() >= this.#mapsBy;
+    return this.#mappings.settled(this.#nats.report().ipv6) || this.#ports.clock.now() >= this.#mapsBy;
   }
 
   #hello(server: number): void {

@@ -167,4 +167,6 @@ export interface OpenMapping {
 export interface PortMappingPort {
   /** `changed` follows each change of the view. Nothing is sent before the first call and after the last close. */
   open(transport: Transport, internalPort: number, changed: () => void): OpenMapping;
+  /** The same towards the IPv6 gateway: a way in through its firewall, to this host's own address. */
+  pinhole(transport: Transport, internalPort: number, changed: () => void): OpenMapping;
 }

@@ -57,6 +57,15 @@ export const natReport = z.object({
     external: z.string().max(64).optional(),
     /** Another NAT stands outside the router: the port is open for those behind the same one only. */
     doubleNat: z.boolean().optional(),
+    /** The IPv6 router's firewall, once that router has answered. */
+    pinhole: z
+      .object({
+        state: z.enum(['active', 'failed']),
+        protocol: z.enum(['upnp', 'pcp']).optional(),
+        /** `[ip]:port`, to which everybody is let in. */
+        external: z.string().max(64).optional(),
+      })
+      .optional(),
   }),
 });
 export type NatReport = z.infer<typeof natReport>;

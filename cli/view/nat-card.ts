@@ -24,6 +24,8 @@ export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: bo
     row('carrier NAT', yesNo(nat.cgnat)),
     row('IPv6', nat.ipv6 ? 'yes' : 'no'),
   ];
+  const { pinhole } = nat.portMapping;
+  if (pinhole) lines.push(row('IPv6 firewall', pinholeWords(pinhole)));
   for (const { url, rttMs, error } of servers) {
     lines.push(
       row('server', `${printable(url)}  ${rttMs === null ? `no answer (${error ?? 'timeout'})` : milliseconds(rttMs)}`),
@@ -56,6 +58,11 @@ function mappingWords(mapping: NatReport['portMapping']): string {
       return `${printable(mapping.external ?? 'open')}${protocol}${behind}`;
     }
   }
+}
+
+function pinholeWords({ state, protocol, external }: NonNullable<NatReport['portMapping']['pinhole']>): string {
+  if (state === 'failed') return 'the router refused to let Warren in';
+  return `lets everyone in to ${printable(external ?? 'Warren')}${protocol ? ` by ${PROTOCOL_WORDS[protocol]}` : ''}`;
 }
 
 function portWords(ports: NatReport['ports']): string {

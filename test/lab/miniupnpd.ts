@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { canonicalIp } from '../../engine/core/candidates/address.ts';
 import type { MappingProtocol } from '../../engine/core/mapping/contract.ts';
 import { until } from '../until.ts';
 import type { Lab, LabProcess, Namespace } from './netns.ts';
@@ -9,6 +10,8 @@ import type { Lab, LabProcess, Namespace } from './netns.ts';
 export interface MiniupnpdOptions {
   /** What it answers to; PCP and NAT-PMP share a port, so a filter tells them apart. */
   readonly protocols: readonly MappingProtocol[];
+  /** Serves IPv6 too: pinholes over PCP and WANIPv6FirewallControl. Default false. */
+  readonly ipv6?: boolean;
   /** Longest lease that PCP and NAT-PMP get, seconds. Default: two hours and more. */
   readonly maxLifetimeS?: number;
 }
@@ -25,16 +28,16 @@ export interface LeaseLine {
 
 const PROTOCOL_BYTES = { pcp: 2, 'nat-pmp': 0 } as const;
 
-/** The daemon's chains, and a way through the gateway's filter for what it forwards. */
+/** The daemon's chains: its translations, and its ways through the gateway's filter, IPv6 pinholes too. */
 const CHAINS = `
 table inet miniupnpd {
-  chain forward { }
   chain prerouting_miniupnpd { }
   chain postrouting_miniupnpd { }
   chain prerouting { type nat hook prerouting priority dstnat; jump prerouting_miniupnpd; }
   chain postrouting { type nat hook postrouting priority 99; jump postrouting_miniupnpd; }
 }
-insert rule inet filter forward ct status dnat accept
+add chain inet filter miniupnpd
+insert rule inet filter forward jump miniupnpd
 `;
 
 export class Miniupnpd {
@@ -95,6 +98,15 @@ export class Miniupnpd {
     return [...stdout.matchAll(/dport (\d+)/g)].map((match) => Number(match[1]));
   }
 
+  /** IPv6 endpoints that the kernel lets everybody in to. */
+  async pinholes(): Promise<string[]> {
+    const { stdout } = await this.#lab.run(this.#gateway, ['nft', 'list', 'chain', 'inet', 'filter', 'miniupnpd']);
+    // The daemon writes its rules by the bits of the header: 128 of them from bit 192 on are the destination.
+    return [...stdout.matchAll(/dport (\d+) @nh,192,128 0x([0-9a-f]{32})\b.* accept/g)].map(([, port, hex = '']) => {
+      return `[${canonicalIp((hex.match(/.{4}/g) ?? []).join(':'))}]:${port}`;
+    });
+  }
+
   /** May be called twice. */
   async stop(): Promise<void> {
     await this.#process.stop();
@@ -115,12 +127,13 @@ export class Miniupnpd {
   }
 }
 
-function configuration(directory: string, { protocols, maxLifetimeS }: MiniupnpdOptions): string {
+function configuration(directory: string, { protocols, ipv6, maxLifetimeS }: MiniupnpdOptions): string {
   const portControl = protocols.includes('pcp') || protocols.includes('nat-pmp');
   return [
     'ext_ifname=wan',
     'listening_ip=br-lan',
     'http_port=5000',
+    `ipv6_disable=${ipv6 ? 'no' : 'yes'}`,
     `enable_upnp=${protocols.includes('upnp') ? 'yes' : 'no'}`,
     `enable_natpmp=${portControl ? 'yes' : 'no'}`,
     'min_lifetime=2',
@@ -130,9 +143,9 @@ function configuration(directory: string, { protocols, maxLifetimeS }: Miniupnpd
     'notify_interval=600',
     'uuid=7b7a1c5e-0a7f-4f6c-9a35-2f2f1f6f5b11',
     `lease_file=${join(directory, 'leases')}`,
-    'upnp_table_name=miniupnpd',
+    'upnp_table_name=filter',
     'upnp_nat_table_name=miniupnpd',
-    'upnp_forward_chain=forward',
+    'upnp_forward_chain=miniupnpd',
     'upnp_nat_chain=prerouting_miniupnpd',
     'upnp_nat_postrouting_chain=postrouting_miniupnpd',
     'allow 1024-65535 192.168.0.0/16 1024-65535',

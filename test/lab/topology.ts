@@ -7,8 +7,8 @@
  * natbox is a wire. A public host has its own `wan`. 198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 play the public Internet.
  */
 import { ensureNatbox } from './build.ts';
+import { type KernelNatConfig, type NatKind, resolveNat, type SiteNat } from './nats.ts';
 import { Lab, type Namespace } from './netns.ts';
-import { type KernelNatConfig, type NatKind, type SiteNat, resolveNat } from './nats.ts';
 import { type LinkConfig, type NatConfig, type NodeConfig, Router } from './router.ts';
 
 export interface SiteSpec {
@@ -82,6 +82,8 @@ export interface Topology {
 
 const serverAddresses = { ipv4: '198.51.100.10', alternateIpv4: '198.51.100.11', ipv6: '2001:db8:5::10' };
 const coreAddress = '198.51.100.1';
+/** As router advertisements name it. */
+const linkLocalGateway = 'fe80::1';
 const firstHost = 10;
 const wanMtu = 1500;
 
@@ -259,6 +261,7 @@ function gatewayScript(site: Plan, name: string): string {
   const v6 = `
 ip netns exec ${name} sysctl -q -w net.ipv6.conf.all.forwarding=1
 ip -n ${name} -6 address add ${site.prefix6}::1/64 dev br-lan nodad
+ip -n ${name} -6 address add ${linkLocalGateway}/64 dev br-lan nodad
 ip -n ${name} -6 route add default dev wan`;
   return `
 ip -n ${name} link add br-lan type bridge forward_delay 0
@@ -272,7 +275,7 @@ ${site.prefix6 === null ? '' : v6}`;
 function hostScript(site: Plan, index: number, gateway: string, name: string): string {
   const { ipv4, ipv6 } = hostAddresses(site, index);
   const port = `lan${index + 1}`;
-  const v6 = `ip -n ${name} -6 address add ${ipv6}/64 dev eth0 nodad\nip -n ${name} -6 route add default via ${site.prefix6}::1`;
+  const v6 = `ip -n ${name} -6 address add ${ipv6}/64 dev eth0 nodad\nip -n ${name} -6 route add default via ${linkLocalGateway} dev eth0`;
   return `
 ip link add ${port} netns ${gateway} type veth peer name eth0 netns ${name}
 ip -n ${gateway} link set ${port} master br-lan up

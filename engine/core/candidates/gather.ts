@@ -25,6 +25,8 @@ export interface GatherInput {
   reflexive: readonly Candidate[];
   /** Ports that the router opened for the main sockets. */
   mapped: readonly Candidate[];
+  /** Endpoints that the IPv6 router's firewall lets everybody in to. */
+  pinholed: readonly { ip: string; port: number }[];
   /** What the user configured. */
   static: readonly { ip: string; port: number }[];
   /** Relay only: nobody learns an address of this host. */
@@ -32,7 +34,7 @@ export interface GatherInput {
 }
 
 /**
- * Deduplicated, most promising first, at most 32: LAN, IPv6, mapped, reflexive, static, and other VPNs' interfaces last.
+ * Deduplicated, most promising first, at most 32: LAN, IPv6 (pinholed before the rest), mapped, reflexive, static, and other VPNs' interfaces last.
  * Loopback and link-local addresses are left out: the first never reaches a peer, the second needs a scope that only
  * this host knows (and every LAN with one has better).
  */
@@ -45,6 +47,7 @@ export function gatherCandidates(input: GatherInput): Candidate[] {
   const real = host.filter((entry) => !entry.virtual).map((entry) => entry.candidate);
   const list = new CandidateList();
   list.add(real.filter((candidate) => candidate.kind === 'lan'));
+  list.add(input.pinholed.map((endpoint) => ({ kind: 'ipv6', ...endpoint })));
   list.add(real.filter((candidate) => candidate.kind === 'ipv6'));
   list.add(input.mapped);
   list.add(input.reflexive);

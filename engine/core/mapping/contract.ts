@@ -1,6 +1,7 @@
 /**
- * Port mapping, pure: what the world tells the mapper, and what the mapper asks of the world. The gateway is one IPv4
- * router; whoever changes networks makes a new mapper.
+ * Port mapping, pure: what the world tells the mapper, and what the mapper asks of the world. The gateway is one router;
+ * whoever changes networks makes a new mapper. Towards an IPv4 router a mapping translates an address and a port; towards
+ * an IPv6 one it is a pinhole in the firewall, and the external endpoint is the internal one (RFC 6887, 11).
  */
 export type MappingProtocol = 'pcp' | 'nat-pmp' | 'upnp';
 export type Transport = 'udp' | 'tcp';
@@ -43,6 +44,10 @@ export interface SavedLease {
   externalPort: number;
   /** PCP's, 12 bytes in hex. */
   nonce: string | null;
+  /** Of a pinhole: the address that it leads to. From another one nobody may touch it. */
+  client?: string;
+  /** UPnP's name of a pinhole. */
+  pinhole?: string;
 }
 
 /** Why there is no mapping although a gateway answered. */
@@ -55,9 +60,9 @@ export type MappingView =
   | { state: 'failed'; why: Refusal };
 
 export interface MapperOptions {
-  /** The default gateway's IPv4 address. */
+  /** The default gateway's address; a link-local one with its zone. */
   gateway: string;
-  /** This host's address towards it: what the router forwards to. */
+  /** This host's address towards it: what the router forwards to. Of the same family, and global in IPv6. */
   local: string;
   random: (length: number) => Uint8Array;
   /** Leases that an earlier run may have left behind. */
@@ -81,7 +86,7 @@ export type MapperEvent =
 export type MapperAction =
   /** To the gateway, port 5351. */
   | { type: 'port-control'; bytes: Uint8Array }
-  /** To port 1900 of the gateway or of 239.255.255.250. */
+  /** To port 1900 of the gateway, or of 239.255.255.250 or ff02::c. */
   | { type: 'search'; multicast: boolean; bytes: Uint8Array }
   /** Answered by an `http` event with the same id. */
   | { type: 'http'; request: HttpRequest }

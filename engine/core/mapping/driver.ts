@@ -8,6 +8,8 @@ export interface MappingRequest {
   externalPort: number;
   /** PCP's, hex; the others ignore it. */
   nonce: string;
+  /** UPnP's name of a pinhole that was granted; the others have none. */
+  pinhole: string | null;
 }
 
 export interface Grant {
@@ -15,6 +17,7 @@ export interface Grant {
   externalPort: number;
   /** Seconds; null: until it is deleted. */
   lifetimeS: number | null;
+  pinhole?: string | null;
 }
 
 /** How far a mapping that is to be deleted had come. `leftover`: made by an earlier run of this program. */

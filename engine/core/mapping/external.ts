@@ -8,6 +8,16 @@ export function isUsableExternal(ip: string): boolean {
 }
 
 /**
+ * Whether an external address may stand for the internal one: an IPv6 address that is not global is nobody's to reach,
+ * and one family is never the other's.
+ */
+export function isUsableFor(local: string, external: string): boolean {
+  if (parseAddress(local)?.family === 4) return isUsableExternal(external);
+  const address = parseAddress(external);
+  return address !== null && address.family === 6 && address.scope === 'global';
+}
+
+/**
  * Whether another NAT stands outside the gateway: its outer address is private or the carrier's (RFC 6598), or it is not
  * among the addresses that servers see. Without any of those only the first can be said.
  */

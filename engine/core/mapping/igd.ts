@@ -1,25 +1,33 @@
-/** What an Internet gateway's description offers (UPnP IGD 1 and 2): its WAN connections, in the order to try them. */
+/** What an Internet gateway's description offers (UPnP IGD 1 and 2): services, in the order to try them. */
 import type { XmlNode } from './contract.ts';
 import { type GatewayUrl, parseGatewayUrl, resolveGatewayUrl } from './ssdp.ts';
 import { MAX_SERVICES } from './tuning.ts';
 
-export interface WanService {
+export interface IgdService {
   /** The whole urn, for SOAP. */
   type: string;
   control: GatewayUrl;
 }
 
-const ORDER = ['WANIPConnection:2', 'WANIPConnection:1', 'WANPPPConnection:1'];
+/** The IPv4 side: where ports are mapped. */
+export const WAN_CONNECTIONS = ['WANIPConnection:2', 'WANIPConnection:1', 'WANPPPConnection:1'] as const;
+/** The IPv6 side: where pinholes are made. */
+export const FIREWALLS = ['WANIPv6FirewallControl:1'] as const;
 
-/** Control points outside the gateway are left out. */
-export function wanServices(root: XmlNode, location: GatewayUrl, gateway: string): WanService[] {
-  const base = parseGatewayUrl(textOf(root, 'URLBase'), gateway) ?? location;
-  const found: { rank: number; service: WanService }[] = [];
+/** Services of these types, the first type first. Control points outside the gateway are left out. */
+export function servicesOf(
+  root: XmlNode,
+  types: readonly string[],
+  location: GatewayUrl,
+  addresses: readonly string[],
+): IgdService[] {
+  const base = parseGatewayUrl(textOf(root, 'URLBase'), addresses) ?? location;
+  const found: { rank: number; service: IgdService }[] = [];
   visit(root, (node) => {
     if (node.name !== 'service') return;
     const type = textOf(node, 'serviceType');
-    const rank = ORDER.findIndex((name) => type === `urn:schemas-upnp-org:service:${name}`);
-    const control = resolveGatewayUrl(base, textOf(node, 'controlURL'), gateway);
+    const rank = types.findIndex((name) => type === `urn:schemas-upnp-org:service:${name}`);
+    const control = resolveGatewayUrl(base, textOf(node, 'controlURL'), addresses);
     if (rank >= 0 && control !== null) found.push({ rank, service: { type, control } });
   });
   return found

@@ -1,7 +1,8 @@
 /**
  * The mapper: what should be mapped at one gateway, by whichever protocol the gateway speaks.
  *
- * 1. The first `map` asks over PCP, NAT-PMP and UPnP at once whether they are spoken. Nothing is opened by that.
+ * 1. The first `map` asks over PCP, NAT-PMP and UPnP at once whether they are spoken. Nothing is opened by that. An IPv6
+ *    gateway is asked over PCP and UPnP, for a pinhole.
  * 2. The best one that answered makes the mapping; a refusal hands it to the next.
  * 3. It is renewed at half of its lifetime, and made again when the gateway turns out to have forgotten it.
  * 4. `unmap` and `stop` delete.
@@ -18,11 +19,12 @@ import type {
   SavedLease,
   Transport,
 } from './contract.ts';
-import type { Driver, Grant, MappingRequest } from './driver.ts';
+import type { Driver, DriverHost, Grant, MappingRequest } from './driver.ts';
 import { mappingKey } from './driver.ts';
 import { NatPmpDriver } from './nat-pmp-driver.ts';
 import { NONCE_BYTES } from './pcp.ts';
 import { PcpDriver } from './pcp-driver.ts';
+import { PinholeDriver } from './pinhole-driver.ts';
 import {
   CHECK_MS,
   GRACE_MS,
@@ -35,9 +37,6 @@ import {
   STOP_WITHIN_MS,
 } from './tuning.ts';
 import { UpnpDriver } from './upnp-driver.ts';
-
-/** Best first: PCP tells the most and is the only one whose mappings belong to who made them. */
-const PROTOCOLS: readonly MappingProtocol[] = ['pcp', 'nat-pmp', 'upnp'];
 
 interface Mapping {
   /** Its external port is what was granted last, or what to ask for. */
@@ -54,7 +53,8 @@ export function createMapper(options: MapperOptions): MapperCore {
 
 class Mapper implements MapperCore {
   readonly #options: MapperOptions;
-  readonly #drivers: Record<MappingProtocol, Driver>;
+  /** Best first. */
+  readonly #drivers: readonly Driver[];
   readonly #mappings = new Map<string, Mapping>();
   readonly #present = new Set<MappingProtocol>();
   readonly #unwilling = new Map<MappingProtocol, Refusal>();
@@ -74,8 +74,8 @@ class Mapper implements MapperCore {
 
   constructor(options: MapperOptions) {
     this.#options = options;
-    this.#leftovers = options.remembered.filter(({ gateway }) => gateway === options.gateway);
-    this.#elsewhere = options.remembered.filter(({ gateway }) => gateway !== options.gateway);
+    this.#leftovers = options.remembered.filter((lease) => this.#isHere(lease));
+    this.#elsewhere = options.remembered.filter((lease) => !this.#isHere(lease));
     this.#saved = JSON.stringify(this.#leases());
     const host = {
       gateway: options.gateway,
@@ -91,7 +91,18 @@ class Mapper implements MapperCore {
         this.#refused(now, protocol, request, why),
       lost: (now: number, protocol: MappingProtocol) => this.#lost(now, protocol),
     };
-    this.#drivers = { pcp: new PcpDriver(host), 'nat-pmp': new NatPmpDriver(host), upnp: new UpnpDriver(host) };
+    this.#drivers = driversFor(host);
+  }
+
+  /** Routers of many networks have the same address, but no two hosts the same global one. */
+  #isHere({ gateway, client }: SavedLease): boolean {
+    return gateway === this.#options.gateway && (client ?? this.#options.local) === this.#options.local;
+  }
+
+  #driver(protocol: MappingProtocol): Driver {
+    const found = this.#drivers.find((driver) => driver.protocol === protocol);
+    if (found === undefined) throw new Error(`${protocol} is not spoken here`);
+    return found;
   }
 
   dropped(): number {
@@ -126,7 +137,7 @@ class Mapper implements MapperCore {
       case 'tick':
         break;
       default:
-        for (const protocol of PROTOCOLS) this.#drivers[protocol].handle(now, event);
+        for (const driver of this.#drivers) driver.handle(now, event);
     }
     this.#advance(now);
     return this.#actions.splice(0);
@@ -138,9 +149,9 @@ class Mapper implements MapperCore {
       if (this.#roundAt <= now) this.#round(now);
       for (const mapping of this.#mappings.values()) this.#keep(now, mapping);
     }
-    for (const protocol of PROTOCOLS) this.#drivers[protocol].tick(now);
+    for (const driver of this.#drivers) driver.tick(now);
     for (const mapping of this.#mappings.values()) this.#choose(now, mapping);
-    for (const protocol of PROTOCOLS) this.#drivers[protocol].tick(now);
+    for (const driver of this.#drivers) driver.tick(now);
     this.#publish(now);
   }
 
@@ -158,7 +169,7 @@ class Mapper implements MapperCore {
   }
 
   /** An earlier run's mapping of the same port is taken over; of another port, its outer port is asked for again. */
-  #resume(transport: Transport, internalPort: number): { externalPort: number; nonce: string } {
+  #resume(transport: Transport, internalPort: number): Pick<MappingRequest, 'externalPort' | 'nonce' | 'pinhole'> {
     const used = [...this.#mappings.values()].map(({ request }) => request.externalPort);
     const of = this.#leftovers.filter((lease) => lease.transport === transport && !used.includes(lease.externalPort));
     const same = of.find((lease) => lease.internalPort === internalPort);
@@ -166,6 +177,7 @@ class Mapper implements MapperCore {
     return {
       externalPort: (same ?? of[0])?.externalPort ?? internalPort,
       nonce: same?.nonce ?? bytesToHex(this.#options.random(NONCE_BYTES)),
+      pinhole: same?.pinhole ?? null,
     };
   }
 
@@ -174,19 +186,19 @@ class Mapper implements MapperCore {
     if (mapping === undefined) return;
     this.#mappings.delete(key);
     const { active, pending, request } = mapping;
-    if (active) this.#drivers[active.protocol].unmap(now, request, 'granted');
-    if (pending && pending !== active?.protocol) this.#drivers[pending].unmap(now, request, 'pending');
+    if (active) this.#driver(active.protocol).unmap(now, request, 'granted');
+    if (pending && pending !== active?.protocol) this.#driver(pending).unmap(now, request, 'pending');
   }
 
   #probe(now: number): void {
     this.#probedAt = now;
     this.#firstPresentAt = null;
     this.#unwilling.clear();
-    for (const protocol of PROTOCOLS) {
-      const inUse = [...this.#mappings.values()].some((mapping) => mapping.active?.protocol === protocol);
+    for (const driver of this.#drivers) {
+      const inUse = [...this.#mappings.values()].some((mapping) => mapping.active?.protocol === driver.protocol);
       if (inUse) continue;
-      this.#present.delete(protocol);
-      this.#drivers[protocol].probe(now);
+      this.#present.delete(driver.protocol);
+      driver.probe(now);
     }
     this.#roundAt = now + RETRY_MS;
   }
@@ -197,7 +209,7 @@ class Mapper implements MapperCore {
     const idle = all.filter((mapping) => !mapping.active && !mapping.pending);
     for (const mapping of idle) mapping.refusals.clear();
     if (idle.length > 0) this.#probe(now);
-    for (const { active, request } of all) if (active) this.#drivers[active.protocol].check(now, request);
+    for (const { active, request } of all) if (active) this.#driver(active.protocol).check(now, request);
     this.#roundAt = now + CHECK_MS;
   }
 
@@ -212,7 +224,7 @@ class Mapper implements MapperCore {
     if (active.renewAt > now || mapping.pending) return;
     active.renewAt = Number.POSITIVE_INFINITY;
     mapping.pending = active.protocol;
-    this.#drivers[active.protocol].map(now, mapping.request);
+    this.#driver(active.protocol).map(now, mapping.request);
   }
 
   #choose(now: number, mapping: Mapping): void {
@@ -225,16 +237,17 @@ class Mapper implements MapperCore {
     }
     if (now < this.#chooseAt(best)) return;
     mapping.pending = best;
-    this.#drivers[best].map(now, mapping.request);
+    this.#driver(best).map(now, mapping.request);
   }
 
   #best(mapping: Mapping): MappingProtocol | undefined {
-    return PROTOCOLS.find((protocol) => this.#present.has(protocol) && !mapping.refusals.has(protocol));
+    return this.#drivers.find(({ protocol }) => this.#present.has(protocol) && !mapping.refusals.has(protocol))
+      ?.protocol;
   }
 
   /** The best needs no patience; the others give it a moment to answer too. */
   #chooseAt(best: MappingProtocol): number {
-    return best === PROTOCOLS[0] ? 0 : (this.#firstPresentAt ?? 0) + GRACE_MS;
+    return best === this.#drivers[0]?.protocol ? 0 : (this.#firstPresentAt ?? 0) + GRACE_MS;
   }
 
   #isPresent(now: number, protocol: MappingProtocol): void {
@@ -244,8 +257,9 @@ class Mapper implements MapperCore {
     const mine = this.#leftovers.filter((lease) => lease.protocol === protocol);
     this.#leftovers = this.#leftovers.filter((lease) => lease.protocol !== protocol);
     for (const lease of mine) {
-      const { transport, internalPort, externalPort, nonce } = lease;
-      this.#drivers[protocol].unmap(now, { transport, internalPort, externalPort, nonce: nonce ?? '' }, 'leftover');
+      const { transport, internalPort, externalPort, nonce, pinhole = null } = lease;
+      const request = { transport, internalPort, externalPort, nonce: nonce ?? '', pinhole };
+      this.#driver(protocol).unmap(now, request, 'leftover');
     }
   }
 
@@ -255,6 +269,7 @@ class Mapper implements MapperCore {
     mapping.pending = null;
     mapping.failure = null;
     mapping.request.externalPort = grant.externalPort;
+    mapping.request.pinhole = grant.pinhole ?? null;
     const lifetimeS = Math.min(Math.max(grant.lifetimeS ?? LIFETIME_S, SHORTEST_LIFETIME_S), LONGEST_LIFETIME_S);
     mapping.active = {
       protocol,
@@ -290,12 +305,14 @@ class Mapper implements MapperCore {
   }
 
   #leases(): SavedLease[] {
-    const { gateway } = this.#options;
+    const { gateway, local } = this.#options;
     const own = [...this.#mappings.values()].flatMap(({ active, request }): SavedLease[] => {
       if (active === null) return [];
       const { transport, internalPort, externalPort } = request;
       const nonce = active.protocol === 'pcp' ? request.nonce : null;
-      return [{ protocol: active.protocol, transport, gateway, internalPort, externalPort, nonce }];
+      const lease = { protocol: active.protocol, transport, gateway, internalPort, externalPort, nonce };
+      if (!isPinhole(local)) return [lease];
+      return [{ ...lease, client: local, ...(request.pinhole === null ? {} : { pinhole: request.pinhole }) }];
     });
     return [...own, ...this.#leftovers, ...this.#elsewhere];
   }
@@ -319,11 +336,11 @@ class Mapper implements MapperCore {
   }
 
   #deleting(): boolean {
-    return PROTOCOLS.some((protocol) => this.#drivers[protocol].deleting());
+    return this.#drivers.some((driver) => driver.deleting());
   }
 
   #nextAt(now: number): number {
-    const times = PROTOCOLS.map((protocol) => this.#drivers[protocol].nextAt());
+    const times = this.#drivers.map((driver) => driver.nextAt());
     if (this.#stopBy !== null) return Math.min(this.#stopBy, ...times);
     times.push(this.#roundAt);
     const settledAt = (this.#probedAt ?? now) + SETTLED_MS;
@@ -337,4 +354,14 @@ class Mapper implements MapperCore {
     }
     return Math.min(...times);
   }
+}
+
+/** Best first: PCP tells the most and is the only one whose mappings belong to who made them. */
+function driversFor(host: DriverHost): Driver[] {
+  const pcp = new PcpDriver(host);
+  return isPinhole(host.local) ? [pcp, new PinholeDriver(host)] : [pcp, new NatPmpDriver(host), new UpnpDriver(host)];
+}
+
+function isPinhole(local: string): boolean {
+  return local.includes(':');
 }

@@ -1,5 +1,5 @@
 /** NAT-PMP messages (RFC 6886, sections 3.2 to 3.5). Never throws. */
-import { decodeIpv4 } from './ipv4.ts';
+import { decodeIpv4 } from './address-bytes.ts';
 import type { Transport } from './contract.ts';
 
 export const NAT_PMP_VERSION = 0;

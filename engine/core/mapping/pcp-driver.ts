@@ -1,12 +1,12 @@
 /** PCP towards one gateway: ANNOUNCE is the probe and tells the epoch, MAP makes, renews and deletes. */
 import { hexToBytes } from '../crypto/bytes.ts';
 import { type MapperEvent, PORT_CONTROL_PORT, type Refusal } from './contract.ts';
-import { type Driver, type DriverHost, isNoGrant, mappingKey, type MappingRequest } from './driver.ts';
+import { type Driver, type DriverHost, isNoGrant, type MappingRequest, mappingKey } from './driver.ts';
 import { pcpEpoch } from './epoch.ts';
-import { isUsableExternal } from './external.ts';
+import { isUsableFor } from './external.ts';
 import { decodePcp, encodeAnnounceRequest, encodeMapRequest, PCP_RESULT, type PcpResponse } from './pcp.ts';
 import { Retransmissions } from './retransmit.ts';
-import { ATTEMPTS, DELETE_ATTEMPTS, LIFETIME_S } from './tuning.ts';
+import { ATTEMPTS, DELETE_ATTEMPTS, LIFETIME_S, PARTING_LIFETIME_S } from './tuning.ts';
 
 const REFUSALS: Record<number, Refusal> = {
   [PCP_RESULT.notAuthorized]: 'not-authorized',
@@ -26,6 +26,8 @@ export class PcpDriver implements Driver {
   readonly #requests = new Retransmissions();
   /** Unanswered MAP requests, deletes too. */
   readonly #asked = new Map<string, MappingRequest>();
+  /** Keys of deletes that were refused, and now ask for an early end instead. */
+  readonly #parting = new Set<string>();
   readonly #epoch = pcpEpoch();
 
   constructor(host: DriverHost) {
@@ -55,9 +57,19 @@ export class PcpDriver implements Driver {
     return encodeMapRequest({ client: this.#host.local, nonce, transport, internalPort, externalPort, lifetimeS });
   }
 
+  /** miniupnpd 2.3.1 on nftables takes no pinhole away, and answers that its own nonce is wrong; but it renews it. */
+  #part(now: number, request: MappingRequest): void {
+    const key = deleteKey(request);
+    this.#asked.set(key, request);
+    this.#parting.add(key);
+    const bytes = this.#encode(request, request.externalPort, PARTING_LIFETIME_S);
+    this.#requests.start(now, key, bytes, DELETE_ATTEMPTS);
+  }
+
   #forget(key: string): void {
     this.#requests.finish(key);
     this.#asked.delete(key);
+    this.#parting.delete(key);
   }
 
   check(now: number): void {
@@ -94,15 +106,18 @@ export class PcpDriver implements Driver {
 
   #answered(now: number, response: MapResponse): void {
     const named = mappingKey(response);
-    // Success with lifetime 0 answers a delete; an error may answer either.
-    const isDelete =
-      response.result === PCP_RESULT.success ? response.lifetimeS === 0 : !this.#asked.has(`map ${named}`);
+    // Success with lifetime 0 answers a delete; an error, or the answer to a parting, is about whatever is asked.
+    const ends = response.result === PCP_RESULT.success && response.lifetimeS === 0;
+    const isDelete = ends || !this.#asked.has(`map ${named}`);
     const key = `${isDelete ? 'delete' : 'map'} ${named}`;
     const request = this.#asked.get(key);
-    if (request === undefined || request.nonce !== response.nonce) return this.#host.drop();
+    const parting = this.#parting.has(key);
+    const fits = !isDelete || ends || parting || response.result !== PCP_RESULT.success;
+    if (request === undefined || request.nonce !== response.nonce || !fits) return this.#host.drop();
     this.#forget(key);
     const lost = this.#epoch.lost(now, response.epoch);
     if (!isDelete) this.#mapped(now, request, response);
+    else if (response.result === PCP_RESULT.notAuthorized && !parting) this.#part(now, request);
     if (lost) this.#host.lost(now, this.protocol);
   }
 
@@ -111,7 +126,7 @@ export class PcpDriver implements Driver {
     if (result !== PCP_RESULT.success) {
       return this.#host.refused(now, this.protocol, request, REFUSALS[result] ?? 'unsupported');
     }
-    if (isNoGrant(externalPort, lifetimeS) || externalIp === null || !isUsableExternal(externalIp)) {
+    if (isNoGrant(externalPort, lifetimeS) || !isUsableFor(this.#host.local, externalIp)) {
       return this.#host.refused(now, this.protocol, request, 'hostile');
     }
     this.#host.granted(now, this.protocol, request, { externalIp, externalPort, lifetimeS });
@@ -122,7 +137,7 @@ export class PcpDriver implements Driver {
     for (const bytes of send) this.#host.act({ type: 'port-control', bytes });
     for (const key of expired) {
       const request = this.#asked.get(key);
-      this.#asked.delete(key);
+      this.#forget(key);
       if (request && key.startsWith('map ')) this.#host.refused(now, this.protocol, request, 'no-answer');
     }
   }

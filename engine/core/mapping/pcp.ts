@@ -1,7 +1,7 @@
-/** PCP messages (RFC 6887): ANNOUNCE (14.1) and MAP (11.1) without options, for IPv4. Never throws. */
+/** PCP messages (RFC 6887): ANNOUNCE (14.1) and MAP (11.1) without options. Never throws. */
 import { bytesToHex } from '../crypto/bytes.ts';
+import { anyPcpAddress, decodePcpAddress, encodePcpAddress } from './address-bytes.ts';
 import type { Transport } from './contract.ts';
-import { decodeIpv4, encodeIpv4 } from './ipv4.ts';
 
 export const PCP_VERSION = 2;
 export const NONCE_BYTES = 12;
@@ -27,8 +27,6 @@ const MAP_BYTES = HEADER_BYTES + 36;
 const LARGEST_BYTES = 1_100;
 /** IANA protocol numbers. */
 const PROTOCOLS: Record<Transport, number> = { udp: 17, tcp: 6 };
-/** ::ffff:0:0/96. */
-const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 export interface PcpMapRequest {
   /** This host's address on the way to the server; another is answered ADDRESS_MISMATCH. */
@@ -56,8 +54,7 @@ export type PcpResponse =
       transport: Transport;
       internalPort: number;
       externalPort: number;
-      /** Null: not an IPv4 address. */
-      externalIp: string | null;
+      externalIp: string;
     };
 
 export type PcpDecoded = { kind: 'not-ours' } | { kind: 'malformed' } | { kind: 'ok'; response: PcpResponse };
@@ -77,7 +74,7 @@ export function encodeMapRequest(request: PcpMapRequest): Uint8Array {
   view.setUint16(40, request.internalPort);
   view.setUint16(42, request.externalPort);
   // No preference is the all-zeros address of the wanted family (11.1).
-  bytes.set(MAPPED_PREFIX, 44);
+  bytes.set(anyPcpAddress(request.client), 44);
   return bytes;
 }
 
@@ -86,7 +83,7 @@ function writeHeader(bytes: Uint8Array, opcode: number, lifetimeS: number, clien
   view.setUint8(0, PCP_VERSION);
   view.setUint8(1, opcode);
   view.setUint32(4, lifetimeS);
-  bytes.set([...MAPPED_PREFIX, ...encodeIpv4(client)], 8);
+  bytes.set(encodePcpAddress(client), 8);
 }
 
 export function decodePcp(bytes: Uint8Array): PcpDecoded {
@@ -112,7 +109,7 @@ function readResponse(view: DataView, bytes: Uint8Array): PcpResponse | null {
     transport,
     internalPort: view.getUint16(40),
     externalPort: view.getUint16(42),
-    externalIp: MAPPED_PREFIX.every((byte, index) => bytes[44 + index] === byte) ? decodeIpv4(bytes, 56) : null,
+    externalIp: decodePcpAddress(bytes, 44),
   };
 }
 

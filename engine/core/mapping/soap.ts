@@ -2,10 +2,14 @@
 import type { HttpResult, XmlNode } from './contract.ts';
 import { textOf } from './igd.ts';
 
-/** UPnP error codes that are acted on (WANIPConnection:1, 2.4.16; :2, 2.5.16). */
+/** UPnP error codes that are acted on (WANIPConnection:1, 2.4.16; :2, 2.5.16; WANIPv6FirewallControl:1, 2.5). */
 export const UPNP_ERROR = {
   invalidArgs: 402,
   notAuthorized: 606,
+  pinholeSpaceExhausted: 701,
+  firewallDisabled: 702,
+  inboundPinholeNotAllowed: 703,
+  noSuchPinhole: 704,
   noSuchEntry: 714,
   conflictInMappingEntry: 718,
   samePortValuesRequired: 724,

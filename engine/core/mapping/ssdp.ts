@@ -1,4 +1,5 @@
 /** SSDP searches and their answers (UPnP Device Architecture 2.0, 1.3). Never throws. */
+import { canonicalIp } from '../candidates/address.ts';
 import { utf8ToBytes } from '../crypto/bytes.ts';
 
 /** Devices of version 2 answer searches for version 1 too; some forget. */
@@ -7,14 +8,16 @@ export const SEARCH_TARGETS = [
   'urn:schemas-upnp-org:device:InternetGatewayDevice:1',
 ] as const;
 export const SSDP_GROUP = '239.255.255.250';
+/** Of the link alone: the gateway is on it (UPnP Device Architecture 2.0, A.3). */
+export const SSDP_GROUP_IPV6 = 'ff02::c';
 /** A real answer is a few hundred bytes. */
 const LARGEST_BYTES = 2_048;
 const LONGEST_PATH = 512;
 
 /** A unicast search has no MX: it is answered at once (1.3.2). */
 export function encodeSearch(target: string, host: string): Uint8Array {
-  const lines = ['M-SEARCH * HTTP/1.1', `HOST: ${host}:1900`, 'MAN: "ssdp:discover"'];
-  if (host === SSDP_GROUP) lines.push('MX: 1');
+  const lines = ['M-SEARCH * HTTP/1.1', `HOST: ${hostText(host)}:1900`, 'MAN: "ssdp:discover"'];
+  if (host === SSDP_GROUP || host === SSDP_GROUP_IPV6) lines.push('MX: 1');
   return utf8ToBytes([...lines, `ST: ${target}`, '', ''].join('\r\n'));
 }
 
@@ -40,19 +43,39 @@ export interface GatewayUrl {
   path: string;
 }
 
-/** Null for everything that is not plain HTTP on the gateway itself, by address: names could lead anywhere. */
-export function parseGatewayUrl(text: string, gateway: string): GatewayUrl | null {
-  const match = /^http:\/\/(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?(\/[^#]*)?$/i.exec(text.trim());
-  if (match === null || match[1] !== gateway) return null;
-  const port = match[2] === undefined ? 80 : Number(match[2]);
-  const path = match[3] ?? '/';
+/** The address without its zone, which only this host knows. */
+export function withoutZone(ip: string): string {
+  return canonicalIp(ip.replace(/%.*$/, ''));
+}
+
+/** As it stands in a URL or in a Host header. */
+export function hostText(ip: string): string {
+  return ip.includes(':') ? `[${withoutZone(ip)}]` : ip;
+}
+
+/**
+ * Null for everything that is not plain HTTP on the gateway itself, by one of its addresses: names could lead anywhere.
+ * `addresses` are in one spelling, without zones.
+ */
+export function parseGatewayUrl(text: string, addresses: readonly string[]): GatewayUrl | null {
+  const match =
+    /^http:\/\/(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([0-9a-f:.]{2,45})(?:%[\w.-]{1,32})?\])(?::(\d{1,5}))?(\/[^#]*)?$/i.exec(
+      text.trim(),
+    );
+  if (match === null || !addresses.includes(match[1] ?? canonicalIp(match[2] ?? ''))) return null;
+  const port = match[3] === undefined ? 80 : Number(match[3]);
+  const path = match[4] ?? '/';
   return port >= 1 && port <= 65_535 && isPath(path) ? { port, path } : null;
 }
 
 /** A URL of a description relative to where it was found (RFC 3986, 5.2, without dot segments). */
-export function resolveGatewayUrl(base: GatewayUrl, reference: string, gateway: string): GatewayUrl | null {
+export function resolveGatewayUrl(
+  base: GatewayUrl,
+  reference: string,
+  addresses: readonly string[],
+): GatewayUrl | null {
   const text = reference.trim();
-  if (/^[a-z][a-z0-9+.-]*:/i.test(text) || text.startsWith('//')) return parseGatewayUrl(text, gateway);
+  if (/^[a-z][a-z0-9+.-]*:/i.test(text) || text.startsWith('//')) return parseGatewayUrl(text, addresses);
   const folder = base.path.slice(0, base.path.split('?')[0]!.lastIndexOf('/') + 1);
   const path = text.startsWith('/') ? text : folder + text;
   return isPath(path) ? { port: base.port, path } : null;

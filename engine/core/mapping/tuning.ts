@@ -18,6 +18,9 @@ export const DELETE_ATTEMPTS = 3;
 /** Everything about leaving is over by then, answered or not. */
 export const STOP_WITHIN_MS = 2_000;
 
+/** Asked for where a router refuses to delete what it granted; it may raise this to a shortest lifetime of its own. */
+export const PARTING_LIFETIME_S = 2;
+
 /** How long better protocols may take to answer after a lesser one has. PCP is not kept waiting. */
 export const GRACE_MS = 300;
 /** From then on a refusal is final enough to be shown: every protocol has had time to answer. */

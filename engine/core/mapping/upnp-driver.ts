@@ -1,26 +1,16 @@
 /**
- * UPnP IGD towards one gateway.
+ * UPnP IGD towards one IPv4 gateway.
  *
- * 1. Search: unicast to the gateway, then also multicast, until an answer names a description on the gateway.
- * 2. Describe: the description names WAN connections; the first that is connected and has an address is used.
- * 3. Map: AddPortMapping, with another port after 718 and a permanent lease after 725 or 402.
- *
- * Requests go one at a time: many routers' HTTP servers manage no more.
+ * 1. Its description names WAN connections; the first that is connected and has an address is used.
+ * 2. Map: AddPortMapping, with another port after 718 and a permanent lease after 725 or 402.
  */
-import { type HttpRequest, type HttpResult, type MapperEvent, type Refusal } from './contract.ts';
-import { type Driver, type DriverHost, mappingKey, type MappingRequest, type Stage } from './driver.ts';
+import type { MapperEvent, Refusal } from './contract.ts';
+import { type Driver, type DriverHost, type MappingRequest, mappingKey, type Stage } from './driver.ts';
 import { isUsableExternal } from './external.ts';
-import { wanServices, type WanService } from './igd.ts';
-import { encodeSoap, readSoap, type SoapAnswer, UPNP_ERROR } from './soap.ts';
-import {
-  decodeSearchAnswer,
-  encodeSearch,
-  type GatewayUrl,
-  parseGatewayUrl,
-  SEARCH_TARGETS,
-  SSDP_GROUP,
-} from './ssdp.ts';
-import { ATTEMPTS, FIRST_WAIT_MS, LIFETIME_S, LOWEST_OTHER_PORT, MAX_LOCATIONS, OTHER_PORTS } from './tuning.ts';
+import { type IgdService, WAN_CONNECTIONS } from './igd.ts';
+import { IgdClient } from './igd-client.ts';
+import { type SoapAnswer, UPNP_ERROR } from './soap.ts';
+import { LIFETIME_S, LOWEST_OTHER_PORT, OTHER_PORTS } from './tuning.ts';
 
 const REFUSALS: Record<number, Refusal> = {
   [UPNP_ERROR.notAuthorized]: 'not-authorized',
@@ -28,11 +18,6 @@ const REFUSALS: Record<number, Refusal> = {
   [UPNP_ERROR.noPortMapsAvailable]: 'no-resources',
   [UPNP_ERROR.conflictWithOtherMechanisms]: 'no-resources',
 };
-
-interface Waiting {
-  request: Omit<HttpRequest, 'id'>;
-  answered: (now: number, result: HttpResult) => void;
-}
 
 /** One try of AddPortMapping. */
 interface Attempt {
@@ -45,17 +30,13 @@ interface Attempt {
 export class UpnpDriver implements Driver {
   readonly protocol = 'upnp';
   readonly #host: DriverHost;
-  #search: { sent: number; nextAt: number } | null = null;
-  readonly #locations = new Set<string>();
-  #service: WanService | null = null;
+  readonly #igd: IgdClient;
+  #service: IgdService | null = null;
   #externalIp: string | null = null;
   /** The service that answered stopped doing so: what it granted may be gone with it. */
   #lostTouch = false;
   /** 725 or 402 came once: this router only knows permanent leases. */
   #permanent = false;
-  readonly #queue: Waiting[] = [];
-  #inFlight: { id: number; answered: Waiting['answered'] } | null = null;
-  #nextId = 1;
   /** What `map` was asked and `unmap` has not taken back. */
   readonly #wanted = new Set<string>();
   #adding = 0;
@@ -63,32 +44,23 @@ export class UpnpDriver implements Driver {
 
   constructor(host: DriverHost) {
     this.#host = host;
+    this.#igd = new IgdClient(host, {
+      types: WAN_CONNECTIONS,
+      described: (services) => this.#tryService(services, 0),
+      done: () => this.#service !== null,
+    });
   }
 
   probe(now: number): void {
-    if (this.#search !== null || this.#inFlight !== null) return;
-    this.#locations.clear();
-    this.#service = null;
-    this.#search = { sent: 0, nextAt: now };
+    if (this.#igd.search(now)) this.#service = null;
   }
 
   tick(now: number): void {
-    const search = this.#search;
-    if (search === null || search.nextAt > now) return;
-    if (search.sent === ATTEMPTS) {
-      this.#search = null;
-      return;
-    }
-    for (const target of SEARCH_TARGETS) {
-      this.#host.act({ type: 'search', multicast: false, bytes: encodeSearch(target, this.#host.gateway) });
-      if (search.sent > 0) this.#host.act({ type: 'search', multicast: true, bytes: encodeSearch(target, SSDP_GROUP) });
-    }
-    search.nextAt = now + FIRST_WAIT_MS * 2 ** search.sent;
-    search.sent += 1;
+    this.#igd.tick(now);
   }
 
   nextAt(): number {
-    return this.#search?.nextAt ?? Number.POSITIVE_INFINITY;
+    return this.#igd.nextAt();
   }
 
   deleting(): boolean {
@@ -96,47 +68,18 @@ export class UpnpDriver implements Driver {
   }
 
   handle(now: number, event: MapperEvent): void {
-    if (event.type === 'ssdp') this.#found(event.from.ip, event.bytes);
-    if (event.type !== 'http') return;
-    const inFlight = this.#inFlight;
-    if (inFlight === null || inFlight.id !== event.id) return this.#host.drop();
-    this.#inFlight = null;
-    inFlight.answered(now, event.result);
-    this.#sendNext();
-  }
-
-  /** LOCATION must be on the gateway: anybody in the LAN may answer a multicast, and name any host. */
-  #found(from: string, bytes: Uint8Array): void {
-    const decoded = decodeSearchAnswer(bytes);
-    if (decoded.kind === 'not-ours') return;
-    const url = decoded.kind === 'ok' && from === this.#host.gateway ? parseGatewayUrl(decoded.location, from) : null;
-    if (url === null) return this.#host.drop();
-    const key = `${url.port} ${url.path}`;
-    if (this.#locations.has(key) || this.#locations.size === MAX_LOCATIONS || this.#service !== null) return;
-    this.#locations.add(key);
-    this.#search = null;
-    this.#ask({ method: 'GET', ...url }, (_now, result) => this.#described(url, result));
-  }
-
-  #described(url: GatewayUrl, result: HttpResult): void {
-    if (this.#service !== null) return;
-    const root = result.kind === 'answer' && result.status === 200 ? result.xml : null;
-    if (root === null) return;
-    this.#tryService(wanServices(root, url, this.#host.gateway), 0);
+    this.#igd.handle(now, event);
   }
 
   /** The first WAN connection that is connected and has an address. */
-  #tryService(services: readonly WanService[], index: number): void {
+  #tryService(services: readonly IgdService[], index: number): void {
     const service = services[index];
-    if (service === undefined) {
-      if (services.length > 0) this.#host.unwilling(this.protocol, 'network-failure');
-      return;
-    }
+    if (service === undefined) return this.#host.unwilling(this.protocol, 'network-failure');
     const next = () => this.#tryService(services, index + 1);
-    this.#soap(service, 'GetStatusInfo', [], (_now, status) => {
+    this.#igd.call(service, 'GetStatusInfo', [], (_now, status) => {
       // `Up` is what some routers say instead.
       if (status.kind !== 'ok' || !['Connected', 'Up'].includes(status.value('NewConnectionStatus'))) return next();
-      this.#soap(service, 'GetExternalIPAddress', [], (now, answer) => {
+      this.#igd.call(service, 'GetExternalIPAddress', [], (now, answer) => {
         const ip = answer.kind === 'ok' ? answer.value('NewExternalIPAddress') : '';
         if (!isUsableExternal(ip)) return next();
         if (this.#service !== null) return;
@@ -169,7 +112,7 @@ export class UpnpDriver implements Driver {
       ['NewLeaseDuration', attempt.leaseS],
     ] as const;
     this.#adding += 1;
-    this.#soap(service, 'AddPortMapping', values, (later, answer) => {
+    this.#igd.call(service, 'AddPortMapping', values, (later, answer) => {
       this.#adding -= 1;
       this.#added(later, attempt, answer);
     });
@@ -221,7 +164,7 @@ export class UpnpDriver implements Driver {
     if (stage !== 'leftover') this.#wanted.delete(mappingKey(request));
     if (stage === 'granted') this.#delete(request.transport, request.externalPort);
     if (stage !== 'leftover' || this.#service === null) return;
-    this.#soap(this.#service, 'GetSpecificPortMappingEntry', entryOf(request), (_later, answer) => {
+    this.#igd.call(this.#service, 'GetSpecificPortMappingEntry', entryOf(request), (_later, answer) => {
       const ours =
         answer.kind === 'ok' &&
         answer.value('NewInternalClient') === this.#host.local &&
@@ -233,27 +176,24 @@ export class UpnpDriver implements Driver {
   /** Before whatever waits: a mapping that is asked for next may want the port. */
   #delete(transport: MappingRequest['transport'], externalPort: number): void {
     if (this.#service === null) return;
-    const { type, control } = this.#service;
-    const soap = encodeSoap(type, 'DeletePortMapping', entryOf({ transport, externalPort }));
     this.#deletes += 1;
     const answered = () => {
       this.#deletes -= 1;
     };
-    this.#queue.unshift({ request: { method: 'POST', ...control, soap }, answered });
-    this.#sendNext();
+    this.#igd.call(this.#service, 'DeletePortMapping', entryOf({ transport, externalPort }), answered, true);
   }
 
   /** The entry is looked up, because UPnP has no epoch; then the address, which may have changed. */
   check(now: number, request: MappingRequest): void {
     const service = this.#service;
     if (service === null) return this.probe(now);
-    this.#soap(service, 'GetSpecificPortMappingEntry', entryOf(request), (later, answer) => {
+    this.#igd.call(service, 'GetSpecificPortMappingEntry', entryOf(request), (later, answer) => {
       if (answer.kind === 'failed' && service === this.#service) return this.#searchAgain(later);
       const gone = answer.kind === 'fault' && answer.code === UPNP_ERROR.noSuchEntry;
       const moved = answer.kind === 'ok' && answer.value('NewInternalClient') !== this.#host.local;
       if (gone || moved) this.#host.lost(later, this.protocol);
     });
-    this.#soap(service, 'GetExternalIPAddress', [], (later, answer) => {
+    this.#igd.call(service, 'GetExternalIPAddress', [], (later, answer) => {
       const ip = answer.kind === 'ok' ? answer.value('NewExternalIPAddress') : '';
       if (!isUsableExternal(ip) || ip === this.#externalIp) return;
       this.#externalIp = ip;
@@ -266,30 +206,6 @@ export class UpnpDriver implements Driver {
     this.#service = null;
     this.#lostTouch = true;
     this.probe(now);
-  }
-
-  #soap(
-    service: WanService,
-    action: string,
-    values: readonly (readonly [string, string | number])[],
-    then: (now: number, answer: SoapAnswer) => void,
-  ): void {
-    const soap = encodeSoap(service.type, action, values);
-    this.#ask({ method: 'POST', ...service.control, soap }, (now, result) => then(now, readSoap(action, result)));
-  }
-
-  #ask(request: Waiting['request'], answered: Waiting['answered']): void {
-    this.#queue.push({ request, answered });
-    this.#sendNext();
-  }
-
-  #sendNext(): void {
-    if (this.#inFlight !== null) return;
-    const next = this.#queue.shift();
-    if (next === undefined) return;
-    const id = this.#nextId++;
-    this.#inFlight = { id, answered: next.answered };
-    this.#host.act({ type: 'http', request: { id, ...next.request } });
   }
 }
 

@@ -1,6 +1,7 @@
 /** HTTP towards the gateway and nobody else: one short request, one bounded answer, no redirects, no names. */
 import { request as httpRequest } from 'node:http';
 import type { HttpRequest, HttpResult } from '../../core/mapping/contract.ts';
+import { hostText } from '../../core/mapping/ssdp.ts';
 import { LARGEST_XML_BYTES, parseXml } from './xml.ts';
 
 /** The slowest real router takes a second or two to write its table to flash. */
@@ -8,7 +9,7 @@ const TIMEOUT_MS = 5_000;
 const LARGEST_HEADER_BYTES = 8 * 1024;
 
 export interface GatewayAddresses {
-  /** IPv4 address of the gateway: the only host that is ever asked. */
+  /** Address of the gateway, with its zone: the only host that is ever asked. */
   gateway: string;
   /** The address to ask from. */
   local: string;
@@ -64,7 +65,7 @@ export function askGateway(
 }
 
 function headersOf({ soap, port }: HttpRequest, gateway: string, body: string): Record<string, string> {
-  const headers = { Host: `${gateway}:${port}`, Connection: 'close' };
+  const headers = { Host: `${hostText(gateway)}:${port}`, Connection: 'close' };
   if (soap === undefined) return headers;
   return {
     ...headers,

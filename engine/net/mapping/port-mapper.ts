@@ -14,9 +14,9 @@ import { createMapper } from '../../core/mapping/mapper.ts';
 import type { OpenMapping, PortMappingPort } from '../../ports.ts';
 import { Waker } from '../../wake.ts';
 import { systemClock } from '../clock.ts';
-import { defaultGateway } from './gateway.ts';
+import { defaultGateway, defaultGateway6 } from './gateway.ts';
 import { askGateway } from './http.ts';
-import { type GatewaySockets, openGatewaySockets } from './sockets.ts';
+import { type GatewaySockets, globalAddress, openGatewaySockets } from './sockets.ts';
 import type { LeaseStore } from './store.ts';
 
 export interface PortMapperOptions {
@@ -37,23 +37,74 @@ export function createPortMapper(options: PortMapperOptions): PortMappingPort | 
   return process.env.WARREN_PORT_MAPPING === 'off' ? null : new PortMapper(options);
 }
 
+/** Towards the IPv4 gateway and the IPv6 one, each by itself; they share the file of leases. */
+class PortMapper implements PortMappingPort {
+  readonly #ipv4: FamilyMapper;
+  readonly #ipv6: FamilyMapper;
+
+  constructor(options: PortMapperOptions) {
+    const leases = new SharedLeases(options);
+    this.#ipv4 = new FamilyMapper(4, options, leases);
+    this.#ipv6 = new FamilyMapper(6, options, leases);
+  }
+
+  open(transport: Transport, internalPort: number, changed: () => void): OpenMapping {
+    return this.#ipv4.open(transport, internalPort, changed);
+  }
+
+  pinhole(transport: Transport, internalPort: number, changed: () => void): OpenMapping {
+    return this.#ipv6.open(transport, internalPort, changed);
+  }
+}
+
+/** One file, to which each family writes its own part. Read when it is first needed. */
+class SharedLeases {
+  readonly #options: PortMapperOptions;
+  #held: SavedLease[] | null = null;
+
+  constructor(options: PortMapperOptions) {
+    this.#options = options;
+  }
+
+  of(family: 4 | 6): SavedLease[] {
+    this.#held ??= this.#options.store.load();
+    return this.#held.filter((lease) => familyOf(lease) === family);
+  }
+
+  save(family: 4 | 6, leases: readonly SavedLease[]): void {
+    this.#held = [...leases, ...this.of(family === 4 ? 6 : 4)];
+    try {
+      this.#options.store.save(this.#held);
+    } catch (error) {
+      this.#options.log('warn', `port mappings could not be saved: ${String(error)}`);
+    }
+  }
+}
+
+function familyOf({ gateway }: SavedLease): 4 | 6 {
+  return gateway.includes(':') ? 6 : 4;
+}
+
 interface Entry {
   readonly transport: Transport;
   readonly internalPort: number;
   readonly changed: () => void;
 }
 
-class PortMapper implements PortMappingPort {
+class FamilyMapper {
+  readonly #family: 4 | 6;
   readonly #options: PortMapperOptions;
+  readonly #leases: SharedLeases;
   readonly #entries = new Set<Entry>();
   #session: GatewaySession | null = null;
-  #remembered: SavedLease[] | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Changes of the session, one after the other. */
   #work: Promise<void> = Promise.resolve();
 
-  constructor(options: PortMapperOptions) {
+  constructor(family: 4 | 6, options: PortMapperOptions, leases: SharedLeases) {
+    this.#family = family;
     this.#options = options;
+    this.#leases = leases;
   }
 
   open(transport: Transport, internalPort: number, changed: () => void): OpenMapping {
@@ -93,19 +144,19 @@ class PortMapper implements PortMappingPort {
   /** One session for the present gateway while something is to be mapped; none otherwise. */
   async #settle(): Promise<void> {
     const wanted = this.#entries.size > 0;
-    const gateway = wanted ? await defaultGateway({ exclude: this.#options.excludeInterfaces }) : null;
+    const gateway = wanted ? await this.#gateway() : null;
     const present = this.#session;
-    if (present !== null && present.gateway === gateway && present.isCurrent()) return present.want(this.#entries);
+    if (present !== null && present.gateway === gateway && (await present.isCurrent()))
+      return present.want(this.#entries);
     if (present !== null) {
       this.#session = null;
       await present.stop();
       this.#changed();
     }
     if (gateway === null || this.#entries.size === 0) return;
-    this.#remembered ??= this.#options.store.load();
-    const session = await GatewaySession.start(gateway, this.#remembered, {
+    const session = await GatewaySession.start(gateway, this.#leases.of(this.#family), {
       changed: () => this.#changed(),
-      save: (leases) => this.#save(leases),
+      save: (leases) => this.#leases.save(this.#family, leases),
       log: this.#options.log,
     });
     if (session === null) return;
@@ -114,17 +165,13 @@ class PortMapper implements PortMappingPort {
     session.want(this.#entries);
   }
 
-  #changed(): void {
-    for (const { changed } of this.#entries) changed();
+  #gateway(): Promise<string | null> {
+    const options = { exclude: this.#options.excludeInterfaces };
+    return this.#family === 4 ? defaultGateway(options) : defaultGateway6(options);
   }
 
-  #save(leases: SavedLease[]): void {
-    this.#remembered = leases;
-    try {
-      this.#options.store.save(leases);
-    } catch (error) {
-      this.#options.log('warn', `port mappings could not be saved: ${String(error)}`);
-    }
+  #changed(): void {
+    for (const { changed } of this.#entries) changed();
   }
 }
 
@@ -185,8 +232,9 @@ class GatewaySession {
     return this.#core.view(transport, internalPort);
   }
 
-  /** Whether this host still has the address that the gateway forwards to. */
-  isCurrent(): boolean {
+  /** Whether this host still has the address that the gateway forwards to; in IPv6, whether it still is the one in use. */
+  async isCurrent(): Promise<boolean> {
+    if (this.#local.includes(':')) return (await globalAddress().catch(() => null)) === this.#local;
     return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === this.#local));
   }
 

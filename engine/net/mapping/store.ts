@@ -7,18 +7,26 @@ import { privateDirectory, readIfThere, writeAtomic } from '../state/files.ts';
 /** A few ports at a few networks; older ones have expired. */
 const MOST_LEASES = 16;
 
+/** An IPv6 address, with the zone of a link-local one. */
+const ZONED_IPV6 = /^[0-9a-f:]{2,45}(?:%.{1,64})?$/i;
+
 const port = z.int().min(1).max(65_535);
 const leases = z.array(
   z.object({
     protocol: z.enum(['pcp', 'nat-pmp', 'upnp']),
     transport: z.enum(['udp', 'tcp']),
-    gateway: z.ipv4(),
+    gateway: z.union([z.ipv4(), z.string().regex(ZONED_IPV6)]),
     internalPort: port,
     externalPort: port,
     nonce: z
       .string()
       .regex(/^[0-9a-f]{24}$/)
       .nullable(),
+    client: z.ipv6().optional(),
+    pinhole: z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .optional(),
   }),
 );
 

@@ -23,6 +23,11 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
         <PortMapping mapping={nat.portMapping} />
       </Fact>
       <Fact name={t('network.ipv6')}>{nat.ipv6 ? t('network.ipv6Yes') : t('network.ipv6No')}</Fact>
+      {nat.portMapping.pinhole && (
+        <Fact name={t('network.pinhole')} help={t('network.pinholeHelp')}>
+          <Pinhole pinhole={nat.portMapping.pinhole} />
+        </Fact>
+      )}
       <Fact name={t('network.cgnat')}>{yesNo(t, nat.cgnat)}</Fact>
       <Fact name={t('network.hairpin')} help={t('network.hairpinHelp')}>
         {yesNo(t, nat.hairpin)}
@@ -54,5 +59,15 @@ function PortMapping({ mapping }: { mapping: NatReport['portMapping'] }): ReactN
         <span className="text-[12.5px] font-normal text-relayed">{t('network.doubleNat')}</span>
       )}
     </>
+  );
+}
+
+function Pinhole({ pinhole }: { pinhole: NonNullable<NatReport['portMapping']['pinhole']> }): ReactNode {
+  const t = useText();
+  const protocol = pinhole.protocol && PROTOCOLS[pinhole.protocol];
+  return (
+    <span className={pinhole.state === 'active' ? 'text-direct' : ''}>
+      {[t(`network.pinholeStates.${pinhole.state}`), protocol].filter(Boolean).join(' · ')}
+    </span>
   );
 }

@@ -46,6 +46,18 @@ export function pcpAnswer(
   return bytes;
 }
 
+/** The same of a firewall, which translates nothing: the external endpoint is the internal one, unless it is told otherwise. */
+export function pcpPinhole(
+  request: Uint8Array,
+  { externalIp, ...said }: { result?: number; epoch?: number; lifetimeS?: number; externalIp?: Uint8Array } = {},
+): Uint8Array {
+  const bytes = Buffer.from(pcpAnswer(request, said));
+  if (bytes.length < 60) return bytes;
+  bytes.set(externalIp ?? request.subarray(8, 24), 44);
+  bytes.set(request.subarray(40, 42), 42);
+  return bytes;
+}
+
 export const isPcp = (bytes: Uint8Array): boolean => bytes[0] === 2;
 export const isNatPmp = (bytes: Uint8Array): boolean => bytes[0] === 0;
 export const isMap = (bytes: Uint8Array): boolean => bytes.length > 24 || (bytes[0] === 0 && bytes.length === 12);

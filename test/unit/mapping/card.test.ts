@@ -21,6 +21,17 @@ describe('what a person reads of the mapping', () => {
     expect(card.find((line) => line.includes('port mapping'))?.trimEnd()).toMatch(new RegExp(`mapping {2,}${words}$`));
   });
 
+  it('names the IPv6 firewall where it was asked', () => {
+    const words = (portMapping: NatReport['portMapping']) =>
+      renderNatCard({ nat: symmetric(portMapping), servers: [], stun: [] }, false).find((line) =>
+        line.includes('IPv6 firewall'),
+      );
+    const pinhole = { state: 'active', protocol: 'pcp', external: '[2001:db8:1::2]:4000' } as const;
+    expect(words({ state: 'none' })).toBeUndefined();
+    expect(words({ state: 'none', pinhole })).toContain('lets everyone in to [2001:db8:1::2]:4000 by PCP');
+    expect(words({ state: 'none', pinhole: { state: 'failed' } })).toContain('refused');
+  });
+
   it('promises that everyone can come in only where that is so', () => {
     const active = { state: 'active', protocol: 'pcp', external } as const;
     expect(natAdvice(symmetric({ ...active, doubleNat: false }))).toContain('everyone can reach you');

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { gatewayOfNetstat, gatewayOfProcRoute, gatewayOfRoutePrint } from '../../../engine/net/mapping/gateway.ts';
+import {
+  gatewayOfNetstat,
+  gatewayOfNetstat6,
+  gatewayOfProcRoute,
+  gatewayOfProcRoute6,
+  gatewayOfRoutePrint,
+  gatewayOfRoutePrint6,
+} from '../../../engine/net/mapping/gateway.ts';
 
 describe('/proc/net/route', () => {
   const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
@@ -65,5 +72,62 @@ default            192.168.1.1        UGScg                 en0
 `;
     expect(gatewayOfNetstat(text, [])).toBe('192.168.1.1');
     expect(gatewayOfNetstat(text, ['en0'])).toBeNull();
+  });
+});
+
+describe('IPv6', () => {
+  const zeros = '0'.repeat(32);
+  const route = (
+    name: string,
+    nextHop: string,
+    metric: string,
+    flags = '00000003',
+    destination = zeros,
+    length = '00',
+  ) => `${destination} ${length} ${zeros} 00 ${nextHop} ${metric} 00000001 00000000 ${flags} ${name}\n`;
+  const linkLocal = 'fe800000000000000000000000000001';
+  const global = '20010db8000100000000000000000001';
+
+  it('/proc/net/ipv6_route: a link-local gateway comes with its interface', () => {
+    const lan = route('eth0', zeros, '00000100', '00000001', '20010db8000100000000000000000000', '40');
+    // The kernel's own entry for what it has no way to.
+    const reject = route('lo', zeros, 'ffffffff', '00200200');
+    const text = route('wlan0', global, '00000400') + route('eth0', linkLocal, '00000064') + lan + reject;
+    expect(gatewayOfProcRoute6(text, [])).toBe('fe80::1%eth0');
+    expect(gatewayOfProcRoute6(text, ['eth0'])).toBe('2001:db8:1::1');
+    expect(gatewayOfProcRoute6(lan + reject, [])).toBeNull();
+    expect(gatewayOfProcRoute6(route('tun0', zeros, '00000001', '00000001'), [])).toBeNull();
+    expect(gatewayOfProcRoute6('no such\nfile\n', [])).toBeNull();
+  });
+
+  it('route print: by its layout, a long gateway on the next line, persistent routes left out', () => {
+    const text = `
+Aktive Routen:
+ If Metrik Netzwerkziel             Gateway
+ 12    281 ::/0                     2001:db8:1::1
+  7     35 ::/0
+                                    fe80::1234:5678:9abc:def0
+  1    331 ::1/128                  Auf Verbindung
+ 12    281 2001:db8:1::/64          Auf Verbindung
+===========================================================================
+Ständige Routen:
+ If Metrik Netzwerkziel             Gateway
+  0      1 ::/0                     fe80::9
+`.replaceAll('\n', '\r\n');
+    expect(gatewayOfRoutePrint6(text)).toBe('fe80::1234:5678:9abc:def0%7');
+    expect(gatewayOfRoutePrint6(' 12    281 ::/0                     Auf Verbindung\r\n')).toBeNull();
+  });
+
+  it('netstat -rn: not the default routes of tunnels', () => {
+    const text = `Routing tables
+
+Internet6:
+Destination                             Gateway                         Flags         Netif Expire
+default                                 fe80::%utun0                    UGcIg         utun0
+default                                 fe80::1%en0                     UGcg            en0
+::1                                     ::1                             UHL             lo0
+`;
+    expect(gatewayOfNetstat6(text, [])).toBe('fe80::1%en0');
+    expect(gatewayOfNetstat6(text, ['en0'])).toBeNull();
   });
 });

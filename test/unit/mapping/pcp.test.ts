@@ -27,6 +27,27 @@ describe('PCP requests', () => {
   });
 });
 
+describe('PCP requests over IPv6', () => {
+  const client = '20010db8 00010000 00000000 00000002';
+
+  it('come from the own address', () => {
+    expect(encodeAnnounceRequest('2001:db8:1::2')).toEqual(hex(`02 00 0000 00000000 ${client}`));
+  });
+
+  it('ask for an IPv6 address by all zeros (RFC 6887, 11.1)', () => {
+    const bytes = encodeMapRequest({
+      client: '2001:db8:1::2',
+      nonce: hex(NONCE),
+      transport: 'udp',
+      internalPort: 51_820,
+      externalPort: 51_820,
+      lifetimeS: 7_200,
+    });
+    const any = '00000000 00000000 00000000 00000000';
+    expect(bytes).toEqual(hex(`02 01 0000 00001c20 ${client} ${NONCE} 11 000000 ca6c ca6c ${any}`));
+  });
+});
+
 describe('PCP responses', () => {
   const header = (opcode: string, result = '00') =>
     `02 ${opcode} 00 ${result} 00000e10 00000064 00000000 00000000 00000000`;
@@ -55,10 +76,10 @@ describe('PCP responses', () => {
     expect(decodePcp(hex(`${header('81')} ${data} 02000000`))).toEqual({ kind: 'ok', response: mapped });
   });
 
-  it('may refuse, or name an address that is not IPv4', () => {
+  it('may refuse, or name an IPv6 address', () => {
     expect(decodePcp(hex(`${header('81', '08')} ${data}`))).toMatchObject({ response: { result: 8 } });
     const ipv6 = `${NONCE} 11 000000 ca6c 9c40 20010db8 00000000 00000000 00000001`;
-    expect(decodePcp(hex(`${header('81')} ${ipv6}`))).toMatchObject({ response: { externalIp: null } });
+    expect(decodePcp(hex(`${header('81')} ${ipv6}`))).toMatchObject({ response: { externalIp: '2001:db8::1' } });
   });
 
   it('round-trip every field', () => {

@@ -14,6 +14,10 @@ export const GATEWAY = '192.168.1.1';
 export const LOCAL = '192.168.1.10';
 export const EXTERNAL = '81.2.69.10';
 export const PORT = 51_820;
+/** The same LAN over IPv6: the router has a link-local address, and a global one that it may answer from. */
+export const GATEWAY_6 = 'fe80::1%eth0';
+export const ROUTER_6 = '2001:db8:1::1';
+export const LOCAL_6 = '2001:db8:1::2';
 
 export interface Reply {
   /** Answers from the gateway's port 5351, unless another source is given. */
@@ -34,11 +38,13 @@ export class TestRouter {
   #wakeAt = Number.POSITIVE_INFINITY;
   #seed = 0;
   readonly #events: MapperEvent[] = [];
+  readonly #gateway: string;
 
-  constructor(reply: Reply, remembered: readonly SavedLease[] = []) {
+  constructor(reply: Reply, remembered: readonly SavedLease[] = [], { gateway = GATEWAY, local = LOCAL } = {}) {
     this.reply = reply;
+    this.#gateway = gateway;
     const random = (length: number) => Uint8Array.from({ length }, () => (this.#seed = (this.#seed * 5 + 17) % 256));
-    this.core = createMapper({ gateway: GATEWAY, local: LOCAL, random, remembered });
+    this.core = createMapper({ gateway, local, random, remembered });
   }
 
   /** The view of the tunnel's port. */
@@ -73,7 +79,7 @@ export class TestRouter {
     return this;
   }
 
-  receive(bytes: Uint8Array, from = { ip: GATEWAY, port: 5_351 }): this {
+  receive(bytes: Uint8Array, from = { ip: this.#gateway, port: 5_351 }): this {
     return this.event({ type: 'port-control', from, bytes });
   }
 
@@ -87,7 +93,7 @@ export class TestRouter {
         const text = Buffer.from(action.bytes).toString('latin1');
         this.searches.push({ at: this.now, multicast: action.multicast, text });
         for (const answer of this.reply.search?.(text, action.multicast) ?? []) {
-          this.event({ type: 'ssdp', from: { ip: GATEWAY, port: 1_900 }, bytes: Buffer.from(answer, 'latin1') });
+          this.event({ type: 'ssdp', from: { ip: this.#gateway, port: 1_900 }, bytes: Buffer.from(answer, 'latin1') });
         }
         return;
       }

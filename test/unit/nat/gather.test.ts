@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../../engine/core/candidates/address.ts';
-import { gatherCandidates, type GatherInput } from '../../../engine/core/candidates/gather.ts';
+import { type GatherInput, gatherCandidates } from '../../../engine/core/candidates/gather.ts';
 
 const input = (change: Partial<GatherInput>): GatherInput => ({
   hostAddresses: [],
   ports: { v4: 51_820, v6: 51_821 },
   reflexive: [],
   mapped: [],
+  pinholed: [],
   static: [],
   relayOnly: false,
   ...change,
@@ -31,6 +32,12 @@ describe("a host's candidates", () => {
       'static 203.0.113.2 5000',
       'lan 10.8.0.2 51820',
     ]);
+  });
+
+  it('offer the address that the IPv6 router lets in before the other ones', () => {
+    const addresses = [real('2001:db8::5'), real('2001:db8::7')];
+    const pinholed = [{ ip: '2001:db8::7', port: 51_821 }];
+    expect(text({ hostAddresses: addresses, pinholed })).toEqual(['ipv6 2001:db8::7 51821', 'ipv6 2001:db8::5 51821']);
   });
 
   it('leave out loopback, link-local and what is no address', () => {
