@@ -4,7 +4,7 @@
     {
       'target_name': 'wireguard',
       'sources': [
-        "<!@(node -p \"['noise','queue','device','udp','tun','napi'].flatMap(d => require('fs').readdirSync('src/' + d).filter(f => f.endsWith('.cc')).map(f => 'src/' + d + '/' + f)).join(' ')\")"
+        "<!@(node -p \"['noise','offload','queue','device','udp','tun','napi'].flatMap(d => require('fs').readdirSync('src/' + d).filter(f => f.endsWith('.cc')).map(f => 'src/' + d + '/' + f)).join(' ')\")"
       ],
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
       'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS'],

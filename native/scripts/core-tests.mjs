@@ -1,5 +1,5 @@
 /**
- * Builds the C++ tests of noise/, queue/ and device/ (no sockets, no threads, a test clock) and prints the binary's path. Rebuilds
+ * Builds the C++ tests of noise/, offload/, queue/ and device/ (no sockets, no threads, a test clock) and prints the binary's path. Rebuilds
  * only what changed. `node scripts/core-tests.mjs`
  */
 import { spawn } from 'node:child_process';
@@ -23,6 +23,7 @@ const PURE = ['allowed_ips.cc', 'fragment.cc', 'ip_layout.cc', 'mss.cc'];
 
 const SOURCES = [
   ...sourcesIn('src/noise'),
+  ...sourcesIn('src/offload'),
   ...sourcesIn('src/queue'),
   ...sourcesIn('src/device', (name) => /^(core|filter)/.test(name) || PURE.includes(name)),
   'src/udp/endpoint.cc',
@@ -40,7 +41,7 @@ function run(command, args) {
 /** Objects are named by everything that goes into them: all headers and the one source. */
 function headersHash() {
   const hash = createHash('sha256').update(FLAGS.join(' '));
-  for (const folder of ['src/noise', 'src/queue', 'src/device', 'src/udp', 'test']) {
+  for (const folder of ['src/noise', 'src/offload', 'src/queue', 'src/device', 'src/udp', 'test']) {
     for (const name of readdirSync(join(ROOT, folder)).filter((file) => file.endsWith('.h'))) {
       hash.update(readFileSync(join(ROOT, folder, name)));
     }

@@ -74,8 +74,8 @@ class Core {
   /// The session to seal with, or nothing: then the packet is to be staged. Begins handshakes as the paper says.
   const std::shared_ptr<Session>& session_for_data(const Now& now, Peer& peer, Effects& effects);
   void stage(Peer& peer, ByteView inner);
-  /// A data packet of `sealed` bytes is about to leave.
-  void data_sent(const Now& now, Peer& peer, size_t sealed);
+  /// Data packets of `sealed` bytes in all are about to leave.
+  void data_sent(const Now& now, Peer& peer, size_t sealed, size_t packets = 1);
 
   // From the network.
   /// Handles everything but data; for data returns the session that may open it.

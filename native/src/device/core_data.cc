@@ -38,9 +38,9 @@ void Core::stage(Peer& peer, ByteView inner) {
   peer.staged.emplace_back(inner.begin(), inner.end());
 }
 
-void Core::data_sent(const Now& now, Peer& peer, size_t sealed) {
+void Core::data_sent(const Now& now, Peer& peer, size_t sealed, size_t packets) {
   peer.counters.tx_bytes += sealed;
-  peer.counters.tx_packets++;
+  peer.counters.tx_packets += packets;
   on_data_sent(now, peer);
   on_authenticated_sent(now, peer);
 }

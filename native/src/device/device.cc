@@ -7,9 +7,6 @@
 namespace wg {
 namespace {
 
-/// Packets read from the TUN before they are sealed and sent together.
-constexpr size_t host_batch = 64;
-
 int64_t nanoseconds_of(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
@@ -43,7 +40,7 @@ Device::Device(DeviceOptions options)
       mark_(options.mark),
       state_(options.private_key, options.mtu, options.event_limit, std::move(options.wake_owner)),
       tun_(std::move(options.tun)),
-      memory_out_(state_, tun_ ? 0 : 1, false),
+      memory_out_(state_, false),
       sender_(state_, false) {}
 
 std::unique_ptr<Device> Device::open(DeviceOptions options, int& error) {
@@ -94,16 +91,9 @@ void Device::start() {
   if (tun_) host_ = std::thread([this] { host_loop(); });
 }
 
-void Device::deliver(ByteView packet) {
-  if (!tun_) {
-    state_.events.push(EventType::packet, 0, packet);
-  } else if (!tun_->write(packet)) {
-    state_.tx_dropped++;
-  }
-}
-
 void Device::network_loop() {
-  Inbound inbound(state_, inbox_, [this](ByteView packet) { deliver(packet); });
+  HostWriter host(state_, tun_ ? &*tun_ : nullptr);
+  Inbound inbound(state_, inbox_, host);
   std::vector<SocketId> readable;
   Nanos timer = never;
   while (!stopping_) {
@@ -123,22 +113,20 @@ void Device::network_loop() {
 }
 
 void Device::host_loop() {
-  Outbound outbound(state_, host_batch, true);
+  HostReader reader(*tun_);
+  Outbound outbound(state_, true);
   while (!stopping_) {
-    size_t count = 0;
-    int length = 0;
-    while (count < outbound.slots() && (length = tun_->read(outbound.slot(count))) > 0) {
-      outbound.set_length(count++, static_cast<size_t>(length));
-    }
-    if (count > 0) outbound.send(count);
-    if (length < 0) {
+    int error = 0;
+    const std::span<HostFrame> frames = reader.read(error);
+    if (!frames.empty()) outbound.send(frames);
+    if (error != 0) {
       Event event;
       event.type = EventType::failed;
-      event.error = -length;
+      event.error = error;
       state_.events.push(std::move(event));
       return;
     }
-    if (count == 0) tun_->wait();
+    if (reader.drained()) tun_->wait();
   }
 }
 
@@ -279,9 +267,10 @@ void Device::receive_external(PeerId id, ByteView bytes) {
 }
 
 void Device::write_tun(ByteView packet) {
-  std::copy(packet.begin(), packet.end(), memory_out_.slot(0).begin());
-  memory_out_.set_length(0, packet.size());
-  memory_out_.send(1);
+  memory_packet_.resize(data_overhead + packet.size() + 15);
+  std::copy(packet.begin(), packet.end(), memory_packet_.begin() + data_header_size);
+  HostFrame frame{ByteSpan(memory_packet_).subspan(data_header_size, packet.size()), {}};
+  memory_out_.send({&frame, 1});
 }
 
 void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {

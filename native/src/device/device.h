@@ -3,7 +3,6 @@
 
 #include <thread>
 
-#include "../tun/host_tun.h"
 #include "inbound.h"
 #include "outbound.h"
 
@@ -76,7 +75,6 @@ class Device {
   void network_loop();
   void host_loop();
   bool send_probe(const Path& via, PeerId id, ByteView bytes, int ttl);
-  void deliver(ByteView packet);
   void rearm();
 
   const std::optional<Endpoint> bind_;
@@ -88,6 +86,7 @@ class Device {
   SocketId next_socket_ = 2;
   std::atomic<bool> stopping_{false};
   Outbound memory_out_;  // packets of write_tun, on the owner's thread
+  std::vector<uint8_t> memory_packet_;
   Sender sender_;        // effects of the owner's calls
   Effects effects_;
   std::thread network_, host_;

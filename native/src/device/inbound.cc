@@ -1,16 +1,6 @@
 #include "inbound.h"
 
 namespace wg {
-namespace {
-
-// A sealed packet of our own MTU or of an ordinary Ethernet, whichever is more; an odd number of cache lines.
-size_t slot_size_for(size_t mtu) {
-  const size_t lines = (std::max<size_t>(mtu, 1'500) + data_overhead + 15 + 63) / 64;
-  return (lines | 1) * 64;
-}
-
-}  // namespace
-
 bool Inbox::push(PeerId peer, ByteView bytes) {
   const std::lock_guard lock(mutex_);
   if (size_ == limit) return false;
@@ -31,30 +21,32 @@ size_t Inbox::take(std::span<Item> out) {
   return count;
 }
 
-Inbound::Inbound(State& state, Inbox& inbox, HostSink deliver)
-    : state_(state),
-      inbox_(inbox),
-      deliver_(std::move(deliver)),
-      sender_(state, false),
-      batch_(slot_size_for(state.core.mtu())) {
-  items_.reserve(udp::ReceiveBatch::capacity);
+Inbound::Inbound(State& state, Inbox& inbox, HostWriter& host)
+    : state_(state), inbox_(inbox), host_(host), sender_(state, false) {
+  // Items point at their arrivals: these may not move.
+  arrivals_.reserve(udp::ReceiveBatch::capacity);
+  items_.reserve(max_items);
+  sessions_.reserve(max_items);
 }
 
 void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
-  size_t oversized = 0;
-  for (const udp::Received& received : batch_.receive(*socket, oversized)) {
-    items_.push_back({{{PathKind::udp, socket, received.from, 0}, 0}, received.bytes, nullptr, {}, {}});
+  for (const udp::Received& received : batch_.receive(*socket)) {
+    const Arrival& arrival = arrivals_.emplace_back(Arrival{{PathKind::udp, socket, received.from, 0}, 0});
+    udp::split(received, [&](ByteSpan datagram) { add(arrival, datagram); });
   }
-  state_.rejected += oversized;
   process();
+  host_.flush();
+  arrivals_.clear();
 }
 
 void Inbound::receive_external() {
   while (const size_t count = inbox_.take(external_)) {
     for (Inbox::Item& item : std::span(external_).first(count)) {
-      items_.push_back({{{PathKind::external, nullptr, {}, 0}, item.peer}, item.bytes, nullptr, {}, {}});
+      add(arrivals_.emplace_back(Arrival{{PathKind::external, nullptr, {}, 0}, item.peer}), item.bytes);
     }
     process();
+    host_.flush();
+    arrivals_.clear();
   }
 }
 
@@ -67,41 +59,63 @@ void Inbound::run_timers() {
   sender_.run(effects_);
 }
 
+void Inbound::add(const Arrival& arrival, ByteSpan datagram) {
+  if (items_.size() == max_items) process();
+  items_.push_back({&arrival, datagram, nullptr, {}});
+}
+
 void Inbound::process() {
   if (items_.empty()) return;
   const Now now = read_clocks();
-  {
-    const std::lock_guard lock(state_.mutex);
-    for (Item& item : items_) item.session = state_.core.receive(now, item.arrival, item.datagram, effects_);
-  }
+  classify(now);
   sender_.run(effects_);
+  if (open()) {
+    check(now);
+    sender_.run(effects_);
+    for (const Item& item : items_) {
+      if (!item.inner.empty()) host_.add(item.inner);
+    }
+  }
+  items_.clear();
+  sessions_.clear();
+}
 
-  size_t opened = 0;
+void Inbound::classify(const Now& now) {
+  const std::lock_guard lock(state_.mutex);
+  for (Item& item : items_) {
+    // A run of data under one key looks its session up once.
+    if (!sessions_.empty() && sessions_.back()->receives(item.datagram)) {
+      item.session = sessions_.back().get();
+    } else if (auto session = state_.core.receive(now, *item.arrival, item.datagram, effects_)) {
+      item.session = sessions_.emplace_back(std::move(session)).get();
+    }
+  }
+}
+
+// False when nothing was authentic.
+bool Inbound::open() {
+  bool any = false;
   for (Item& item : items_) {
     if (!item.session) continue;
     if (const auto inner = item.session->open(item.datagram)) {
       item.inner = *inner;
-      opened++;
+      any = true;
     } else {
-      item.session.reset();
+      item.session = nullptr;
       state_.rejected++;
     }
   }
-  if (opened > 0) {
-    {
-      const std::lock_guard lock(state_.mutex);
-      for (Item& item : items_) {
-        if (!item.session) continue;
-        item.host = state_.core.received_data(now, *item.session, item.arrival, item.inner, item.datagram.size(),
-                                              effects_);
-      }
-    }
-    sender_.run(effects_);
-    for (const Item& item : items_) {
-      if (!item.host.empty()) deliver_(item.host);
-    }
+  return any;
+}
+
+void Inbound::check(const Now& now) {
+  const std::lock_guard lock(state_.mutex);
+  for (Item& item : items_) {
+    if (!item.session) continue;
+    const ByteView packet =
+        state_.core.received_data(now, *item.session, *item.arrival, item.inner, item.datagram.size(), effects_);
+    item.inner = item.inner.first(packet.size());
   }
-  items_.clear();
 }
 
 }  // namespace wg

@@ -1,12 +1,10 @@
-// From the network to the host: classify (locked), open, check (locked), deliver. The network thread's.
+// From the network to the host: split, classify (locked), open, check (locked), deliver. The network thread's.
 #pragma once
 
+#include "host_writer.h"
 #include "sender.h"
 
 namespace wg {
-
-/// Takes decrypted inner packets.
-using HostSink = std::function<void(ByteView)>;
 
 /// Packets of the external path on their way to the network thread. Bounded; slots keep their memory.
 class Inbox {
@@ -31,7 +29,7 @@ class Inbox {
 
 class Inbound {
  public:
-  Inbound(State& state, Inbox& inbox, HostSink deliver);
+  Inbound(State& state, Inbox& inbox, HostWriter& host);
 
   /// One batch from a socket.
   void receive(const std::shared_ptr<udp::Socket>& socket);
@@ -40,23 +38,32 @@ class Inbound {
   void run_timers();
 
  private:
+  /// Datagrams that are worked off between two looks at the lock.
+  static constexpr size_t max_items = 256;
+
   struct Item {
-    Arrival arrival;
+    const Arrival* arrival;
     ByteSpan datagram;
-    std::shared_ptr<Session> session;
-    ByteSpan inner;  // until checked: what was opened
-    ByteView host;   // what the host gets
+    Session* session;
+    ByteSpan inner;
   };
 
+  void add(const Arrival& arrival, ByteSpan datagram);
   void process();
+  void classify(const Now& now);
+  bool open();
+  void check(const Now& now);
 
   State& state_;
   Inbox& inbox_;
-  const HostSink deliver_;
+  HostWriter& host_;
   Sender sender_;
   Effects effects_;
   udp::ReceiveBatch batch_;
+  std::vector<Arrival> arrivals_;
   std::vector<Item> items_;
+  // Keeps the sessions of the items.
+  std::vector<std::shared_ptr<Session>> sessions_;
   std::array<Inbox::Item, udp::ReceiveBatch::capacity> external_;
 };
 

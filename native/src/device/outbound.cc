@@ -5,115 +5,155 @@
 namespace wg {
 namespace {
 
-// Fragments that are sent together.
-constexpr size_t piece_slots = 64;
-
-// Header before the packet, padding and tag behind it, and an odd number of cache lines, so that slots do not compete for
-// the same ones.
-size_t slot_size_for(size_t mtu) {
-  const size_t lines = (mtu + data_overhead + 15 + 63) / 64;
-  return (lines | 1) * 64;
-}
+/// Cut packets that leave together; those of two frames of the host's.
+constexpr size_t cut_room = 163'840;
 
 }  // namespace
 
-Outbound::Outbound(State& state, size_t slots, bool patient)
+Outbound::Outbound(State& state, bool patient)
     : state_(state),
       sender_(state, patient),
-      slot_size_(slot_size_for(state.core.mtu())),
-      memory_(slots * slot_size_),
-      lengths_(slots),
-      copy_(slot_size_) {
-  // Jobs point into flows until the batch has left: neither may move.
-  flows_.reserve(slots);
-  jobs_.reserve(slots);
-  fanout_.reserve(slots);
+      cut_(new uint8_t[cut_room]),
+      copy_(data_overhead + offload::max_frame + 15) {
+  // Jobs and what is being sent point into flows: these may not move.
+  flows_.reserve(HostReader::burst_frames);
+  jobs_.reserve(HostReader::burst_frames);
+  fanout_.reserve(HostReader::burst_frames);
 }
 
-void Outbound::send(size_t count) {
+void Outbound::send(std::span<HostFrame> frames) {
   const Now now = read_clocks();
+  for (HostFrame& frame : frames) {
+    const bool whole = frame.offload.kind != offload::Kind::none;
+    // A field outside its packet: nothing that a checksum could mend.
+    if (!whole && !offload::complete_checksum(frame.packet, frame.offload)) frame.packet = {};
+  }
   bool wake;
   {
     const std::lock_guard lock(state_.mutex);
-    for (size_t slot = 0; slot < count; slot++) {
-      if (route(now, slot)) jobs_.push_back({slot, flows_.size() - 1});
-    }
+    for (const HostFrame& frame : frames) route(now, frame);
     wake = state_.oversleeps();
   }
   if (wake) state_.poller.wake();
   sender_.run(effects_);
-  for (const Job& job : jobs_) transmit(flows_[job.flow], buffer(job.slot), lengths_[job.slot]);
+  for (Job& job : jobs_) transmit(job);
   finish();
-  for (const size_t slot : fanout_) fan_out(now, slot_view(slot));
+  for (const HostFrame& frame : fanout_) fan_out(now, frame);
   fanout_.clear();
 }
 
-// Locked. True when the packet joined the last flow.
-bool Outbound::route(const Now& now, size_t slot) {
-  const ByteView packet = slot_view(slot);
-  const auto inner = InnerHeader::parse(packet);
+// Locked.
+void Outbound::route(const Now& now, const HostFrame& frame) {
+  const auto inner = InnerHeader::parse(frame.packet);
   if (inner && state_.core.is_fanout(*inner)) {
-    fanout_.push_back(slot);
-    return false;
+    fanout_.push_back(frame);
+    return;
   }
   Peer* peer = inner ? state_.core.route(*inner) : nullptr;
-  if (!peer) {
+  if (peer) {
+    join_flow(now, *peer, frame);
+  } else {
     state_.core.counters().route_misses++;
-    return false;
   }
-  return join_flow(now, *peer, packet);
 }
 
-// Locked. Makes a flow unless the last one is this peer's; stages the packet when there is nothing to seal with.
-bool Outbound::join_flow(const Now& now, Peer& peer, ByteView packet) {
-  state_.core.follow_host(now, peer, packet);
+// Locked. Makes a flow unless the last one is this peer's; stages the frame when there is nothing to seal with.
+void Outbound::join_flow(const Now& now, Peer& peer, const HostFrame& frame) {
+  state_.core.follow_host(now, peer, frame.packet);
+  const size_t limit = peer.inner_limit;
+  std::optional<offload::Segmenter> cut;
+  if (frame.offload.kind != offload::Kind::none) {
+    cut = offload::Segmenter::begin(frame.packet, frame.offload, limit);
+    if (!cut) {
+      state_.core.counters().tx_dropped++;
+      return;
+    }
+  }
   const std::shared_ptr<Session>& session = state_.core.session_for_data(now, peer, effects_);
-  if (!session) {
-    state_.core.stage(peer, packet);
-    return false;
+  if (!session) return stage(peer, frame, cut);
+  if (flows_.empty() || flows_.back().peer != peer.id) {
+    flows_.push_back({peer.id, session, peer.path, peer.duplicate, limit});
   }
-  if (flows_.empty() || flows_.back().peer != peer.id) flows_.push_back({peer.id, session, peer.path, peer.duplicate, peer.inner_limit});
-  state_.core.data_sent(now, peer, Session::sealed_size(packet.size(), state_.core.mtu()));
-  return true;
+  size_t sealed = Session::sealed_size(cut ? cut->last() : frame.packet.size(), limit);
+  if (cut) sealed += (cut->count() - 1) * Session::sealed_size(cut->longest(), limit);
+  state_.core.data_sent(now, peer, sealed, cut ? cut->count() : 1);
+  jobs_.push_back({frame, flows_.size() - 1, cut});
 }
 
-void Outbound::transmit(const Flow& flow, uint8_t* buffer, size_t length) {
-  clamp_mss({buffer + data_header_size, length}, flow.limit);
-  if (length > flow.limit) return transmit_fragments(flow, {buffer + data_header_size, length});
-  seal(flow, buffer, length);
+void Outbound::stage(Peer& peer, const HostFrame& frame, std::optional<offload::Segmenter> cut) {
+  if (!cut) return state_.core.stage(peer, frame.packet);
+  while (!cut->done()) {
+    const ByteSpan packet(copy_.data(), cut->next_length());
+    cut->next(packet.data());
+    state_.core.stage(peer, packet);
+  }
 }
 
-// They wait in memory of their own until they have left.
+void Outbound::transmit(Job& job) {
+  const Flow& flow = flows_[job.flow];
+  if (job.cut) return transmit_packets(flow, *job.cut);
+  const ByteSpan packet = job.frame.packet;
+  clamp_mss(packet, flow.limit);
+  if (packet.size() > flow.limit) return transmit_fragments(flow, packet);
+  seal(flow, packet.data(), packet.size());
+}
+
+void Outbound::transmit_packets(const Flow& flow, offload::Segmenter& cut) {
+  while (!cut.done()) {
+    const size_t length = cut.next_length();
+    if (length > flow.limit) {
+      // A datagram, which has to stay one: it leaves in fragments.
+      cut.next(copy_.data());
+      transmit_fragments(flow, {copy_.data(), length});
+      continue;
+    }
+    uint8_t* packet = place(length);
+    cut.next(packet);
+    seal(flow, packet, length);
+  }
+}
+
 void Outbound::transmit_fragments(const Flow& flow, ByteView packet) {
   const Fragmenter fragments(packet, flow.limit, flow.session->next_identification());
   if (fragments.count() == 0) state_.tx_dropped++;
-  pieces_.resize(piece_slots * slot_size_);
   for (size_t i = 0; i < fragments.count(); i++) {
-    if (pieces_used_ == piece_slots) flush();
-    uint8_t* const buffer = pieces_.data() + pieces_used_++ * slot_size_;
-    seal(flow, buffer, fragments.write(i, {buffer + data_header_size, flow.limit}));
+    uint8_t* fragment = place(flow.limit);
+    seal(flow, fragment, fragments.write(i, {fragment, flow.limit}));
   }
 }
 
-void Outbound::seal(const Flow& flow, uint8_t* buffer, size_t length) {
-  const ByteView sealed = flow.session->seal(buffer, length, flow.limit);
+// The packet lies behind the room for a header.
+void Outbound::seal(const Flow& flow, uint8_t* packet, size_t length) {
+  const ByteView sealed = flow.session->seal(packet - data_header_size, length, flow.limit);
   if (sealed.empty()) return;
   sender_.add(flow.path, flow.peer, sealed);
   sender_.add(flow.duplicate, flow.peer, sealed);
 }
 
+// Where the next cut packet goes; they lie side by side, and stay until they have left.
+uint8_t* Outbound::place(size_t length) {
+  const size_t room = data_overhead + ((length + 15) & ~size_t{15});
+  if (cut_used_ + room > cut_room) flush();
+  uint8_t* packet = &cut_[cut_used_ + data_header_size];
+  cut_used_ += room;
+  return packet;
+}
+
 // A copy for each peer that takes part. Rare, so each leaves alone, from one buffer.
-void Outbound::fan_out(const Now& now, ByteView packet) {
+void Outbound::fan_out(const Now& now, const HostFrame& frame) {
   {
     const std::lock_guard lock(state_.mutex);
     for (const auto& [id, peer] : state_.core.peers()) {
-      if (peer->config.fanout && peer->path.kind != PathKind::none) join_flow(now, *peer, packet);
+      if (peer->config.fanout && peer->path.kind != PathKind::none) join_flow(now, *peer, frame);
     }
   }
   sender_.run(effects_);
-  for (const Flow& flow : flows_) {
-    std::copy(packet.begin(), packet.end(), copy_.begin() + data_header_size);
-    transmit(flow, copy_.data(), packet.size());
+  for (Job& job : jobs_) {
+    if (!job.cut) {
+      std::copy(frame.packet.begin(), frame.packet.end(), copy_.begin() + data_header_size);
+      job.frame.packet = {copy_.data() + data_header_size, frame.packet.size()};
+    }
+    transmit(job);
     flush();
   }
   finish();
@@ -121,7 +161,7 @@ void Outbound::fan_out(const Now& now, ByteView packet) {
 
 void Outbound::flush() {
   sender_.flush();
-  pieces_used_ = 0;
+  cut_used_ = 0;
 }
 
 void Outbound::finish() {

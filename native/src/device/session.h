@@ -36,6 +36,11 @@ class Session {
   uint32_t next_identification() { return identification_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t messages_sent() const { return next_counter_.load(std::memory_order_relaxed); }
 
+  /// Whether a datagram is a data message for this session.
+  bool receives(ByteView datagram) const {
+    return message_type(datagram) == MessageType::data && load_le32(datagram.data() + data_at::receiver) == local_index;
+  }
+
   /// Length of the message for an inner packet: padded to 16 bytes, but not past the MTU.
   static size_t sealed_size(size_t length, size_t mtu) {
     const size_t rounded = (length + 15) & ~size_t{15};

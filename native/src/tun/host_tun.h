@@ -1,30 +1,44 @@
-// The device's end of a system TUN: packets as they are (IFF_NO_PI). The platform's half is linux_host_tun.cc.
+// The device's end of a system TUN. The platform's half is linux_host_tun.cc.
 #pragma once
 
 #include <optional>
 
+#include "../offload/offload.h"
 #include "../udp/poller.h"
 
 namespace wg::tun {
 
+/// What the system joins and cuts for us.
+struct HostOffloads {
+  bool tcp = false, udp = false;
+};
+
 class HostTun {
  public:
+  /// Bytes a read may bring.
+  static constexpr size_t max_read = offload::max_frame;
+
   /// A descriptor of our own for the same interface; nothing when `fd` is not one.
   static std::optional<HostTun> duplicate(int fd);
 
-  /// One packet into `out` without waiting: its length, 0 when none waits, or -errno.
-  int read(ByteSpan out) const;
+  /// Frames that the system takes, where it has them.
+  HostOffloads offloads() const { return offloads_; }
+  /// One packet or frame into `out` without waiting: its length, 0 when none waits, or -errno.
+  int read(ByteSpan out, offload::Offload& offload) const;
   /// Sleeps until a packet waits or `stop` is woken.
   void wait() const;
   /// Ends `wait` for good; from any thread.
   void stop();
-  /// False when the kernel did not take it.
-  bool write(ByteView packet) const;
+  /// One packet or frame, in pieces. 0, or the errno with which the kernel refused it.
+  int write(std::span<const ByteView> parts, const offload::Offload& offload) const;
 
  private:
   HostTun(udp::Fd tun, udp::Fd stopped) : tun_(std::move(tun)), stopped_(std::move(stopped)) {}
 
   udp::Fd tun_, stopped_;
+  /// Packets carry virtio's header.
+  bool header_ = false;
+  HostOffloads offloads_;
 };
 
 }  // namespace wg::tun

@@ -15,8 +15,8 @@
 namespace wg::tun {
 namespace {
 
-// IFF_VNET_HDR joins these when the device cuts and coalesces segments (docs: design, "Offload").
-constexpr short tun_flags = IFF_TUN | IFF_NO_PI | static_cast<short>(IFF_TUN_EXCL);
+// Packets come and go behind virtio's header; whoever reads asks the kernel for the offloads.
+constexpr short tun_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | static_cast<short>(IFF_TUN_EXCL);
 
 /// TUNSETIFF under one name; a taken name is EBUSY because of IFF_TUN_EXCL.
 Status set_interface(int device, const std::string& name) {

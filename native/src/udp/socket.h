@@ -33,6 +33,10 @@ class Socket {
   /// One datagram now; `ttl` 0 is the system's. 0, or the errno.
   int send(const Endpoint& to, ByteView bytes, int ttl = 0) const;
 
+  /// Whether the kernel cuts one long send into datagrams here (UDP_SEGMENT). It may refuse only once it is asked to.
+  bool segments() const { return segments_.load(std::memory_order_relaxed); }
+  void refuse_segments() { segments_.store(false, std::memory_order_relaxed); }
+
   /// True at most once a second: whether an error of this socket is worth a report.
   bool may_report_error(int64_t now_ns);
 
@@ -42,6 +46,7 @@ class Socket {
   SocketId id_;
   int fd_;
   Endpoint local_;
+  std::atomic<bool> segments_{false};
   std::atomic<int64_t> error_reported_{INT64_MIN / 2};
 };
 
@@ -51,7 +56,8 @@ struct SendFailure {
   int error;
 };
 
-/// Collects datagrams and hands each run for one socket to the kernel at once. Referenced memory must stay until flush.
+/// Collects datagrams and hands them to the kernel at once: those for one destination as few long sends, where it cuts them
+/// itself, and in their order. Referenced memory must stay until flush.
 class SendBatch {
  public:
   static constexpr size_t capacity = 256;
@@ -74,22 +80,35 @@ class SendBatch {
   size_t size_ = 0;
 };
 
+/// What one read brought: one datagram, or several of one sender that the kernel joined (UDP_GRO).
 struct Received {
   ByteSpan bytes;
+  /// Length of each datagram but the last, which may be shorter. Not 0 unless `bytes` is empty.
+  size_t segment;
   Endpoint from;
 };
+
+/// Calls `each` with every datagram.
+template <typename Each>
+void split(const Received& received, const Each& each) {
+  ByteSpan rest = received.bytes;
+  while (!rest.empty() && received.segment > 0) {
+    const size_t length = std::min(received.segment, rest.size());
+    each(rest.first(length));
+    rest = rest.subspan(length);
+  }
+}
 
 /// Buffers for one receiving thread.
 class ReceiveBatch {
  public:
   static constexpr size_t capacity = 64;
 
-  /// Datagrams longer than `slot_size` are dropped by `receive`.
-  explicit ReceiveBatch(size_t slot_size);
+  ReceiveBatch();
   ~ReceiveBatch();
 
-  /// What waits on the socket, at most `capacity`; an empty span when nothing does. `oversized` counts dropped ones.
-  std::span<const Received> receive(const Socket& socket, size_t& oversized);
+  /// What waits on the socket, at most `capacity` reads; an empty span when nothing does.
+  std::span<const Received> receive(const Socket& socket);
 
  private:
   struct Platform;
