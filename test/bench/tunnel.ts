@@ -6,8 +6,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repositoryRoot } from '../lab/paths.ts';
 import { Lab, type LabProcess, type Namespace } from '../lab/netns.ts';
+import { repositoryRoot } from '../lab/paths.ts';
 import { until } from '../until.ts';
 import { digits, median, quantile, table } from './figures.ts';
 
