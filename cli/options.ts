@@ -1,5 +1,7 @@
 /** Parsers of option values: what they take is checked before anything starts. */
 import { InvalidArgumentError } from 'commander';
+import { WarrenError } from '../protocol/errors.ts';
+import { type FilterPreset, filterPreset } from '../protocol/filter.ts';
 import { isServerUrl } from '../protocol/invite.ts';
 import { ROOM_LIMITS } from '../protocol/limits.ts';
 
@@ -17,6 +19,19 @@ function wholeNumber(text: string, low: number, high: number): number {
     throw new InvalidArgumentError(`a whole number from ${low} to ${high} is needed.`);
   }
   return value;
+}
+
+/** The value of a switch. Throws WarrenError('usage'). */
+export function onOrOff(setting: string, value: string): boolean {
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw new WarrenError('usage', `${setting} can be on or off`);
+}
+
+/** Throws WarrenError('usage'). */
+export function filterValue(value: string): FilterPreset {
+  const preset = filterPreset.safeParse(value);
+  if (preset.success) return preset.data;
+  throw new WarrenError('usage', `filter can be ${filterPreset.options.join(', ')}`);
 }
 
 /** Collects a repeated `--server`. */

@@ -6,11 +6,13 @@ import { report } from './failure.ts';
 import type { Io } from './io.ts';
 import {
   count,
+  filterValue,
   hostPort,
   interfaceName,
   ipv4Address,
   listenAddress,
   networks,
+  onOrOff,
   port,
   servers,
   stunServers,
@@ -97,6 +99,7 @@ function addUp(program: Command, io: Io, done: Done): void {
     .option('--no-port-mapping', 'do not ask the router to open a port')
     .option('--no-hard-nat', 'no probing through symmetric NATs')
     .option('--relay-only', 'tell nobody your addresses; everything goes over the relay')
+    .option('--policy-file <file>', 'who may reach what on this machine; followed while it runs')
     .addOption(caFileOption())
     .addOption(new Option('--ui [port]', 'the app in a browser as well (port 0: any)').preset('0').argParser(port))
     .addOption(jsonOption())
@@ -153,14 +156,18 @@ function addStatus(program: Command, io: Io, done: Done): void {
     .action(async (options) => done(await (await import('./commands/small.ts')).down(options, io)));
   program
     .command('set')
-    .description('turn a setting on or off, now and for later')
-    .addArgument(new Argument('<setting>').choices(['port-mapping', 'hard-nat']))
-    .addArgument(new Argument('<state>').choices(['on', 'off']))
+    .description(
+      'change a setting, now and for later: port-mapping and hard-nat on or off; filter games, open or closed',
+    )
+    .addArgument(new Argument('<setting>').choices(['port-mapping', 'hard-nat', 'filter']))
+    .argument('<value>')
     .addOption(stateDirOption())
     .addOption(jsonOption())
-    .action(async (setting, state, options) =>
-      done(await (await import('./commands/small.ts')).set(setting, state === 'on', options, io)),
-    );
+    .action(async (setting, value, options) => {
+      const small = await import('./commands/small.ts');
+      if (setting === 'filter') done(await small.setFilter(filterValue(value), options, io));
+      else done(await small.set(setting, onOrOff(setting, value), options, io));
+    });
 }
 
 function addMembers(program: Command, io: Io, done: Done): void {
@@ -212,6 +219,15 @@ function addDiagnosis(program: Command, io: Io, done: Done): void {
     .addOption(stateDirOption())
     .addOption(jsonOption())
     .action(async (options) => done(await (await import('./commands/doctor.ts')).doctor(options, io)));
+  const policy = program.command('policy').description('policy files: who may reach what on this machine');
+  settle(policy, io);
+  const check = policy
+    .command('check')
+    .description('read a policy file and run its tests')
+    .argument('<file>')
+    .addOption(jsonOption())
+    .action(async (file, options) => done(await (await import('./commands/policy.ts')).checkPolicy(file, options, io)));
+  settle(check, io);
   program
     .command('demo')
     .description('a room of three behind three different NATs, on this machine alone')

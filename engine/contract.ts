@@ -34,6 +34,8 @@ export interface UpOptions {
   hardNat: boolean;
   relayOnly: boolean;
   caFile: string | null;
+  /** Instead of the preset and of a policy that the app keeps; followed while the engine runs. */
+  policyFile?: string | undefined;
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 /**

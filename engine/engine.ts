@@ -19,6 +19,8 @@ import { Budget } from './core/budget.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
+import { Filters } from './filter/filters.ts';
+import { type PolicyResult, parsePolicy } from './filter/policy.ts';
 import { Inbox } from './inbox.ts';
 import { findMember, isInRoom } from './lookup.ts';
 import { Mappings, type TunnelPorts } from './mappings.ts';
@@ -57,6 +59,7 @@ class RunningEngine implements Engine {
   readonly #members: Members;
   readonly #punches: Punches;
   readonly #chat: Chat;
+  readonly #filters: Filters;
   readonly #saver: Saver;
   readonly #inbox = new Inbox();
   readonly #publisher: Publisher;
@@ -145,9 +148,17 @@ class RunningEngine implements Engine {
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       changed: () => this.#publisher.soon(),
     });
+    this.#filters = new Filters({
+      device: this.#device,
+      preset: options.filter?.preset ?? 'games',
+      policy: options.filter?.policy ?? null,
+      peerOf: (key) => this.#members.get(key)?.id,
+    });
     this.#roomWaker = new Waker(ports.clock, () => this.#roomEvent({ type: 'tick' }));
     this.#device.onEvents((batch) => this.#inbox.post(() => this.#onDevice(batch)));
     this.#stops.push(ports.interfaces.watch(() => this.#inbox.post(() => this.#onNetworkChanged())));
+    if (options.filter)
+      this.#stops.push(options.filter.watch((result) => this.#inbox.post(() => this.#onPolicy(result))));
     this.#every(SAMPLE_MS, () => {
       this.#members.sample();
       this.#punches.review();
@@ -178,6 +189,12 @@ class RunningEngine implements Engine {
       case 'set':
         this.#set(command.setting, command.on);
         return this.#settings;
+      case 'filter':
+        this.#filters.setPreset(command.preset);
+        this.#options.filter?.savePreset(command.preset);
+        return this.#reviewFilter();
+      case 'policy':
+        return this.#setPolicy(command.text);
       case 'block': {
         const peer = findMember(this.#room.view(), command.peer).key;
         this.#roomEvent({ type: 'block', peer, on: command.on });
@@ -249,6 +266,7 @@ class RunningEngine implements Engine {
   #roomEvent(event: RoomEvent): void {
     this.#inbox.post(() => {
       for (const action of this.#room.handle(this.#ports.clock.now(), event)) this.#roomAction(action);
+      this.#filters.review(this.#room.view());
       this.#publisher.soon();
     });
   }
@@ -416,6 +434,32 @@ class RunningEngine implements Engine {
     });
   }
 
+  /** Throws WarrenError('invalid') with the line of what is wrong. */
+  #setPolicy(text: string | null): null {
+    const result = text === null ? null : parsePolicy(text);
+    if (result?.ok === false)
+      throw new WarrenError('invalid', `line ${result.problem.line}: ${result.problem.message}`);
+    this.#filters.setPolicy(result && { file: null, policy: result.policy });
+    this.#options.filter?.savePolicy(text);
+    return this.#reviewFilter();
+  }
+
+  #onPolicy(result: PolicyResult): void {
+    if (result.ok) this.#filters.setPolicy({ file: this.#filters.view().policy?.file ?? null, policy: result.policy });
+    else this.#filters.refuse(result.problem);
+    this.#ports.log(
+      result.ok ? 'info' : 'warn',
+      result.ok ? 'the policy was read again' : `policy: ${result.problem.message}`,
+    );
+    this.#reviewFilter();
+  }
+
+  #reviewFilter(): null {
+    this.#inbox.post(() => this.#filters.review(this.#room.view()));
+    this.#publisher.soon();
+    return null;
+  }
+
   #invite(): string {
     const { room, password, servers } = this.#options;
     if (password === null)
@@ -434,6 +478,7 @@ class RunningEngine implements Engine {
       notices: this.#notices,
       settings: this.#settings,
       chat: this.#chat.messages(),
+      filters: this.#filters,
     });
   }
 }

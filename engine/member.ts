@@ -17,6 +17,8 @@ export interface Member {
   sampled: { txPackets: number; rxPackets: number };
   rxBytes: number;
   txBytes: number;
+  /** Packets that the filter kept out. */
+  filtered: number;
   /** In the engine's clock. */
   lastHandshakeAt: number | null;
   /** Last sign of life, in the engine's clock. */

@@ -97,6 +97,7 @@ export class Members {
       sampled: { txPackets: 0, rxPackets: 0 },
       rxBytes: 0,
       txBytes: 0,
+      filtered: 0,
       lastHandshakeAt: null,
       heardAt: Number.NEGATIVE_INFINITY,
       aliveToldAt: 0,
@@ -277,6 +278,7 @@ export class Members {
       if (!member) continue;
       member.rxBytes = stats.rxBytes;
       member.txBytes = stats.txBytes;
+      member.filtered = stats.filtered;
       if (stats.lastReceivedAt !== null) this.#heard(member, stats.lastReceivedAt);
       const txPackets = stats.txPackets - member.sampled.txPackets;
       const rxPackets = stats.rxPackets - member.sampled.rxPackets;

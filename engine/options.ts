@@ -1,6 +1,9 @@
 /** What an engine is given: the world as ports, and what the user asked for. */
 import type { Snapshot } from '../protocol/app.ts';
+import type { FilterPreset } from '../protocol/filter.ts';
 import type { StunServer } from './core/nat/contract.ts';
+import type { LoadedPolicy } from './filter/filters.ts';
+import type { PolicyResult } from './filter/policy.ts';
 import type {
   ClockPort,
   CryptoPort,
@@ -42,5 +45,18 @@ export interface EngineOptions {
   settings: Snapshot['settings'];
   /** Writes a changed setting for the next run. */
   saveSettings(settings: Snapshot['settings']): void;
+  /** Default: the preset `games`, kept nowhere. */
+  filter?: FilterSettings;
   scryptN?: number;
+}
+
+/** Who may reach this host, and where that is kept. */
+export interface FilterSettings {
+  preset: FilterPreset;
+  policy: LoadedPolicy | null;
+  /** Calls back when the policy's file changes; the result stops it. */
+  watch(changed: (result: PolicyResult) => void): () => void;
+  savePreset(preset: FilterPreset): void;
+  /** Text of a policy for the next run; null: none. */
+  savePolicy(text: string | null): void;
 }

@@ -1,6 +1,7 @@
 import type { ChatMessage, PeerSnapshot, Snapshot } from '../protocol/app.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
+import type { Filters } from './filter/filters.ts';
 import type { Member } from './member.ts';
 import type { ClockPort } from './ports.ts';
 import type { Punches } from './punches.ts';
@@ -23,6 +24,7 @@ export interface SnapshotInputs {
   notices: readonly Notice[];
   settings: Snapshot['settings'];
   chat: readonly ChatMessage[];
+  filters: Filters;
 }
 
 /** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
@@ -48,12 +50,13 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     notices: [...inputs.notices],
     settings: inputs.settings,
     chat: [...inputs.chat],
+    filter: inputs.filters.view(),
   };
 }
 
 function peerSnapshot(
   view: RoomMemberView,
-  { members, punches }: SnapshotInputs,
+  { members, punches, filters }: SnapshotInputs,
   clock: ClockPort,
   unix: (at: number) => number,
 ): PeerSnapshot {
@@ -77,5 +80,6 @@ function peerSnapshot(
     txBytes: member?.txBytes ?? 0,
     lastHandshake: member?.lastHandshakeAt == null ? null : unix(member.lastHandshakeAt),
     timeline: [...(member?.timeline ?? [])],
+    ...(view.blocked ? {} : { access: filters.access(view, member?.filtered ?? 0) }),
   };
 }

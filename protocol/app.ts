@@ -9,6 +9,7 @@
  * The window and the browser hold more than one engine's life: see protocol/face.ts, which contains this snapshot.
  */
 import * as z from 'zod';
+import { filterPreset, filterView, memberAccess, POLICY_CHARACTERS } from './filter.ts';
 import { natReport } from './nat.ts';
 
 export const CONTROL_VERSION = 1;
@@ -98,6 +99,8 @@ export const peerSnapshot = z.object({
   lastHandshake: z.number().nullable(),
   /** How the path changed, oldest first; the last 32. */
   timeline: z.array(pathChange).default([]),
+  /** What the member may begin here. Absent: the engine does not tell. */
+  access: memberAccess.optional(),
 });
 export type PeerSnapshot = z.infer<typeof peerSnapshot>;
 
@@ -121,14 +124,26 @@ export const snapshot = z.object({
   settings: z.object({ portMapping: z.boolean(), hardNat: z.boolean(), relayOnly: z.boolean() }),
   /** The last 100 messages of this run, oldest first. */
   chat: z.array(chatMessage).default([]),
+  /** Absent: the engine does not tell. */
+  filter: filterView.optional(),
 });
 export type Snapshot = z.infer<typeof snapshot>;
+
+/** Who may reach this host, now and for later. */
+export const filterCommand = z.object({ type: z.literal('filter'), preset: filterPreset });
+/** The text of a policy file (docs/policy.md) instead of the preset, kept for later; null: the preset again. */
+export const policyCommand = z.object({
+  type: z.literal('policy'),
+  text: z.string().max(POLICY_CHARACTERS).nullable(),
+});
 
 export const command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('status') }),
   z.object({ type: z.literal('watch') }),
   z.object({ type: z.literal('down') }),
   z.object({ type: z.literal('set'), setting: z.enum(['port-mapping', 'hard-nat']), on: z.boolean() }),
+  filterCommand,
+  policyCommand,
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),
   z.object({ type: z.literal('block'), peer: z.string().max(128), on: z.boolean() }),
   z.object({ type: z.literal('invite') }),

@@ -47,6 +47,8 @@ const onNode = {
   platform: 'node',
   target: 'node18',
   conditions: ['warren-source'],
+  // Its main entry requires by computed names, which no bundler follows.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   // What Node 18 lacks of the library.
   inject: ['tools/app-shims.mjs'],
   define: { 'import.meta.url': 'importMetaUrl' },

@@ -36,6 +36,8 @@ async function bundle() {
     platform: 'node',
     target: 'node20',
     external: ['node-wireguard'],
+    // Its main entry requires by computed names, which no bundler follows.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     banner: { js: REQUIRE },
     legalComments: 'none',
     logLevel: 'warning',

@@ -58,6 +58,7 @@ export const groups = {
     iperf3: command('iperf3'),
     tcpdump: command('tcpdump'),
     conntrack: command('conntrack'),
+    nmap: command('nmap'),
     miniupnpd: command('miniupnpd'),
   },
   e2e: {

@@ -1,9 +1,11 @@
 /** Commands that ask a running engine one thing: set, block, unblock, invite, down. */
 import { renderUnicodeCompact } from 'uqr';
 import * as z from 'zod';
-import { saveSettings } from '../../engine/net/state/stores.ts';
+import { type Settings, saveSettings } from '../../engine/net/state/stores.ts';
 import { attachLink } from '../../engine/session/link.ts';
+import type { Command } from '../../protocol/app.ts';
 import { WarrenError } from '../../protocol/errors.ts';
+import type { FilterPreset } from '../../protocol/filter.ts';
 import type { Io } from '../io.ts';
 import { connect, connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
 import { printable } from '../view/printable.ts';
@@ -19,18 +21,42 @@ export async function set(
   asked: SmallArguments,
   io: Io,
 ): Promise<number> {
-  const stateDir = stateDirOf(asked);
-  const client = await connectIfRunning(stateDir);
-  if (client === null) saveSettings(stateDir, setting === 'hard-nat' ? { hardNat: on } : { portMapping: on });
-  else {
-    await client.request({ type: 'set', setting, on });
-    client.close();
-  }
-  const when = client === null ? 'from the next start' : 'now';
-  io.out(
-    asked.json ? JSON.stringify({ setting, on, running: client !== null }) : `${setting} ${on ? 'on' : 'off'}, ${when}`,
-  );
+  const change = setting === 'hard-nat' ? { hardNat: on } : { portMapping: on };
+  const running = await keep({ type: 'set', setting, on }, change, stateDirOf(asked));
+  tell({ setting, on, running }, on ? 'on' : 'off', asked, io);
   return 0;
+}
+
+export async function setFilter(preset: FilterPreset, asked: SmallArguments, io: Io): Promise<number> {
+  const running = await keep({ type: 'filter', preset }, { filter: preset }, stateDirOf(asked));
+  tell({ setting: 'filter', preset, running }, preset, asked, io);
+  return 0;
+}
+
+/** True: a running engine took it (and keeps it). */
+async function keep(
+  command: Exclude<Command, { type: 'watch' }>,
+  change: Partial<Settings>,
+  stateDir: string,
+): Promise<boolean> {
+  const client = await connectIfRunning(stateDir);
+  if (client === null) {
+    saveSettings(stateDir, change);
+    return false;
+  }
+  await client.request(command);
+  client.close();
+  return true;
+}
+
+function tell(
+  told: { setting: string; running: boolean; [more: string]: unknown },
+  value: string,
+  asked: SmallArguments,
+  io: Io,
+): void {
+  const when = told.running ? 'now' : 'from the next start';
+  io.out(asked.json ? JSON.stringify(told) : `${told.setting} ${value}, ${when}`);
 }
 
 export async function block(peer: string, on: boolean, asked: SmallArguments, io: Io): Promise<number> {

@@ -10,8 +10,8 @@ import { loadNative } from '../native.ts';
 import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
 import { type StateOptions, stateDirOf } from '../state.ts';
 import type { OpenUi } from '../ui/open.ts';
-import { openScreen, type Screen } from '../view/screen.ts';
 import { printable } from '../view/printable.ts';
+import { openScreen, type Screen } from '../view/screen.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -32,6 +32,7 @@ export interface UpArguments extends PasswordOptions, StateOptions {
   hardNat: boolean;
   relayOnly?: boolean;
   caFile?: string;
+  policyFile?: string;
   /** TCP port of the browser UI, 0 for a free one. */
   ui?: number;
   json?: boolean;
@@ -97,6 +98,7 @@ function engineOptions(
     hardNat: asked.hardNat && settings.hardNat,
     relayOnly: asked.relayOnly === true,
     caFile: asked.caFile ?? null,
+    policyFile: asked.policyFile,
     log,
   };
 }

@@ -1,9 +1,11 @@
 /** A snapshot as lines for a terminal. Pure. */
-import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
+
 import pc from 'picocolors';
+import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
 import { printable } from './printable.ts';
 import { columnsOf, fit } from './text.ts';
 import {
+  filterWords,
   isDirect,
   milliseconds,
   NAT_WORDS,
@@ -81,6 +83,7 @@ function header(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>)
     `${colours.bold(printable(room.name))}  ${state}  ${colours.dim(printable(room.server))}`,
     `you are ${colours.bold(printable(self.nick))} at ${colours.bold(address)}  ${colours.dim(where)}`,
     `your NAT: ${NAT_WORDS[self.nat.type]}. ${natAdvice(self.nat)}`,
+    ...(snapshot.filter ? [`friends may open here: ${printable(filterWords(snapshot.filter))}`] : []),
   ];
 }
 

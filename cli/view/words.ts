@@ -1,5 +1,6 @@
 /** Closed codes in words a player understands. */
 import type { PathKind, RelayReason, Snapshot } from '../../protocol/app.ts';
+import type { FilterPreset, FilterView } from '../../protocol/filter.ts';
 import type { NatReport, NatType } from '../../protocol/nat.ts';
 
 export const PATH_WORDS: Record<PathKind, string> = {
@@ -101,4 +102,19 @@ export function milliseconds(value: number | null | undefined): string {
 export function percent(value: number | null | undefined): string {
   if (value === null || value === undefined) return '-';
   return value > 0 && value < 1 ? '<1 %' : `${Math.round(value)} %`;
+}
+
+const PRESET_WORDS: Record<FilterPreset, string> = {
+  games: 'games (all but SSH, Windows shares, remote desktop)',
+  open: 'everything',
+  closed: 'nothing',
+};
+
+/** What members may begin on this machine. */
+export function filterWords({ preset, policy }: FilterView): string {
+  if (policy === null) return PRESET_WORDS[preset];
+  const where = policy.file ?? 'a policy file';
+  const problem =
+    policy.problem && `; it was changed and is not used: line ${policy.problem.line}, ${policy.problem.message}`;
+  return `what ${where} says (${policy.rules} rules)${problem ?? ''}`;
 }

@@ -12,6 +12,7 @@ import { createEngine } from '../engine.ts';
 import type { CryptoPort, DevicePort, TunPort } from '../ports.ts';
 import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
+import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
@@ -86,6 +87,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         staticCandidates: [],
         settings: { portMapping: options.portMapping, hardNat: options.hardNat, relayOnly: options.relayOnly },
         saveSettings: ({ portMapping, hardNat }) => saveSettings(options.stateDir, { portMapping, hardNat }),
+        filter: filterSettings(options.stateDir, options.policyFile),
       },
     );
     warmUp();

@@ -25,6 +25,7 @@ import type {
 import { decodeInvite, encodeInvite, type Invite, isServerUrl } from '../../protocol/invite.ts';
 import { ROOM_LIMITS } from '../../protocol/limits.ts';
 import { roomTopic } from '../core/crypto/topic.ts';
+import { keepPolicy, keptPolicyView } from '../net/filter-settings.ts';
 import { createPortMapper } from '../net/mapping/port-mapper.ts';
 import { leaseStore } from '../net/mapping/store.ts';
 import { offSnapshot } from '../net/state/off.ts';
@@ -34,8 +35,8 @@ import type { AppHost, AppHostOptions } from './contract.ts';
 import { diagnosticsBundle } from './diagnostics.ts';
 import { GatedMapper } from './gated-mapper.ts';
 import { HostedRoomServer } from './hosting.ts';
-import { attachLink, type EngineLink } from './link.ts';
-import { LogRing, type LogLevel } from './log-ring.ts';
+import { attachLink, type EngineCommand, type EngineLink } from './link.ts';
+import { type LogLevel, LogRing } from './log-ring.ts';
 import { StatePublisher } from './publisher.ts';
 import { type JoinTarget, Session } from './session.ts';
 import { claimSlot, type EngineSlot } from './slot.ts';
@@ -136,7 +137,16 @@ class Host implements AppHost {
       case 'block':
         return await this.#session.command(command);
       case 'set':
-        return await this.#set(command.setting, command.on);
+        return await this.#keep(command, (stateDir) =>
+          saveSettings(
+            stateDir,
+            command.setting === 'hard-nat' ? { hardNat: command.on } : { portMapping: command.on },
+          ),
+        );
+      case 'filter':
+        return await this.#keep(command, (stateDir) => saveSettings(stateDir, { filter: command.preset }));
+      case 'policy':
+        return await this.#keep(command, (stateDir) => keepPolicy(stateDir, command.text));
       case 'prefer':
         return this.#prefer(command.change);
       case 'diagnostics':
@@ -258,19 +268,19 @@ class Host implements AppHost {
   }
 
   /** Takes effect at once in an engine that runs, and is kept for the next. */
-  async #set(setting: 'port-mapping' | 'hard-nat', on: boolean): Promise<void> {
+  async #keep(command: EngineCommand, save: (stateDir: string) => unknown): Promise<void> {
     if (this.#session.engaged) {
-      await this.#session.command({ type: 'set', setting, on });
+      await this.#session.command(command);
       return;
     }
-    saveSettings(this.#options.stateDir, setting === 'hard-nat' ? { hardNat: on } : { portMapping: on });
+    save(this.#options.stateDir);
     this.#publisher.set({ snapshot: this.#off() });
   }
 
   /** Settings that cannot be read do not keep the app from starting: whoever joins is told. */
   #off(): Snapshot {
     try {
-      return offSnapshot(loadSettings(this.#options.stateDir));
+      return offSnapshot(loadSettings(this.#options.stateDir), keptPolicyView(this.#options.stateDir));
     } catch (error) {
       this.#log('warn', (error as Error).message);
       return offSnapshot(DEFAULT_SETTINGS);

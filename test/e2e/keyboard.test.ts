@@ -9,7 +9,7 @@ import { STATES } from './fixtures/states.ts';
 import { KeyboardUser } from './keyboard-user.ts';
 import { buildRenderer, RENDERER_OUTPUT, RendererPage } from './renderer-page.ts';
 import { describeBrowser } from './requirements.ts';
-import { serveStatic, type StaticServer } from './static-server.ts';
+import { type StaticServer, serveStatic } from './static-server.ts';
 
 interface Operation {
   from: AppState;
@@ -51,6 +51,22 @@ const OPERATIONS: Record<AppCommand['type'], Operation | 'the tray'> = {
       await user.use(page.getByRole('dialog').getByRole('button', { name: en.first.forgetYes }));
     },
     asks: { type: 'forget', room: 'friday-night' },
+  },
+  filter: {
+    from: sample('settings'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: en.nav.settings }));
+      await user.use(page.getByRole('radio', { name: en.reach.games }), 'ArrowRight');
+    },
+    asks: { type: 'filter', preset: 'open' },
+  },
+  policy: {
+    from: sample('settings-policy'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: en.nav.settings }));
+      await user.use(page.getByRole('button', { name: en.reach.policyRemove }));
+    },
+    asks: { type: 'policy', text: null },
   },
   dismiss: {
     from: sample('failed-no-server'),

@@ -4,6 +4,7 @@ import { linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { WarrenError } from '../../../protocol/errors.ts';
+import { filterPreset } from '../../../protocol/filter.ts';
 import type { StorePort } from '../../ports.ts';
 import { diskError, privateDirectory, readIfThere, temporaryName, writeAtomic, writeSynced } from './files.ts';
 
@@ -67,7 +68,11 @@ export function roomStore(stateDir: string, topic: string): RoomStore {
   };
 }
 
-const settingsFile = z.object({ portMapping: z.boolean().default(true), hardNat: z.boolean().default(true) });
+const settingsFile = z.object({
+  portMapping: z.boolean().default(true),
+  hardNat: z.boolean().default(true),
+  filter: filterPreset.default('games'),
+});
 export type Settings = z.infer<typeof settingsFile>;
 export const DEFAULT_SETTINGS: Settings = settingsFile.parse({});
 

@@ -1,6 +1,7 @@
 import { Ban, Radio, Undo2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { type PathChange, type PeerSnapshot, pingResult } from '../../../protocol/app.ts';
+import type { MemberAccess } from '../../../protocol/filter.ts';
 import { useFormat, useText } from '../../i18n/text.tsx';
 import { useActions } from '../../store/hooks.ts';
 import { isDirect } from '../../store/member.ts';
@@ -102,12 +103,51 @@ function Facts({ peer }: { peer: PeerSnapshot }): ReactNode {
               hourCycle: 'h23',
             })}
       </Fact>
+      {peer.access !== undefined && <Access access={peer.access} />}
       <Fact name={t('member.key')}>
         <span className="font-mono break-all text-soft">{plainLine(peer.publicKey)}</span>
       </Fact>
     </dl>
   );
 }
+
+/** What the member may open on this PC, and what it tried beyond that. */
+function Access({ access: { tcp, udp, filtered } }: { access: MemberAccess }): ReactNode {
+  const t = useText();
+  const words = (open: Ranges) => {
+    const shut = gaps(open);
+    if (shut.length === 0) return t('reach.all');
+    if (open.length === 0) return t('reach.nothing');
+    // A long list of open ports says less than the short one of those that are not.
+    return shut.length < open.length ? t('reach.allBut', { ports: portsText(shut) }) : portsText(open);
+  };
+  const same = words(tcp) === words(udp);
+  return (
+    <>
+      <Fact name={t('reach.member')}>
+        <span className="break-words">
+          {same ? words(tcp) : t('reach.ports', { tcp: words(tcp), udp: words(udp) })}
+        </span>
+      </Fact>
+      {filtered > 0 && <Fact name={t('reach.filtered')}>{t('reach.packets', { count: filtered })}</Fact>}
+    </>
+  );
+}
+
+type Ranges = MemberAccess['tcp'];
+
+/** The ports between the ranges. */
+function gaps(open: Ranges): Ranges {
+  const edges = [-1, ...open.flat(), 65_536];
+  const pairs = Array.from({ length: edges.length / 2 }, (_, i): [number, number] => [
+    edges[2 * i]! + 1,
+    edges[2 * i + 1]! - 1,
+  ]);
+  return pairs.filter(([low, high]) => low <= high);
+}
+
+const portsText = (ranges: Ranges) =>
+  ranges.map(([low, high]) => (low === high ? String(low) : `${low}–${high}`)).join(', ');
 
 function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
   return (

@@ -10,6 +10,7 @@ import { Field } from '../../ui/field.tsx';
 import { Card, Page } from '../../ui/page.tsx';
 import { Switch } from '../../ui/switch.tsx';
 import { ConnectionToggles } from '../room/toggles.tsx';
+import { Reach } from './reach.tsx';
 import { saveFile } from './save-file.ts';
 
 export function Settings(): ReactNode {
@@ -23,6 +24,7 @@ export function Settings(): ReactNode {
               <ConnectionToggles />
             </div>
           </Card>
+          <Reach />
           <Behaviour />
         </div>
         <div className="flex min-w-0 flex-col gap-4">

@@ -101,6 +101,7 @@ export class Client {
       sampled: { txPackets: 0, rxPackets: 0 },
       rxBytes: 0,
       txBytes: 0,
+      filtered: 0,
       lastHandshakeAt: 0,
       aliveToldAt: 0,
       heardAt: 0,

@@ -106,10 +106,10 @@ describe("a room's memory", () => {
 
 describe('settings', () => {
   it('are on until they are turned off, one by one', () => {
-    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: true });
+    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: true, filter: 'games' });
     saveSettings(state, { hardNat: false });
     saveSettings(state, { portMapping: true });
-    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: false });
+    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: false, filter: 'games' });
   });
 
   it('that are damaged are an error, not a silent default', () => {
