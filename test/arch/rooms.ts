@@ -22,7 +22,11 @@ export const ROOM_RULES: RoomRule[] = [
     rooms: ['engine', 'engine/core', 'protocol'],
     packages: ['node:', 'ws', 'https-proxy-agent', 'ipaddr.js', 'zod', 'fast-xml-parser'],
   },
-  { room: 'engine', rooms: ['engine/core', 'engine/net', 'protocol'], packages: ['node:', 'zod', 'ipaddr.js'] },
+  {
+    room: 'engine',
+    rooms: ['engine/core', 'engine/net', 'protocol'],
+    packages: ['node:', 'zod', 'ipaddr.js', 'jsonc-parser', 'dns-packet'],
+  },
   { room: 'native', rooms: [], packages: ['node:'] },
   {
     room: 'server',
