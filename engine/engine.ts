@@ -26,6 +26,7 @@ import { findMember, isInRoom } from './lookup.ts';
 import { Mappings, type TunnelPorts } from './mappings.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
+import { Nat64, Nat64Device } from './nat64.ts';
 import { Nats } from './nats.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
 import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
@@ -53,6 +54,7 @@ class RunningEngine implements Engine {
   readonly #room: RoomCore;
   readonly #device: DevicePort;
   readonly #servers: Servers;
+  readonly #nat64: Nat64;
   readonly #nats: Nats;
   readonly #mappings: Mappings;
   readonly #roomWaker: Waker;
@@ -95,7 +97,18 @@ class RunningEngine implements Engine {
       random: ports.random,
       ...(options.scryptN ? { scryptN: options.scryptN } : {}),
     });
-    this.#device = ports.createDevice(this.#room.view().privateKey);
+    this.#nat64 = new Nat64({
+      port: ports.nat64,
+      clock: ports.clock,
+      log: ports.log,
+      changed: () =>
+        this.#inbox.post(() => {
+          device.retranslate();
+          this.#remeasure();
+        }),
+    });
+    const device = new Nat64Device(ports.createDevice(this.#room.view().privateKey), this.#nat64);
+    this.#device = device;
     this.#servers = new Servers(ports.rendezvous, {
       open: (server) => this.#roomEvent({ type: 'server-open', server }),
       message: (server, message) => {
@@ -164,7 +177,8 @@ class RunningEngine implements Engine {
       this.#punches.review();
     });
     this.#every(REFRESH_MS, () => this.#publisher.soon());
-    if (options.stun.length > 0) this.#nats.setServers(options.stun);
+    if (options.stun.length > 0) this.#setStunServers();
+    this.#nat64.look();
     this.#mappings.set(this.#wantsMapping());
     this.#roomEvent({ type: 'start' });
   }
@@ -228,6 +242,7 @@ class RunningEngine implements Engine {
     for (const stop of this.#stops) stop();
     this.#saver.flush();
     this.#roomWaker.stop();
+    this.#nat64.stop();
     this.#nats.stop();
     this.#punches.stop();
     this.#members.stop();
@@ -374,11 +389,22 @@ class RunningEngine implements Engine {
   }
 
   #onWelcome(): void {
-    this.#nats.setServers([...this.#servers.stunServers(), ...this.#options.stun]);
+    this.#setStunServers();
     this.#nats.tcpReachable();
   }
 
+  #setStunServers(): void {
+    const servers = [...this.#servers.stunServers(), ...this.#options.stun];
+    this.#nats.setServers(servers.map((server) => this.#nat64.server(server)));
+  }
+
   #onNetworkChanged(): void {
+    this.#nat64.look();
+    this.#remeasure();
+  }
+
+  #remeasure(): void {
+    this.#setStunServers();
     this.#nats.networkChanged(this.#ports.interfaces.addresses());
     this.#mappings.refresh();
     this.#members.everyone({ type: 'network-changed' });
@@ -387,7 +413,7 @@ class RunningEngine implements Engine {
   }
 
   #nat(): NatReport {
-    return this.#mappings.describe(this.#nats.report());
+    return { ...this.#mappings.describe(this.#nats.report()), nat64: this.#nat64.active };
   }
 
   /** With relay only nobody would learn of the port. */

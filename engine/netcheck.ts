@@ -11,12 +11,14 @@ import { bytesToHex } from './core/crypto/bytes.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
 import { Mappings } from './mappings.ts';
+import { Nat64, Nat64Device } from './nat64.ts';
 import { familyOf, Nats } from './nats.ts';
 import type {
   ClockPort,
   DevicePort,
   Endpoint,
   HostAddress,
+  Nat64Port,
   PortMappingPort,
   RandomPort,
   RendezvousPort,
@@ -30,6 +32,8 @@ export interface NetcheckPorts {
   rendezvous: RendezvousPort;
   /** Null: the router is not asked. */
   mapping: PortMappingPort | null;
+  /** Null: IPv4 is reached over IPv4 or not at all. */
+  nat64: Nat64Port | null;
   /** A device with a memory TUN; its owner closes it. */
   device: DevicePort;
 }
@@ -93,6 +97,7 @@ interface ServerState {
 class Netcheck {
   readonly #ports: NetcheckPorts;
   readonly #options: NetcheckOptions;
+  readonly #nat64: Nat64;
   readonly #nats: Nats;
   readonly #mappings: Mappings;
   readonly #servers: Servers;
@@ -105,10 +110,12 @@ class Netcheck {
     this.#ports = ports;
     this.#options = options;
     this.#states = options.servers.map((url) => ({ url, openedAt: null, rttMs: null, error: null }));
-    this.#nats = new Nats(ports, ports.device, new Budget(), options.addresses, () => {});
-    const portOf = (wanted: 4 | 6) => ports.device.sockets().find(({ family }) => family === wanted)?.port ?? null;
+    this.#nat64 = new Nat64({ ...ports, port: ports.nat64, log: () => {}, changed: () => this.#anew() });
+    const device = new Nat64Device(ports.device, this.#nat64);
+    this.#nats = new Nats(ports, device, new Budget(), options.addresses, () => {});
+    const portOf = (wanted: 4 | 6) => device.sockets().find(({ family }) => family === wanted)?.port ?? null;
     this.#mappings = new Mappings(ports.mapping, { v4: portOf(4), v6: portOf(6) }, () => {});
-    this.#probes = new StunProbes(ports);
+    this.#probes = new StunProbes({ ...ports, device });
     this.#servers = new Servers(ports.rendezvous, {
       open: (server) => this.#hello(server),
       message: (server, message) => {
@@ -119,7 +126,7 @@ class Netcheck {
       relayed: () => {},
       closed: (server, code) => this.#end(server, code),
     });
-    ports.device.onEvents((batch) => {
+    device.onEvents((batch) => {
       for (const event of batch) {
         if (event.type !== 'stun') continue;
         this.#probes.answered(event.bytes, event.at);
@@ -133,6 +140,7 @@ class Netcheck {
     this.#mapsBy = clock.now() + MAPPING_MS;
     this.#mappings.set(this.#ports.mapping !== null);
     const deadline = clock.now() + (this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    this.#nat64.look();
     this.#measure();
     this.#options.servers.forEach((url, server) => this.#servers.connect(server, url));
     while (!this.#finished() && clock.now() < deadline && !this.#options.signal.aborted) await this.#wait(POLL_MS);
@@ -142,7 +150,7 @@ class Netcheck {
       throw new WarrenError('no-server', `no rendezvous server answered (${causes.join('; ')})`);
     }
     return {
-      nat: this.#mappings.describe(this.#nats.report()),
+      nat: { ...this.#mappings.describe(this.#nats.report()), nat64: this.#nat64.active },
       servers: this.#states.map(({ url, rttMs, error }) => ({ url, rttMs, error })),
       stun: this.#probes.results(),
     };
@@ -150,6 +158,7 @@ class Netcheck {
 
   /** Resolves when the router has closed what it opened. */
   async stop(): Promise<void> {
+    this.#nat64.stop();
     this.#nats.stop();
     this.#servers.close();
     this.#probes.stop();
@@ -192,12 +201,19 @@ class Netcheck {
 
   /** Asks every STUN server that is known by now; the same list twice changes nothing. */
   #measure(): void {
-    const stun = [...this.#servers.stunServers(), ...this.#options.stun];
+    const known = [...this.#servers.stunServers(), ...this.#options.stun];
+    const stun = known.map((server) => this.#nat64.server(server));
     const list = JSON.stringify(stun);
     if (stun.length === 0 || list === this.#known) return;
     this.#known = list;
     this.#nats.setServers(stun);
     for (const { primary } of stun) this.#probes.start(primary);
+  }
+
+  /** What was asked before the NAT64 was known went nowhere. */
+  #anew(): void {
+    this.#measure();
+    this.#nats.networkChanged(this.#options.addresses);
   }
 
   #wait(ms: number): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   CryptoPort,
   DevicePort,
   InterfacesPort,
+  Nat64Port,
   PortMappingPort,
   RandomPort,
   RendezvousPort,
@@ -24,6 +25,8 @@ export interface EnginePorts {
   interfaces: InterfacesPort;
   /** Null: no router can be asked here. */
   mapping: PortMappingPort | null;
+  /** Null: IPv4 is reached over IPv4 or not at all. */
+  nat64: Nat64Port | null;
   store: StorePort;
   tun: TunPort;
   /** The device for this room's private key. */

@@ -144,6 +144,14 @@ export interface InterfacesPort {
   watch(changed: () => void): () => void;
 }
 
+export interface Nat64Port {
+  /**
+   * AAAA records that the system's resolver has for `ipv4only.arpa`. Empty where there are none, and without a question
+   * where IPv4 leads out of this host. Rejects while the resolver does not answer.
+   */
+  addresses(): Promise<readonly string[]>;
+}
+
 /** The tunnel interface's addresses; memory devices ignore it. */
 export interface TunPort {
   readonly name: string | null;

@@ -50,6 +50,8 @@ export const natReport = z.object({
   publicAddresses: z.array(z.string().max(64)).max(8),
   cgnat: z.boolean().nullable(),
   ipv6: z.boolean(),
+  /** IPv4 is reached through the network's translator (RFC 6146): this host has IPv6 only. */
+  nat64: z.boolean().optional(),
   portMapping: z.object({
     state: z.enum(['off', 'none', 'active', 'failed']),
     protocol: z.enum(['upnp', 'nat-pmp', 'pcp']).optional(),

@@ -60,6 +60,7 @@ export const groups = {
     conntrack: command('conntrack'),
     nmap: command('nmap'),
     miniupnpd: command('miniupnpd'),
+    tayga: command('tayga'),
   },
   e2e: {
     chromium: command('chromium'),

@@ -1,11 +1,12 @@
 /** `warren netcheck`: the NAT report without a room. */
 import { randomBytes } from 'node:crypto';
-import { netcheck as measure } from '../../engine/netcheck.ts';
 import { systemClock } from '../../engine/net/clock.ts';
 import { resolveStun } from '../../engine/net/host.ts';
 import { systemInterfaces } from '../../engine/net/interfaces/interfaces.ts';
+import { systemNat64 } from '../../engine/net/interfaces/nat64.ts';
 import { createPortMapper } from '../../engine/net/mapping/port-mapper.ts';
 import { createRendezvous } from '../../engine/net/rendezvous/client.ts';
+import { netcheck as measure } from '../../engine/netcheck.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { renderNatCard } from '../view/nat-card.ts';
@@ -33,7 +34,8 @@ export async function netcheck(asked: NetcheckArguments, io: Io): Promise<number
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
-        rendezvous: createRendezvous(asked.caFile === undefined ? {} : { caFile: asked.caFile }),
+        rendezvous: createRendezvous({ caFile: asked.caFile, nat64: systemNat64 }),
+        nat64: systemNat64,
         mapping: asked.portMapping ? portMapper(io) : null,
         device,
       },

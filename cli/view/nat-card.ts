@@ -4,7 +4,7 @@ import type { NetcheckResult } from '../../engine/netcheck.ts';
 import type { NatReport } from '../../protocol/nat.ts';
 import { printable } from './printable.ts';
 import { fit } from './text.ts';
-import { milliseconds, NAT_WORDS, natAdvice } from './words.ts';
+import { milliseconds, NAT_WORDS, NAT64_WORDS, natAdvice } from './words.ts';
 
 const LABEL_COLUMNS = 16;
 
@@ -14,6 +14,7 @@ export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: bo
   const lines = [
     colours.bold(`Your NAT: ${NAT_WORDS[nat.type]}`),
     natAdvice(nat),
+    ...(nat.nat64 ? [NAT64_WORDS] : []),
     '',
     row('mapping', nat.mapping === 'none' ? 'none: your address is public' : nat.mapping),
     row('filtering', nat.filtering),
@@ -24,6 +25,7 @@ export function renderNatCard({ nat, servers, stun }: NetcheckResult, colour: bo
     row('carrier NAT', yesNo(nat.cgnat)),
     row('IPv6', nat.ipv6 ? 'yes' : 'no'),
   ];
+  if (nat.nat64) lines.push(row('NAT64', 'yes'));
   const { pinhole } = nat.portMapping;
   if (pinhole) lines.push(row('IPv6 firewall', pinholeWords(pinhole)));
   for (const { url, rttMs, error } of servers) {

@@ -69,6 +69,9 @@ function symmetricAdvice(nat: NatReport): string {
   return 'Your NAT gives a new port for every destination: turn on UPnP in the router, set it to full cone, or use IPv6.';
 }
 
+export const NAT64_WORDS =
+  "Your network has IPv6 only: friends with IPv4 are reached through your provider's translator (NAT64).";
+
 export const STATE_WORDS: Record<Snapshot['state'], string> = {
   off: 'off',
   joining: 'joining',

@@ -14,6 +14,7 @@ import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
 import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
+import { systemNat64 } from './interfaces/nat64.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
 import { createRendezvous } from './rendezvous/client.ts';
@@ -57,7 +58,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
-        rendezvous: createRendezvous(options.caFile ? { caFile: options.caFile } : {}),
+        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64: systemNat64 }),
         crypto,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
         mapping: createPortMapper({
@@ -65,6 +66,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
           excludeInterfaces: tun ? [tun.name] : [],
           log: options.log,
         }),
+        nat64: systemNat64,
         store,
         tun: tunPort(tun),
         createDevice: (privateKey) => {

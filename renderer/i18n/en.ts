@@ -399,6 +399,8 @@ export const en = {
     ipv6: 'IPv6',
     ipv6Yes: 'Available',
     ipv6No: 'Not available',
+    nat64: 'IPv4 through NAT64',
+    nat64Help: 'This network has IPv6 only. Friends with IPv4 are reached through your provider’s translator.',
     pinhole: 'IPv6 firewall',
     pinholeStates: { active: 'Lets Warren in', failed: 'The router refused' },
     pinholeHelp: 'Your router guards IPv6. Warren asks it to let your friends through to this PC.',

@@ -379,6 +379,8 @@ export const zhCN: Messages = {
     ipv6: 'IPv6',
     ipv6Yes: '可用',
     ipv6No: '不可用',
+    nat64: '通过 NAT64 访问 IPv4',
+    nat64Help: '当前网络只有 IPv6，IPv4 的好友要经过运营商的转换设备。',
     pinhole: 'IPv6 防火墙',
     pinholeStates: { active: '已放行', failed: '路由器拒绝了' },
     pinholeHelp: '路由器会拦截 IPv6 的传入连接，Warren 会请它放行好友到这台电脑的连接。',

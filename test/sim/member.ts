@@ -14,7 +14,7 @@ import { innerPacket } from './device/address.ts';
 import { Reassembly } from './device/fragments.ts';
 import { SimDevice } from './device.ts';
 import type { Host } from './net/host.ts';
-import { SimRendezvous, SimStore, SimTun, simClock, simCrypto, simInterfaces, simRandom } from './ports.ts';
+import { SimRendezvous, SimStore, SimTun, simClock, simCrypto, simInterfaces, simNat64, simRandom } from './ports.ts';
 import type { SimServer } from './server.ts';
 
 /** Kinds of path that need no server. */
@@ -25,6 +25,8 @@ export interface MemberContext {
   random: Random;
   servers: readonly SimServer[];
   deliveries: Deliveries;
+  /** Its network has a NAT64. */
+  nat64: boolean;
   compute: (request: CryptoRequest) => CryptoResult | Promise<CryptoResult>;
   /** Room name, password and the rest of what `up` is asked. */
   options: Partial<EngineOptions>;
@@ -79,6 +81,7 @@ export class Member {
         crypto: simCrypto(timeline, thread, compute),
         interfaces: simInterfaces(this.host, thread),
         mapping: null,
+        nat64: simNat64(this.host, this.#context.nat64),
         store: this.store,
         tun: this.tun,
         createDevice: (privateKey) => this.#createDevice(privateKey, thread, random),

@@ -5,6 +5,7 @@ import type {
   ClockPort,
   CryptoPort,
   InterfacesPort,
+  Nat64Port,
   RandomPort,
   RendezvousConnection,
   RendezvousHandlers,
@@ -46,6 +47,16 @@ export function simInterfaces(host: Host, thread: MainThread): InterfacesPort {
   return {
     addresses: () => host.addresses(),
     watch: (changed) => host.watchAddresses(() => thread.run(changed)),
+  };
+}
+
+/** AAAA of `ipv4only.arpa` by the well-known prefix (RFC 7050, 8.2). */
+const NAT64_ANSWER = ['64:ff9b::c000:aa', '64:ff9b::c000:ab'];
+
+/** `translated`: the host's network has a NAT64, and a resolver that knows. */
+export function simNat64(host: Host, translated: boolean): Nat64Port {
+  return {
+    addresses: async () => (translated && host.addresses().every(({ family }) => family === 6) ? NAT64_ANSWER : []),
   };
 }
 

@@ -20,8 +20,8 @@ export interface SiteOptions {
   nats?: NatOptions[];
   /** Nicknames; default one. */
   members?: string[];
-  /** Members have public IPv6 addresses too, behind the router's firewall. */
-  ipv6?: boolean;
+  /** Members have public IPv6 addresses too, behind the router's firewall; `only`: nothing else, and a NAT64 for IPv4. */
+  ipv6?: boolean | 'only';
   /** Access line, each way. Default 10 ms. */
   link?: LinkOptions;
   /** Outside addresses of the outermost NAT. Default 1. */
@@ -234,7 +234,7 @@ export class World {
     for (const [i, nick] of (options.members ?? [`m${index}`]).entries()) {
       const host = new Host(nick, this.random);
       if (nats.length === 0) host.connect(lan, `198.51.100.${10 * (index + 1) + i}`, line);
-      else host.connect(lan, `192.168.1.${2 + i}`, { delayMs: 0.2 });
+      else if (options.ipv6 !== 'only') host.connect(lan, `192.168.1.${2 + i}`, { delayMs: 0.2 });
       if (options.ipv6) {
         const address = `2001:db8:${index + 1}::${2 + i}`;
         host.connect(lan, address, nats.length === 0 ? line : { delayMs: 0.2 });
@@ -245,6 +245,7 @@ export class World {
         random: this.random,
         servers: this.servers,
         deliveries: this.deliveries,
+        nat64: options.ipv6 === 'only',
         compute: this.#options.compute ?? fakeCrypto,
         options: this.#options.options ?? {},
       });
@@ -261,7 +262,8 @@ export class World {
     for (const [depth, natOptions] of chain.toReversed().entries()) {
       const name = `site ${index} nat ${depth}`;
       const inside = new Segment(this.timeline, this.random, name);
-      const nat = new Nat(this.timeline, this.random, name, natOptions);
+      const nat64 = options.ipv6 === 'only' && depth === 0;
+      const nat = new Nat(this.timeline, this.random, name, { ...natOptions, ...(nat64 ? { nat64 } : {}) });
       const pool = Array.from({ length: options.poolSize ?? 1 }, (_, i) => `198.51.100.${10 * (index + 1) + i}`);
       nat.attachOutside(
         outside,

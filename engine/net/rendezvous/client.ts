@@ -7,9 +7,15 @@
  * 3. every message is validated; a server that breaks the protocol is counted and left.
  */
 import { readFileSync } from 'node:fs';
-import type { Agent, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTcp, isIPv4, type TcpNetConnectOpts } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { rootCertificates } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  rootCertificates,
+  type ConnectionOptions as TlsOptions,
+} from 'node:tls';
 import { type ClientOptions, WebSocket } from 'ws';
 import { WarrenError } from '../../../protocol/errors.ts';
 import { SERVER_LIMITS } from '../../../protocol/limits.ts';
@@ -23,7 +29,8 @@ import {
   type ServerMessage,
   serverMessage,
 } from '../../../protocol/server.ts';
-import type { RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
+import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
+import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
 import { type Environment, proxyFor } from './proxy.ts';
 import { readRefusal } from './refusal.ts';
@@ -31,6 +38,8 @@ import { readRefusal } from './refusal.ts';
 export interface RendezvousOptions {
   /** PEM file with certificates to trust besides the built-in ones. */
   caFile?: string;
+  /** How an IPv6-only host reaches a server that is named by an IPv4 address. Default: not at all. */
+  nat64?: Nat64Port;
   /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read (default `process.env`). */
   env?: Environment;
   /** From the call to an open WebSocket (default 10,000 ms). */
@@ -106,13 +115,26 @@ class WebSocketRendezvous implements RendezvousConnection {
     const timeoutMs = shared.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     this.#timer = setTimeout(() => this.#end({ code: 'timeout' }), timeoutMs);
     const proxy = proxyFor(target, shared.options.env ?? process.env);
-    if (proxy === null) this.#dial(target, null);
-    else void this.#dialThrough(proxy, target);
+    const { nat64 } = shared.options;
+    if (proxy !== null) void this.#dialThrough(proxy, target);
+    else if (nat64 !== undefined && isIPv4(target.hostname)) void this.#dialIpv4(target, nat64);
+    else this.#dial(target, clientOptions(this.#shared.ca), null);
   }
 
-  #dial(target: URL, agent: Agent | null): void {
-    this.#socket = new WebSocket(target, clientOptions(agent, this.#shared.ca));
-    this.#listen(this.#socket, agent !== null);
+  /** `remoteIp` where it is known better than the socket could tell. */
+  #dial(target: URL, options: ClientOptions, remoteIp: string | null): void {
+    this.#socket = new WebSocket(target, options);
+    this.#listen(this.#socket, options.agent !== undefined, remoteIp);
+  }
+
+  /** A name is the resolver's affair; an address is ours. */
+  async #dialIpv4(target: URL, nat64: Nat64Port): Promise<void> {
+    const prefix = prefixOf(await nat64.addresses().catch(() => []));
+    if (this.#phase === 'closed') return;
+    const options = clientOptions(this.#shared.ca);
+    if (prefix === null) return this.#dial(target, options, null);
+    const through = connectThrough(synthesise(prefix, target.hostname), target);
+    this.#dial(target, { ...options, createConnection: through }, target.hostname);
   }
 
   /** The agent takes long to load, and few have a proxy. */
@@ -120,7 +142,8 @@ class WebSocketRendezvous implements RendezvousConnection {
     try {
       const { HttpsProxyAgent } = await import('https-proxy-agent');
       if (this.#phase === 'closed') return;
-      this.#dial(target, new HttpsProxyAgent(proxy, tlsOptions(this.#shared.ca)));
+      const agent = new HttpsProxyAgent(proxy, tlsOptions(this.#shared.ca));
+      this.#dial(target, { ...clientOptions(this.#shared.ca), agent }, null);
     } catch (error) {
       this.#end(causeOf(error as Error, false));
     }
@@ -170,13 +193,13 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#socket.once('close', () => clearTimeout(timer));
   }
 
-  #listen(socket: WebSocket, proxied: boolean): void {
+  #listen(socket: WebSocket, proxied: boolean, knownIp: string | null): void {
     const heard = () => {
       this.#heardAt = performance.now();
     };
     let remoteIp: string | null = null;
     socket.on('upgrade', ({ socket: tcp }) => {
-      remoteIp = proxied ? null : (tcp.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null);
+      remoteIp = proxied ? null : (knownIp ?? tcp.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null);
     });
     socket.on('open', () => this.#opened(remoteIp));
     // ws hands out one Buffer a message, text too, unless asked otherwise.
@@ -281,15 +304,27 @@ function tlsOptions(ca: string[] | undefined): { ca?: string[] } {
   return ca === undefined ? {} : { ca };
 }
 
-function clientOptions(agent: Agent | null, ca: string[] | undefined): ClientOptions {
+function clientOptions(ca: string[] | undefined): ClientOptions {
   return {
     ...tlsOptions(ca),
     perMessageDeflate: false,
     followRedirects: false,
     maxPayload: MAX_MESSAGE_BYTES,
     maxFragments: 64,
-    ...(agent === null ? {} : { agent }),
   };
+}
+
+/** Connects to another address than the URL's, and holds the certificate to the URL's all the same. */
+function connectThrough(ip: string, { protocol, hostname }: URL): NonNullable<ClientOptions['createConnection']> {
+  return ((options: TcpNetConnectOpts & TlsOptions) => {
+    const there = { ...options, path: undefined, host: ip };
+    if (protocol !== 'wss:') return connectTcp(there);
+    return connectTls({
+      ...there,
+      servername: '',
+      checkServerIdentity: (_, cert) => checkServerIdentity(hostname, cert),
+    });
+  }) as NonNullable<ClientOptions['createConnection']>;
 }
 
 function parseMessage(data: Buffer): ServerMessage | null {

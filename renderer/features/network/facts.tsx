@@ -23,6 +23,11 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
         <PortMapping mapping={nat.portMapping} />
       </Fact>
       <Fact name={t('network.ipv6')}>{nat.ipv6 ? t('network.ipv6Yes') : t('network.ipv6No')}</Fact>
+      {nat.nat64 === true && (
+        <Fact name={t('network.nat64')} help={t('network.nat64Help')}>
+          {t('common.yes')}
+        </Fact>
+      )}
       {nat.portMapping.pinhole && (
         <Fact name={t('network.pinhole')} help={t('network.pinholeHelp')}>
           <Pinhole pinhole={nat.portMapping.pinhole} />

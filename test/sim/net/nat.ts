@@ -1,4 +1,8 @@
-/** A router with a NAT for IPv4 and a stateful firewall for IPv6, between an inside and an outside segment. */
+/**
+ * A router with a NAT for IPv4 and a stateful firewall for IPv6, between an inside and an outside segment. With `nat64` its
+ * insiders have IPv6 only, and what they send to an address of that prefix leaves as IPv4.
+ */
+import ipaddr from 'ipaddr.js';
 import type { Random } from '../core/random.ts';
 import type { Timeline } from '../core/timeline.ts';
 import { type Behaviour, Bindings, type Mapping } from './bindings.ts';
@@ -44,6 +48,8 @@ export interface NatOptions {
   udpBlocked?: boolean;
   /** Default: address-and-port-dependent, 120 s. */
   ipv6Filtering?: Behaviour;
+  /** Translates between the families (RFC 6146) under the well-known prefix. */
+  nat64?: boolean;
 }
 
 /** nf_conntrack_udp_timeout, of an entry that saw one direction only. */
@@ -163,7 +169,9 @@ export class Nat implements Node {
     if (this.down) this.drops.down++;
     else if (packet.kind === 'icmp') this.#icmp(packet, at);
     else if (this.options.udpBlocked) this.drops.blocked++;
-    else if (familyOf(packet.dst.ip) === 6) this.#forward6(packet, at);
+    else if (this.options.nat64 && at === this.#inside && behindNat64(packet.dst.ip) !== null) {
+      this.#outbound({ ...packet, dst: { ip: behindNat64(packet.dst.ip) ?? '', port: packet.dst.port } }, at);
+    } else if (familyOf(packet.dst.ip) === 6) this.#forward6(packet, at);
     else if (at === this.#inside) this.#outbound(packet, at);
     else this.#inbound(packet);
   }
@@ -190,7 +198,7 @@ export class Nat implements Node {
     const mapping = this.bindings.at(this.#timeline.now(), packet.dst)[0];
     const inside = this.#inside as Attachment;
     if (mapping === undefined) this.drops.hairpin++;
-    else inside.segment.send({ ...packet, src: source, dst: mapping.inside }, inside);
+    else inside.segment.send(toInsider({ ...packet, src: source }, mapping.inside), inside);
   }
 
   #inbound(packet: UdpPacket): void {
@@ -210,7 +218,7 @@ export class Nat implements Node {
     }
     if (this.options.inboundRefresh) this.bindings.refresh(now, mapping, packet.src);
     const inside = this.#inside as Attachment;
-    inside.segment.send({ ...packet, dst: mapping.inside, ttl: packet.ttl - 1 }, inside);
+    inside.segment.send(toInsider({ ...packet, ttl: packet.ttl - 1 }, mapping.inside), inside);
   }
 
   #map(packet: UdpPacket): Mapping | null {
@@ -269,4 +277,29 @@ export class Nat implements Node {
 
 function tuple(outside: Endpoint, remote: Endpoint): string {
   return `${endpointKey(outside)}|${endpointKey(remote)}`;
+}
+
+/** Translated where the insider has IPv6. */
+function toInsider(packet: UdpPacket, dst: Endpoint): UdpPacket {
+  if (familyOf(dst.ip) === 4) return { ...packet, dst };
+  return { ...packet, src: { ip: throughNat64(packet.src.ip), port: packet.src.port }, dst };
+}
+
+/** The well-known prefix (RFC 6052, 2.1). */
+const NAT64_PREFIX = ipaddr.IPv6.parse('64:ff9b::');
+const NAT64_BITS = 96;
+
+/** What stands for an IPv4 address inside; an IPv6 one stays. */
+export function throughNat64(ip: string): string {
+  if (familyOf(ip) === 6) return ip;
+  const quad = ipaddr.IPv4.parse(ip).toByteArray();
+  return new ipaddr.IPv6([...NAT64_PREFIX.toByteArray().slice(0, 12), ...quad]).toRFC5952String();
+}
+
+/** The IPv4 address that this stands for; null: none. */
+export function behindNat64(ip: string): string | null {
+  if (familyOf(ip) === 4) return null;
+  const address = ipaddr.IPv6.parse(ip);
+  if (!address.match(NAT64_PREFIX, NAT64_BITS)) return null;
+  return address.toByteArray().slice(12).join('.');
 }

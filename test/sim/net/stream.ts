@@ -5,7 +5,7 @@
 import type { Timeline } from '../core/timeline.ts';
 import type { Host } from './host.ts';
 import type { Link } from './link.ts';
-import { Nat } from './nat.ts';
+import { behindNat64, Nat, throughNat64 } from './nat.ts';
 
 /** Text and binary WebSocket messages. */
 export type StreamMessage = string | Uint8Array;
@@ -37,7 +37,9 @@ interface Trace {
 /** TCP, IP and WebSocket headers of one message. */
 const OVERHEAD_BYTES = 48;
 
-export function trace(host: Host, ip: string): Trace | null {
+/** A host without a way to an IPv4 address dials what stands for it behind its NAT64. */
+export function trace(host: Host, server: string): Trace | null {
+  let ip = host.route(server) === null ? throughNat64(server) : server;
   const start = host.route(ip);
   if (start === null) return null;
   const up = [start.attachment.up];
@@ -57,7 +59,9 @@ export function trace(host: Host, ip: string): Trace | null {
     const nat = target.node;
     if (nat.down) return null;
     stateful.push({ node: nat, generation: nat.generation });
-    if (!observed.includes(':')) observed = nat.addressFor(observed);
+    const behind = nat.options.nat64 ? behindNat64(ip) : null;
+    if (behind !== null || !observed.includes(':')) observed = nat.addressFor(observed);
+    ip = behind ?? ip;
     from = nat.outside;
     up.push(from.up);
     down.push(from.down);

@@ -67,6 +67,82 @@ describe('IPv6', () => {
   );
 });
 
+describe('IPv6 only, behind a NAT64', () => {
+  const only = site('port-restricted', { ipv6: 'only', members: ['six'] });
+
+  for (const profile of ['public', 'full-cone', 'port-restricted'] as const) {
+    scenario(
+      `direct with a member behind ${profile} who has IPv4 only`,
+      5,
+      { sites: [only, site(profile, { members: ['four'] })] },
+      async (world) => {
+        await world.joinAll(300);
+        await world.until('a direct path', () => kinds(world).length === 2 && world.allDirect(), 10_000);
+        expect(kinds(world)).toEqual(['direct', 'direct']);
+        const nat = world.member('six').snapshot().self?.nat;
+        expect(nat).toMatchObject({ nat64: true, mapping: 'endpoint-independent', publicAddresses: ['198.51.100.10'] });
+        expect(world.member('four').snapshot().self?.nat.nat64).toBe(false);
+        await world.everyoneReachesEveryone();
+      },
+    );
+  }
+
+  scenario(
+    'direct with a port counter, by its prediction',
+    3,
+    { sites: [only, site('symmetric-sequential', { members: ['four'] })] },
+    async (world) => {
+      await world.joinAll(300);
+      await world.until('a direct path', () => kinds(world).length === 2 && world.allDirect(), 60_000);
+    },
+  );
+
+  scenario(
+    'takes IPv6 with whoever has it',
+    3,
+    { sites: [only, site('symmetric-random', { ipv6: true, members: ['both'] })] },
+    async (world) => {
+      await world.joinAll(300);
+      await world.until(
+        'an IPv6 path',
+        () => kinds(world).length === 2 && kinds(world).every((kind) => kind === 'ipv6'),
+        10_000,
+      );
+    },
+  );
+
+  scenario(
+    'is left for a network with IPv4, and found again',
+    3,
+    {
+      sites: [
+        only,
+        site('port-restricted', { members: ['four'] }),
+        { nats: [NATS['port-restricted']], members: [], ipv6: false },
+      ],
+    },
+    async (world) => {
+      const six = world.member('six');
+      const arrives = async (nat64: boolean) => {
+        const seen = () => six.snapshot().self?.nat.nat64 === nat64;
+        await world.until(`NAT64: ${nat64}`, seen, 10_000);
+        await world.everyoneReachesEveryone(60_000);
+        await world.until('a direct path', () => kinds(world).length === 2 && world.allDirect(), 60_000);
+        await world.everyoneReachesEveryone();
+      };
+      await world.joinAll(300);
+      await arrives(true);
+      six.host.disconnect();
+      six.host.connect(world.sites[2]!.lan, '192.168.1.9', { delayMs: 0.2 });
+      await arrives(false);
+      six.host.disconnect();
+      six.host.connect(world.sites[0]!.lan, '2001:db8:1::9', { delayMs: 0.2 });
+      world.sites[0]!.nats[0]!.routeIpv6('2001:db8:1::9');
+      await arrives(true);
+    },
+  );
+});
+
 scenario(
   'relay only: not one datagram passes between the two homes',
   3,

@@ -3,7 +3,7 @@ import { type NetcheckOptions, type NetcheckResult, netcheck } from '../../../en
 import { MainThread } from '../../sim/core/thread.ts';
 import { SimDevice } from '../../sim/device.ts';
 import type { NatOptions } from '../../sim/net/nat.ts';
-import { simClock, simInterfaces, simRandom, SimRendezvous } from '../../sim/ports.ts';
+import { SimRendezvous, simClock, simInterfaces, simRandom } from '../../sim/ports.ts';
 import { createWorld, type World, type WorldOptions } from '../../sim/world.ts';
 
 const NATS: Record<string, NatOptions> = {
@@ -33,6 +33,7 @@ async function check(
       random: simRandom(random),
       rendezvous: new SimRendezvous(timeline, thread, host, servers),
       mapping: null,
+      nat64: null,
       device,
     },
     {

@@ -32,6 +32,13 @@ describe('what a person reads of the mapping', () => {
     expect(words({ state: 'none', pinhole: { state: 'failed' } })).toContain('refused');
   });
 
+  it('says that IPv4 goes through a translator where it does', () => {
+    const card = (nat64: boolean) =>
+      renderNatCard({ nat: { ...symmetric({ state: 'none' }), nat64 }, servers: [], stun: [] }, false).join('\n');
+    expect(card(true)).toMatch(/IPv6 only: .*NAT64\)[^]*NAT64 +yes/);
+    expect(card(false)).not.toContain('NAT64');
+  });
+
   it('promises that everyone can come in only where that is so', () => {
     const active = { state: 'active', protocol: 'pcp', external } as const;
     expect(natAdvice(symmetric({ ...active, doubleNat: false }))).toContain('everyone can reach you');
