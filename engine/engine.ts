@@ -142,7 +142,15 @@ class RunningEngine implements Engine {
         this.#publisher.soon();
       },
     });
-    this.#nats = new Nats(ports, this.#device, budget, addresses, () => this.#inbox.post(() => this.#giveLocal()));
+    this.#nats = new Nats(
+      ports,
+      this.#device,
+      budget,
+      addresses,
+      () => this.#inbox.post(() => this.#giveLocal()),
+      // A relay needs no mapping kept.
+      !options.settings.relayOnly,
+    );
     this.#mappings = new Mappings(ports.mapping, this.#tunnelPorts(), () => this.#inbox.post(() => this.#giveLocal()));
     this.#punches = new Punches({
       clock: ports.clock,

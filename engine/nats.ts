@@ -4,12 +4,15 @@ import type { Candidate } from '../protocol/peer.ts';
 import type { Budget } from './core/budget.ts';
 import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
 import { createNatCore } from './core/nat/discovery.ts';
+import { Lifetime, type LifetimeAction, type LifetimeEvent, type LifetimeView } from './core/nat/lifetime.ts';
 import type { ClockPort, DevicePort, HostAddress, RandomPort, SocketId } from './ports.ts';
 import { Waker } from './wake.ts';
 
 interface Family {
   core: NatCore;
   waker: Waker;
+  /** Null: nobody asked for it. */
+  lifetime: { core: Lifetime; waker: Waker } | null;
   candidates: Candidate[];
   main: SocketId;
 }
@@ -21,7 +24,7 @@ export class Nats {
   readonly #budget: Budget;
   readonly #changed: () => void;
   readonly #families = new Map<4 | 6, Family>();
-  /** Sockets that discovery opened, to the family that asked. */
+  /** Main sockets, and those that measurements opened, to the family that asked. */
   readonly #sockets = new Map<SocketId, 4 | 6>();
 
   constructor(
@@ -30,6 +33,7 @@ export class Nats {
     budget: Budget,
     addresses: HostAddress[],
     changed: () => void,
+    measuresLifetime = true,
   ) {
     this.#budget = budget;
     this.#clock = ports.clock;
@@ -45,9 +49,15 @@ export class Nats {
         localPort: main.port,
       });
       const waker = new Waker(ports.clock, () => this.#handle(family, { type: 'tick' }));
-      this.#families.set(family, { core, waker, candidates: [], main: main.id });
+      const lifetime = measuresLifetime ? this.#lifetime(family, main.id, ports) : null;
+      this.#families.set(family, { core, waker, lifetime, candidates: [], main: main.id });
       this.#sockets.set(main.id, family);
     }
+  }
+
+  #lifetime(family: 4 | 6, mainSocket: SocketId, { clock, random }: { clock: ClockPort; random: RandomPort }) {
+    const core = new Lifetime({ random, mainSocket });
+    return { core, waker: new Waker(clock, () => this.#handleLifetime(family, { type: 'tick' })) };
   }
 
   setServers(servers: StunServer[]): void {
@@ -62,8 +72,10 @@ export class Nats {
   }
 
   networkChanged(addresses: HostAddress[]): void {
-    for (const family of this.#families.keys())
+    for (const family of this.#families.keys()) {
+      this.#handleLifetime(family, { type: 'network-changed' });
       this.#handle(family, { type: 'network-changed', localAddresses: ofFamily(addresses, family) });
+    }
   }
 
   watch(on: boolean): void {
@@ -72,7 +84,9 @@ export class Nats {
 
   stun(event: { socket: SocketId; from: { ip: string; port: number }; bytes: Uint8Array; at: number }): void {
     const family = this.#sockets.get(event.socket);
-    if (family) this.#handle(family, { type: 'stun', ...event });
+    if (!family) return;
+    this.#handle(family, { type: 'stun', ...event });
+    this.#handleLifetime(family, { type: 'stun', ...event });
   }
 
   candidates(): Candidate[] {
@@ -87,8 +101,16 @@ export class Nats {
     return {
       ...base,
       ipv6: Boolean(v4?.ipv6) || Boolean(v6?.ipv6),
+      lifetimeSeconds: this.#aliveSeconds(),
       publicAddresses: [...new Set([...(v4?.publicAddresses ?? []), ...(v6?.publicAddresses ?? [])])].slice(0, 8),
     };
+  }
+
+  /** The shortest of the families that servers can be asked over; null while one of them is unknown. */
+  #aliveSeconds(): number | null {
+    const measured = [...this.#families.values()].filter(({ core }) => core.answering() !== null);
+    const alive = measured.map(({ lifetime }) => lifetime?.core.view().alive ?? null);
+    return alive.length === 0 || alive.includes(null) ? null : Math.min(...alive.map(Number));
   }
 
   /** IPv4 mappings depend on the destination, or are not known not to. */
@@ -108,13 +130,47 @@ export class Nats {
   }
 
   stop(): void {
-    for (const family of this.#families.values()) family.waker.stop();
+    for (const { waker, lifetime } of this.#families.values()) {
+      waker.stop();
+      lifetime?.waker.stop();
+    }
   }
 
   #handle(id: 4 | 6, event: NatEvent): void {
     const family = this.#families.get(id);
     if (!family) return;
     for (const action of family.core.handle(this.#clock.now(), event)) this.#act(id, family, action);
+    // Once discovery is over: its own bursts would only slow each other down.
+    if (family.core.settled()) this.#handleLifetime(id, { type: 'server', server: family.core.answering() });
+  }
+
+  #handleLifetime(id: 4 | 6, event: LifetimeEvent): void {
+    const family = this.#families.get(id);
+    if (!family?.lifetime) return;
+    for (const action of family.lifetime.core.handle(this.#clock.now(), event)) this.#actLifetime(id, family, action);
+  }
+
+  #actLifetime(id: 4 | 6, family: Family, action: LifetimeAction): void {
+    switch (action.type) {
+      case 'lifetime':
+        if (id === 4) this.#budget.lives(inMs(family.lifetime?.core.view()));
+        return this.#changed();
+      case 'open-socket':
+        return this.#open(id, (socket) =>
+          this.#handleLifetime(id, { type: 'socket', request: action.request, socket: socket.id }),
+        );
+      case 'wake':
+        return family.lifetime?.waker.wakeAt(action.at);
+      default:
+        return this.#act(id, family, action);
+    }
+  }
+
+  #open(id: 4 | 6, opened: (socket: { id: SocketId; port: number }) => void): void {
+    for (const socket of this.#device.openSockets(1, id)) {
+      this.#sockets.set(socket.id, id);
+      opened(socket);
+    }
   }
 
   #act(id: 4 | 6, family: Family, action: NatAction): void {
@@ -124,10 +180,9 @@ export class Nats {
         this.#device.send(action.socket, action.to, action.bytes);
         break;
       case 'open-socket':
-        for (const socket of this.#device.openSockets(1, id)) {
-          this.#sockets.set(socket.id, id);
-          this.#handle(id, { type: 'socket', request: action.request, socket: socket.id, port: socket.port });
-        }
+        this.#open(id, ({ id: socket, port }) =>
+          this.#handle(id, { type: 'socket', request: action.request, socket, port }),
+        );
         break;
       case 'close-socket':
         this.#sockets.delete(action.socket);
@@ -142,6 +197,10 @@ export class Nats {
         break;
     }
   }
+}
+
+function inMs(view: LifetimeView | undefined): number | null {
+  return view === undefined || view.expired === null ? null : view.expired * 1_000;
 }
 
 export function familyOf(ip: string): 4 | 6 {

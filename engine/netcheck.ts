@@ -112,7 +112,7 @@ class Netcheck {
     this.#states = options.servers.map((url) => ({ url, openedAt: null, rttMs: null, error: null }));
     this.#nat64 = new Nat64({ ...ports, port: ports.nat64, log: () => {}, changed: () => this.#anew() });
     const device = new Nat64Device(ports.device, this.#nat64);
-    this.#nats = new Nats(ports, device, new Budget(), options.addresses, () => {});
+    this.#nats = new Nats(ports, device, new Budget(), options.addresses, () => {}, false);
     const portOf = (wanted: 4 | 6) => device.sockets().find(({ family }) => family === wanted)?.port ?? null;
     this.#mappings = new Mappings(ports.mapping, { v4: portOf(4), v6: portOf(6) }, () => {});
     this.#probes = new StunProbes({ ...ports, device });

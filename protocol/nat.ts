@@ -49,6 +49,8 @@ export const natReport = z.object({
   hairpin: z.boolean().nullable(),
   publicAddresses: z.array(z.string().max(64)).max(8),
   cgnat: z.boolean().nullable(),
+  /** For how long a mapping is known to live without a packet from inside; null while that is unknown. */
+  lifetimeSeconds: z.number().positive().max(86_400).nullable().optional(),
   ipv6: z.boolean(),
   /** IPv4 is reached through the network's translator (RFC 6146): this host has IPv6 only. */
   nat64: z.boolean().optional(),

@@ -15,6 +15,11 @@ export const MAX_MAPPINGS = 300;
 export const MAX_SESSIONS = 2_000;
 /** Lifetime of a mapping while it is unknown: the longest common default (RFC 4787, REQ-5 asks for at least this). */
 export const MAPPING_LIFETIME_MS = 120_000;
+/**
+ * Not less, whatever was measured: that is the shortest lifetime in a chain of NATs, and the user's own router may keep what a
+ * carrier's has dropped.
+ */
+export const MIN_MAPPING_LIFETIME_MS = 30_000;
 /** Kept from punches for candidates of other members and for NAT discovery. */
 export const MAPPING_RESERVE = 24;
 
@@ -27,8 +32,18 @@ interface Use {
 export class Budget {
   #tokens = PROBE_BURST;
   #at = 0;
+  #lifetimeMs = MAPPING_LIFETIME_MS;
   readonly #mappings = new Map<string, Use>();
   readonly #sessions = new Map<string, Use>();
+
+  /**
+   * After which time a mapping was found to be gone; null while that is unknown. What was created counts that long, whether
+   * or not its socket is closed.
+   */
+  lives(lifetimeMs: number | null): void {
+    const known = Math.max(lifetimeMs ?? MAPPING_LIFETIME_MS, MIN_MAPPING_LIFETIME_MS);
+    this.#lifetimeMs = Math.min(known, MAPPING_LIFETIME_MS);
+  }
 
   /** Takes one ping at `now` (ms); false when none is left. */
   take(now: number): boolean {
@@ -56,24 +71,24 @@ export class Budget {
    */
   sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: boolean): void {
     const session = `${socket} ${remote.ip} ${remote.port}`;
-    use(this.#sessions, session, now);
-    use(this.#mappings, dependent ? session : String(socket), now);
+    this.#use(this.#sessions, session, now);
+    this.#use(this.#mappings, dependent ? session : String(socket), now);
   }
 
   /** Mappings created within one lifetime, and so likely to stand. */
   mappingsUsed(now: number): number {
-    return count(this.#mappings, now);
+    return this.#count(this.#mappings, now);
   }
 
   /** Mappings that punches may still create; each is a session too. */
   mappingsLeft(now: number): number {
-    const left = MAX_MAPPINGS - MAPPING_RESERVE - count(this.#mappings, now);
+    const left = MAX_MAPPINGS - MAPPING_RESERVE - this.#count(this.#mappings, now);
     return Math.max(0, Math.min(left, this.sessionsLeft(now)));
   }
 
   /** Sessions that punches may still create. */
   sessionsLeft(now: number): number {
-    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - count(this.#sessions, now));
+    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - this.#count(this.#sessions, now));
   }
 
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
@@ -85,21 +100,21 @@ export class Budget {
     this.#tokens = Math.min(PROBE_BURST, this.#tokens + ((now - this.#at) * PROBES_PER_SECOND) / 1_000);
     this.#at = now;
   }
-}
 
-/** An entry that was silent for a lifetime is gone in the router, and the next packet makes a new one. */
-function use(uses: Map<string, Use>, key: string, now: number): void {
-  const known = uses.get(key);
-  if (known === undefined || now - known.usedAt > MAPPING_LIFETIME_MS) uses.set(key, { createdAt: now, usedAt: now });
-  else known.usedAt = now;
-}
-
-/** Created within one lifetime. Forgets what is neither young nor in use. */
-function count(uses: Map<string, Use>, now: number): number {
-  let created = 0;
-  for (const [key, { createdAt, usedAt }] of uses) {
-    if (now - createdAt <= MAPPING_LIFETIME_MS) created++;
-    else if (now - usedAt > MAPPING_LIFETIME_MS) uses.delete(key);
+  /** An entry that was silent for a lifetime is gone in the router, and the next packet makes a new one. */
+  #use(uses: Map<string, Use>, key: string, now: number): void {
+    const known = uses.get(key);
+    if (known === undefined || now - known.usedAt > this.#lifetimeMs) uses.set(key, { createdAt: now, usedAt: now });
+    else known.usedAt = now;
   }
-  return created;
+
+  /** Created within one lifetime. Forgets what is neither young nor in use. */
+  #count(uses: Map<string, Use>, now: number): number {
+    let created = 0;
+    for (const [key, { createdAt, usedAt }] of uses) {
+      if (now - createdAt <= this.#lifetimeMs) created++;
+      else if (now - usedAt > this.#lifetimeMs) uses.delete(key);
+    }
+    return created;
+  }
 }

@@ -7,12 +7,14 @@ import {
   MESSAGE_INTEGRITY_SHA256,
   NONCE,
   REALM,
+  RESPONSE_PORT,
   USERNAME,
 } from '../../engine/core/stun/attribute-types.ts';
 import { type BindingResponse, encodeBindingResponse } from '../../engine/core/stun/binding.ts';
 import { readChangeRequest } from '../../engine/core/stun/change-request.ts';
 import { CODE_BAD_REQUEST, CODE_UNKNOWN_ATTRIBUTE } from '../../engine/core/stun/error-code.ts';
 import { decodeStun, METHOD_BINDING, type StunMessage } from '../../engine/core/stun/message.ts';
+import { readResponsePort } from '../../engine/core/stun/response-port.ts';
 import type { StunOutcome } from '../counters.ts';
 
 /** One of up to four endpoints: 0 or 1 for the address, 0 or 1 for the port. */
@@ -29,7 +31,8 @@ export interface StunLayout {
 }
 
 export type StunAnswer =
-  | { outcome: 'answered' | 'refused'; from: Position; bytes: Uint8Array }
+  /** `port`: where to, at the client's address. */
+  | { outcome: 'answered' | 'refused'; from: Position; port: number; bytes: Uint8Array }
   | { outcome: Extract<StunOutcome, 'malformed' | 'not-stun' | 'ignored'> };
 
 interface Route {
@@ -38,7 +41,15 @@ interface Route {
 }
 
 /** The server asks nobody for credentials, so it needs not look at any. */
-const UNDERSTOOD = new Set([CHANGE_REQUEST, USERNAME, REALM, NONCE, MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256]);
+const UNDERSTOOD = new Set([
+  CHANGE_REQUEST,
+  RESPONSE_PORT,
+  USERNAME,
+  REALM,
+  NONCE,
+  MESSAGE_INTEGRITY,
+  MESSAGE_INTEGRITY_SHA256,
+]);
 
 /** Answers only Binding requests: no answer can cause another, so two servers never talk to each other. */
 export function answerStun(bytes: Uint8Array, client: Endpoint, arrived: Position, layout: StunLayout): StunAnswer {
@@ -48,24 +59,33 @@ export function answerStun(bytes: Uint8Array, client: Endpoint, arrived: Positio
   if (message.class !== 'request' || message.method !== METHOD_BINDING || client.port === 0) {
     return { outcome: 'ignored' };
   }
-  const from = origin(message, arrived, layout);
-  if ('refusal' in from) return { outcome: 'refused', from: arrived, bytes: encodeBindingResponse(from.refusal) };
-  const response = success(message, client, { from, arrived }, layout);
-  return { outcome: 'answered', from, bytes: encodeBindingResponse(response) };
+  const way = wayBack(message, client, arrived, layout);
+  if ('refusal' in way) {
+    return { outcome: 'refused', from: arrived, port: client.port, bytes: encodeBindingResponse(way.refusal) };
+  }
+  const response = success(message, client, { from: way.from, arrived }, layout);
+  return { outcome: 'answered', ...way, bytes: encodeBindingResponse(response) };
 }
 
-/** Where the answer leaves, or why there is none. */
-function origin(message: StunMessage, arrived: Position, layout: StunLayout): Position | { refusal: BindingResponse } {
+/** From where and to which port the answer leaves, or why there is none. */
+function wayBack(
+  message: StunMessage,
+  client: Endpoint,
+  arrived: Position,
+  layout: StunLayout,
+): { from: Position; port: number } | { refusal: BindingResponse } {
   const unknown = message.attributes.map(({ type }) => type).filter(isUnknown);
   if (unknown.length > 0) return { refusal: failure(message, CODE_UNKNOWN_ATTRIBUTE, [...new Set(unknown)]) };
   const change = readChangeRequest(message);
-  if (change === null) return { refusal: failure(message, CODE_BAD_REQUEST, []) };
+  const port = readResponsePort(message);
+  if (change === null || port === null) return { refusal: failure(message, CODE_BAD_REQUEST, []) };
   // A server with one address does not know the attribute's other half.
   if (change.ip && !layout.twoAddresses) return { refusal: failure(message, CODE_UNKNOWN_ATTRIBUTE, [CHANGE_REQUEST]) };
-  return {
+  const from: Position = {
     address: change.ip ? other(arrived.address) : arrived.address,
     port: change.port ? other(arrived.port) : arrived.port,
   };
+  return { from, port: port === 'absent' ? client.port : port };
 }
 
 function success(message: StunMessage, client: Endpoint, route: Route, layout: StunLayout): BindingResponse {

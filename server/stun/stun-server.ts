@@ -188,7 +188,7 @@ function serve(grid: Grid, { options, ports, limit }: Service): void {
     counters.stun[result.outcome]++;
     if (!('bytes' in result)) return;
     // A lost answer is what UDP is: the client asks again.
-    grid.sockets[result.from.address]?.[result.from.port]?.send(result.bytes, remote.port, remote.address, ignore);
+    grid.sockets[result.from.address]?.[result.from.port]?.send(result.bytes, result.port, remote.address, ignore);
   };
   for (const [address, row] of grid.sockets.entries()) {
     for (const [port, socket] of row.entries()) {

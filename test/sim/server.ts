@@ -151,7 +151,7 @@ export class SimServer {
         const from =
           answer.from.port === position ? socket : this.#sockets.find((s) => s !== socket && s.family === family);
         const ip = family === 4 ? (ips[answer.from.address] as string) : to.ip;
-        from?.send(client, answer.bytes, { from: ip });
+        from?.send({ ip: client.ip, port: answer.port }, answer.bytes, { from: ip });
       });
       return socket === null ? [] : [socket];
     });

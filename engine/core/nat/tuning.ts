@@ -22,3 +22,16 @@ export const MAX_SERVERS = 4;
 export const MAX_PUBLIC_ADDRESSES = 8;
 /** Fresh mappings that a hard NAT is asked for: two more than the model needs, because answers get lost. */
 export const FRESH_MAPPINGS = 8;
+
+/** Silences after which a mapping is looked for, in seconds: what NATs are set to, from carriers' to RFC 4787, REQ-5. */
+export const LIFETIME_LADDER_S = [10, 20, 30, 60, 120] as const;
+/** Tried when the first rung has fallen. */
+export const SHORTEST_LIFETIME_S = 5;
+/** The question is on its way that much before a rung is over, so that a NAT of exactly that lifetime passes it. */
+export const LIFETIME_EARLY_MS = 500;
+/** A question that leaves later than this (a suspended machine, a blocked process) proves nothing when it is not answered. */
+export const LIFETIME_LATE_MS = 1_000;
+/** A rung has fallen after this many silences that ended without an answer; of 20 % loss each way one in 500 is wrong. */
+export const LIFETIME_FAILURES = 2;
+/** A server that stopped answering is asked again after this. */
+export const LIFETIME_RETRY_MS = 60_000;

@@ -16,7 +16,7 @@ import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
-import type { Pace } from './pace.ts';
+import { keepaliveMs, type Pace } from './pace.ts';
 import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoint } from './pairs.ts';
 import { PathRecord } from './path.ts';
 import { Pings } from './pings.ts';
@@ -306,6 +306,7 @@ class Peer implements PeerCore {
       alertSince: this.#alertSince,
       chosen,
       relayed: chosen === RELAY,
+      keepaliveMs: keepaliveMs(this.#own.nat.lifetimeSeconds),
       standbys,
     };
   }

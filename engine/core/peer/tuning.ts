@@ -40,6 +40,10 @@ export const WARM_UP_PROBES = 4;
 export const WARM_UP_PROBE_MS = 100;
 /** Idle: below the shortest common UDP binding lifetime (10 s, RFC 4787 REQ-5 notwithstanding) while it is unknown. */
 export const KEEPALIVE_MS = 8_000;
+/** Of the measured lifetime: room for a late turn and a slow way. */
+export const KEEPALIVE_SHARE = 0.8;
+/** At most, however long it lives: an idle path must be found dead some time, too. */
+export const MAX_KEEPALIVE_MS = 25_000;
 /** Standbys beyond the best ones are only looked at now and then. */
 export const KEPT_STANDBYS = 3;
 export const SPARE_PATH_MS = 30_000;

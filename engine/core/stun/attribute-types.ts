@@ -9,6 +9,7 @@ export const REALM = 0x0014;
 export const NONCE = 0x0015;
 export const MESSAGE_INTEGRITY_SHA256 = 0x001c;
 export const XOR_MAPPED_ADDRESS = 0x0020;
+export const RESPONSE_PORT = 0x0027;
 export const SOFTWARE = 0x8022;
 export const FINGERPRINT = 0x8028;
 export const RESPONSE_ORIGIN = 0x802b;

@@ -6,6 +6,7 @@ import { readMappedAddress } from './mapped-address.ts';
 import { decodeStun, encodeStun, METHOD_BINDING, type StunAttribute, type StunMessage } from './message.ts';
 import { otherAddress, readOtherAddress } from './other-address.ts';
 import { readResponseOrigin, responseOrigin } from './response-origin.ts';
+import { responsePort } from './response-port.ts';
 import { readUnknownAttributes, unknownAttributes } from './unknown-attributes.ts';
 import { readXorMappedAddress, xorMappedAddress } from './xor-mapped-address.ts';
 
@@ -14,6 +15,8 @@ export interface BindingRequest {
   transactionId: Uint8Array;
   /** From where to answer; left out: from where the request arrived. */
   change?: Change;
+  /** To which port of our address to answer; left out: the one that the request came from. */
+  responsePort?: number;
 }
 
 export interface BindingSuccess {
@@ -44,8 +47,9 @@ export type BindingDecoded =
   | { kind: 'ok'; response: BindingResponse };
 
 /** With FINGERPRINT, so that a socket shared with other protocols can tell it. */
-export function encodeBindingRequest({ transactionId, change }: BindingRequest): Uint8Array {
+export function encodeBindingRequest({ transactionId, change, responsePort: port }: BindingRequest): Uint8Array {
   const attributes = change && (change.ip || change.port) ? [changeRequest(change)] : [];
+  if (port !== undefined) attributes.push(responsePort(port));
   return encodeStun({ class: 'request', method: METHOD_BINDING, transactionId, attributes }, { fingerprint: true });
 }
 

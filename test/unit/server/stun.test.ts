@@ -197,15 +197,42 @@ describe('STUN with an alternate IP is all of RFC 5780', () => {
   });
 });
 
+describe('RESPONSE-PORT', () => {
+  test('the answer goes to that port of the asking address, and tells what the asking socket looks like', async () => {
+    const { asking, waiting, port } = await twoClients();
+    const transactionId = randomBytes(12);
+    asking.send(encodeBindingRequest({ transactionId, responsePort: waiting.port }), port);
+    await until(() => waiting.answers.length === 1);
+    expect(waiting.answers[0]?.response).toMatchObject({ kind: 'success', mapped: { port: asking.port } });
+    expect(waiting.answers[0]?.from.port).toBe(port);
+    await asking.ask(port);
+    expect(asking.answers).toHaveLength(1);
+  });
+
+  test('one that is malformed is refused, to the port that asked', async () => {
+    const { asking, port } = await twoClients();
+    for (const value of [Uint8Array.of(), Uint8Array.of(9), Uint8Array.of(0, 0, 0, 0), new Uint8Array(6)]) {
+      asking.send(message([{ type: 0x0027, value }]), port);
+    }
+    await until(() => asking.answers.length === 4);
+    for (const { response } of asking.answers) expect(response).toMatchObject({ kind: 'error', error: { code: 400 } });
+  });
+
+  async function twoClients() {
+    const { stun } = await running();
+    return { asking: await client(), waiting: await client(), port: stun.port };
+  }
+});
+
 describe('hostile datagrams', () => {
   test('unknown required attributes are refused with 420 and their list', async () => {
     const server = await running();
     const asking = await client();
     const value = new Uint8Array(4);
-    const types = [0x0024, 0x8029, 0x0027, 0x0024];
+    const types = [0x0024, 0x8029, 0x0026, 0x0024];
     asking.send(message(types.map((type) => ({ type, value }))), server.stun.port);
     await until(() => asking.answers.length === 1);
-    expect(asking.answers[0]?.response).toMatchObject({ kind: 'error', error: { code: 420 }, unknown: [0x24, 0x27] });
+    expect(asking.answers[0]?.response).toMatchObject({ kind: 'error', error: { code: 420 }, unknown: [0x24, 0x26] });
   });
 
   test('a malformed CHANGE-REQUEST is refused with 400', async () => {
