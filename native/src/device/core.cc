@@ -72,6 +72,7 @@ Peer* Core::find(PeerId id) {
 
 void Core::set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effects& effects) {
   const bool moved = !(path == peer.path);
+  if (moved) peer.pacer.reset();
   peer.path = std::move(path);
   peer.duplicate = std::move(duplicate);
   set_inner_limit(peer);

@@ -6,6 +6,7 @@
 //   handshakes      begin_handshake and the three messages    core_handshake.cc
 //   time            run_timers, next_deadline                 core_timers.cc
 //   probes          seal_probe, receive_probe                 core_probes.cc
+//   pacing          ask_for_pace, receive_pace                core_pacing.cc
 #pragma once
 
 #include <unordered_map>
@@ -39,7 +40,7 @@ struct Arrival {
   PeerId external_peer = 0;
 };
 
-enum class ProbeKind : uint8_t { ping = 1, pong = 2, message = 3 };
+enum class ProbeKind : uint8_t { ping = 1, pong = 2, message = 3, pace_request = 4, pace_report = 5 };
 
 struct CoreCounters {
   uint64_t rejected = 0, tx_dropped = 0, route_misses = 0;
@@ -94,6 +95,10 @@ class Core {
   std::vector<uint8_t> seal_probe(Peer& peer, ProbeKind kind, uint64_t seq, ByteView body);
   void ping_sent(Peer& peer, uint64_t seq, double now_ms);
   udp::StunTransactions& stun() { return stun_; }
+
+  // Pacing.
+  /// A request that asks the peer what has reached it; empty when it has no probe keys. It is to leave on its path.
+  std::vector<uint8_t> ask_for_pace(const Now& now, Peer& peer);
 
   LoadMonitor& load() { return load_; }
 
@@ -154,6 +159,12 @@ class Core {
   void receive_probe(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
   void answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, size_t size, Effects& effects);
   bool take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, ByteView body, Effects& effects);
+
+  // core_pacing.cc
+  bool receive_pace(const Now& now, Peer& peer, const Arrival& arrival, ProbeKind kind, uint64_t seq, ByteView body,
+                    Effects& effects);
+  void report_pace(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, Effects& effects);
+  bool take_pace_report(const Now& now, Peer& peer, uint64_t seq, ByteView body);
 
   const Identity identity_;
   const size_t mtu_;

@@ -119,7 +119,7 @@ void Core::receive_probe(const Now& now, const Arrival& arrival, ByteView datagr
     Event event = probe_event(EventType::message, peer, arrival, seq, now);
     event.bytes.assign(body.begin(), body.end());
     effects.events.push_back(std::move(event));
-  } else {
+  } else if (!receive_pace(now, peer, arrival, static_cast<ProbeKind>(kind), seq, body, effects)) {
     reject();
   }
 }

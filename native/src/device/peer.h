@@ -6,6 +6,7 @@
 #include <map>
 
 #include "../noise/cookie.h"
+#include "../queue/pacer.h"
 #include "filter.h"
 #include "fragment.h"
 #include "session.h"
@@ -70,6 +71,14 @@ struct Attempt {
   Nanos started = 0;
 };
 
+/// Requests for reports of one pair of keys, which have a count of their own.
+struct PaceState {
+  static constexpr size_t kept = 128;
+  uint64_t asked = 0, answered = 0;
+  /// Send times of the last requests; 0 when the report has come.
+  std::array<Nanos, kept> sent{};
+};
+
 /// Probes of one pair of keys; docs/protocol.md, "Probes".
 struct ProbeState {
   ProbeKeys keys;
@@ -78,6 +87,7 @@ struct ProbeState {
   ReplayWindow window;
   /// Send times by seq. Seqs rise, so the first is the oldest.
   std::map<uint64_t, double> outstanding;
+  PaceState pace;
 };
 
 struct Peer {
@@ -105,6 +115,8 @@ struct Peer {
   std::deque<std::vector<uint8_t>> staged;
   std::unique_ptr<ProbeState> probe;
   PeerFilter filter;
+  /// Of what leaves on `path`; begins anew with each path.
+  queue::Pacer pacer;
   PeerCounters counters;
 };
 

@@ -28,7 +28,7 @@ constexpr Nanos portion = millisecond;
 constexpr Nanos growth_interval = 20 * millisecond;
 constexpr double first_step = 1.005, largest_step = 1.1, step_growth = 1.15;
 constexpr uint32_t careful_reports = 40;
-constexpr double slowest = 16'000, fastest = 1.25e9;
+constexpr double slowest = 16'000, fastest = 1.25e9;  // bytes a second
 /// A full packet on the wire.
 constexpr double packet = 1'500;
 
@@ -81,7 +81,7 @@ void Pacer::acknowledge(const PathReport& report) {
   if (!broken && length < stretch) return;
   if (!broken) {
     std::shift_right(rates_.begin(), rates_.end(), 1);
-    rates_[0] = static_cast<double>(report.bytes - mark_.bytes) / in_seconds(length);
+    rates_[0] = std::min(fastest, static_cast<double>(report.bytes - mark_.bytes) / in_seconds(length));
   }
   mark_ = {report.received, report.bytes};
 }
