@@ -105,10 +105,20 @@ export interface PeerStats {
   txPackets: number;
   /** Packets that the filter kept from the host. */
   filtered: number;
+  /** To what bulk for this peer is held, because a queue stood on the path; null while it is not. */
+  pacedBytesPerSecond: number | null;
   /** Time of the last completed handshake, or null. */
   lastHandshakeAt: number | null;
   /** Last authenticated WireGuard packet of any kind, or null. */
   lastReceivedAt: number | null;
+}
+
+/** What waits to leave, and what was dropped instead. A packet dropped here is TCP's sign to slow down. */
+export interface QueueStats {
+  expressDropped: number;
+  bulkDropped: number;
+  /** Bytes that wait now. */
+  bulkBytes: number;
 }
 
 /** Everything that was counted instead of thrown. */
@@ -121,6 +131,8 @@ export interface DeviceStats {
   txDropped: number;
   /** Inner packets whose source or destination no peer owns. */
   routeMisses: number;
+  /** Between the host and the peers: small and marked packets (express) pass bulk. */
+  queue: QueueStats;
   underLoad: boolean;
 }
 

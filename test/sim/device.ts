@@ -212,10 +212,12 @@ export class SimDevice implements DevicePort {
       rxPackets: peer.rxPackets,
       txPackets: peer.txPackets,
       filtered: 0,
+      pacedBytesPerSecond: null,
       lastHandshakeAt: peer.tunnel.lastHandshakeAt,
       lastReceivedAt: peer.tunnel.lastReceivedAt,
     }));
-    return { peers, ...this.#counters, underLoad: false };
+    const queue = { expressDropped: 0, bulkDropped: 0, bulkBytes: 0 };
+    return { peers, ...this.#counters, queue, underLoad: false };
   }
 
   onEvents(listener: (batch: DeviceEvent[]) => void): void {

@@ -7,6 +7,12 @@
 namespace wg {
 namespace {
 
+/// One packet of write_tun, and a copy for each peer.
+constexpr HostQueueOptions memory_places{2, 256};
+
+/// Tuning: what is read from the TUN before something is sent, more than a host sends in a millisecond.
+constexpr size_t drained_bytes = 2 << 20, drained_frames = 512;
+
 int64_t nanoseconds_of(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
@@ -40,7 +46,7 @@ Device::Device(DeviceOptions options)
       mark_(options.mark),
       state_(options.private_key, options.mtu, options.event_limit, std::move(options.wake_owner)),
       tun_(std::move(options.tun)),
-      memory_out_(state_, false),
+      memory_out_(state_, memory_places, false),
       sender_(state_, false) {}
 
 std::unique_ptr<Device> Device::open(DeviceOptions options, int& error) {
@@ -113,21 +119,33 @@ void Device::network_loop() {
 }
 
 void Device::host_loop() {
-  HostReader reader(*tun_);
-  Outbound outbound(state_, true);
+  Outbound outbound(state_, host_queue_places, true);
   while (!stopping_) {
-    int error = 0;
-    const std::span<HostFrame> frames = reader.read(error);
-    if (!frames.empty()) outbound.send(frames);
-    if (error != 0) {
+    const int last = drain_host(outbound);
+    if (last < 0) {
       Event event;
       event.type = EventType::failed;
-      event.error = error;
+      event.error = -last;
       state_.events.push(std::move(event));
       return;
     }
-    if (reader.drained()) tun_->wait();
+    const Nanos next = outbound.send();
+    if (last == 0 && next > 0) tun_->wait(next == never ? never : next - read_clocks().boot_ns);
   }
+}
+
+// What waits in the TUN; the last read's result.
+int Device::drain_host(Outbound& outbound) {
+  size_t bytes = 0;
+  int length = 1;
+  for (size_t frames = 0; bytes < drained_bytes && frames < drained_frames && length > 0; frames++) {
+    offload::Offload offload;
+    length = tun_->read(outbound.room(), offload);
+    if (length > 0) outbound.arrived(static_cast<size_t>(length), offload);
+    bytes += static_cast<size_t>(std::max(0, length));
+  }
+  outbound.admit();
+  return length;
 }
 
 // After a call that may have set timers and left effects.
@@ -267,10 +285,11 @@ void Device::receive_external(PeerId id, ByteView bytes) {
 }
 
 void Device::write_tun(ByteView packet) {
-  memory_packet_.resize(data_overhead + packet.size() + 15);
-  std::copy(packet.begin(), packet.end(), memory_packet_.begin() + data_header_size);
-  HostFrame frame{ByteSpan(memory_packet_).subspan(data_header_size, packet.size()), {}};
-  memory_out_.send({&frame, 1});
+  std::ranges::copy(packet, memory_out_.room().begin());
+  memory_out_.arrived(packet.size(), {});
+  memory_out_.admit();
+  while (memory_out_.send() == 0) {
+  }
 }
 
 void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {
@@ -289,13 +308,13 @@ DeviceCounters Device::counters() {
   const std::lock_guard lock(state_.mutex);
   const CoreCounters& core = state_.core.counters();
   return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
-          state_.core.load().under_load(now.boot_ns)};
+          state_.express_dropped, state_.bulk_dropped, state_.bulk_queued, state_.core.load().under_load(now.boot_ns)};
 }
 
 std::vector<Device::PeerSnapshot> Device::peer_counters() {
   const std::lock_guard lock(state_.mutex);
   std::vector<PeerSnapshot> out;
-  for (const auto& [id, peer] : state_.core.peers()) out.push_back({id, peer->counters});
+  for (const auto& [id, peer] : state_.core.peers()) out.push_back({id, peer->counters, peer->pacer.rate()});
   return out;
 }
 

@@ -23,6 +23,8 @@ struct DeviceOptions {
 
 struct DeviceCounters {
   uint64_t events_dropped, rejected, tx_dropped, route_misses;
+  /// Of the queue between host and peers: packets dropped, and bytes that wait.
+  uint64_t express_dropped, bulk_dropped, bulk_queued;
   bool under_load;
 };
 
@@ -62,6 +64,8 @@ class Device {
   struct PeerSnapshot {
     PeerId id;
     PeerCounters counters;
+    /// Bytes a second; 0 while bulk is not paced.
+    double pace;
   };
   DeviceCounters counters();
   std::vector<PeerSnapshot> peer_counters();
@@ -74,6 +78,7 @@ class Device {
   void start();
   void network_loop();
   void host_loop();
+  int drain_host(Outbound& outbound);
   bool send_probe(const Path& via, PeerId id, ByteView bytes, int ttl);
   void rearm();
 
@@ -86,7 +91,6 @@ class Device {
   SocketId next_socket_ = 2;
   std::atomic<bool> stopping_{false};
   Outbound memory_out_;  // packets of write_tun, on the owner's thread
-  std::vector<uint8_t> memory_packet_;
   Sender sender_;        // effects of the owner's calls
   Effects effects_;
   std::thread network_, host_;

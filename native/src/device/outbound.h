@@ -1,20 +1,33 @@
-// From the host to the peers: route (locked), cut to the path, seal, send. One for each thread that sends.
+// From the host to the peers: queue (routed, locked), and when its turn comes cut to the path, seal, send. One for each thread
+// that sends.
 #pragma once
 
-#include "../offload/segmenter.h"
-#include "outbound_reader.h"
+#include "host_queue.h"
 #include "sender.h"
 
 namespace wg {
 
 class Outbound {
  public:
-  Outbound(State& state, bool patient);
+  /// `waits`: the thread is there for this alone, and may wait for room in a full socket and for a path's pace.
+  Outbound(State& state, const HostQueueOptions& places, bool waits);
 
-  /// Routes, cuts, seals and sends.
-  void send(std::span<HostFrame> frames);
+  /// Where the next frame is to be written, and that it was. Frames are routed in batches: at `admit`, or when one is full.
+  ByteSpan room() { return queue_.room(); }
+  void arrived(size_t length, const offload::Offload& offload);
+  void admit();
+  /// Sends the small packets that wait, then one burst of bulk. When to come again, unless the host has something: 0 for
+  /// at once.
+  Nanos send();
 
  private:
+  /// Frames that are routed, and packets that leave, under one look at the lock.
+  static constexpr size_t batch = 64;
+
+  struct Admission {
+    Index slot;
+    queue::Class what;
+  };
   // What leaves in one go to one peer.
   struct Flow {
     PeerId peer;
@@ -24,29 +37,37 @@ class Outbound {
     size_t limit;
   };
   struct Job {
-    HostFrame frame;
+    queue::Burst burst;
     size_t flow;
-    std::optional<offload::Segmenter> cut;
   };
 
-  void route(const Now& now, const HostFrame& frame);
-  void join_flow(const Now& now, Peer& peer, const HostFrame& frame);
-  void stage(Peer& peer, const HostFrame& frame, std::optional<offload::Segmenter> cut);
-  void transmit(Job& job);
-  void transmit_packets(const Flow& flow, offload::Segmenter& cut);
+  void route(const Now& now, const Admission& admission);
+  void fan_out(const Now& now, const Admission& admission);
+  void enqueue(const Now& now, Peer& peer, Index slot, const queue::Class& what);
+
+  void take_express(const Now& now);
+  void take_bulk(const Now& now);
+  Nanos next_turn(const Now& now);
+  void ask_for_paces(const Now& now);
+  void join_flow(const Now& now, const queue::Burst& burst);
+  void stage(Peer& peer, const queue::Burst& burst);
+  void dispatch();
+  void transmit(const Job& job);
+  void transmit_packets(const Flow& flow, offload::Segmenter& cut, size_t count);
   void transmit_fragments(const Flow& flow, ByteView packet);
   void seal(const Flow& flow, uint8_t* packet, size_t length);
   uint8_t* place(size_t length);
-  void fan_out(const Now& now, const HostFrame& frame);
   void flush();
-  void finish();
 
   State& state_;
+  const bool waits_;
+  const uint64_t seed_;
   Sender sender_;
   Effects effects_;
+  HostQueue queue_;
+  std::vector<Admission> arrived_;
   std::vector<Flow> flows_;
   std::vector<Job> jobs_;
-  std::vector<HostFrame> fanout_;
   // Cut packets and fragments until they have left.
   std::unique_ptr<uint8_t[]> cut_;
   size_t cut_used_ = 0;

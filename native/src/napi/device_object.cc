@@ -276,7 +276,7 @@ Napi::Value DeviceObject::stats(const Info& info) {
   const DeviceCounters counters = target.counters();
   const auto peers = Napi::Array::New(env);
   uint32_t index = 0;
-  for (const auto& [id, counted] : target.peer_counters()) {
+  for (const auto& [id, counted, pace] : target.peer_counters()) {
     const auto peer = Napi::Object::New(env);
     peer.Set("peer", id);
     peer.Set("rxBytes", static_cast<double>(counted.rx_bytes));
@@ -284,6 +284,7 @@ Napi::Value DeviceObject::stats(const Info& info) {
     peer.Set("rxPackets", static_cast<double>(counted.rx_packets));
     peer.Set("txPackets", static_cast<double>(counted.tx_packets));
     peer.Set("filtered", static_cast<double>(counted.filtered));
+    peer.Set("pacedBytesPerSecond", pace > 0 ? Napi::Value(Napi::Number::New(env, pace)) : env.Null());
     peer.Set("lastHandshakeAt", time_value(env, counted.last_handshake_ms));
     peer.Set("lastReceivedAt", time_value(env, counted.last_received_ms));
     peers.Set(index++, peer);
@@ -294,6 +295,11 @@ Napi::Value DeviceObject::stats(const Info& info) {
   out.Set("datagramsRejected", static_cast<double>(counters.rejected));
   out.Set("txDropped", static_cast<double>(counters.tx_dropped));
   out.Set("routeMisses", static_cast<double>(counters.route_misses));
+  const auto queue = Napi::Object::New(env);
+  queue.Set("expressDropped", static_cast<double>(counters.express_dropped));
+  queue.Set("bulkDropped", static_cast<double>(counters.bulk_dropped));
+  queue.Set("bulkBytes", static_cast<double>(counters.bulk_queued));
+  out.Set("queue", queue);
   out.Set("underLoad", counters.under_load);
   return out;
 }

@@ -101,9 +101,11 @@ int HostTun::read(ByteSpan out, Offload& offload) const {
   }
 }
 
-void HostTun::wait() const {
+void HostTun::wait(int64_t time) const {
   pollfd waiting[] = {{tun_.get(), POLLIN, 0}, {stopped_.get(), POLLIN, 0}};
-  poll(waiting, 2, -1);
+  constexpr int64_t second = 1'000'000'000;
+  const timespec most{std::max<int64_t>(0, time) / second, std::max<int64_t>(0, time) % second};
+  ppoll(waiting, 2, &most, nullptr);
 }
 
 void HostTun::stop() {
