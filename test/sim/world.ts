@@ -7,6 +7,7 @@ import type { EngineOptions } from '../../engine/options.ts';
 import { createRandom, type Random } from './core/random.ts';
 import { Timeline } from './core/timeline.ts';
 import { Deliveries } from './deliveries.ts';
+import { violationsOf } from './invariants.ts';
 import { Member } from './member.ts';
 import { Host } from './net/host.ts';
 import type { LinkOptions } from './net/link.ts';
@@ -43,14 +44,6 @@ export interface WorldOptions {
 const POLL_MS = 25;
 /** Routers on the way between any two sites. */
 const INTERNET_HOPS = 6;
-/** Design, "Budgets": 200 a second sustained and a burst of 64. Pings of established paths come on top. */
-const PROBES_PER_SECOND = 200 + 64;
-/** Design, "Budgets": mappings that one client makes within the lifetime of one, 120 s while it is unknown. */
-const MAPPINGS_PER_LIFETIME = 300;
-const SESSIONS_PER_LIFETIME = 2_000;
-const LIFETIME_MS = 120_000;
-/** No flap: a path may be found, improved a few times, and replaced; it may not swing. */
-const PATH_CHANGES_PER_MINUTE = 12;
 
 export interface Site {
   lan: Segment;
@@ -156,39 +149,7 @@ export class World {
 
   /** What holds in every run, whatever happened. */
   check(): void {
-    const violations = [...this.deliveries.violations];
-    // Whoever restarts begins anew, and so do the others' paths to it.
-    const runs = Math.max(1, ...this.members.map((member) => member.runs));
-    for (const member of this.members) {
-      const probes = densest(member.probes, 1_000);
-      if (probes > PROBES_PER_SECOND) violations.push(`${member.nick} sent ${probes} probes in one second`);
-      for (const peer of new Set(member.pathChanges.map((change) => change.peer))) {
-        const changes = member.pathChanges.filter((change) => change.peer === peer);
-        const count = densest(
-          changes.map(({ at }) => at),
-          60_000,
-        );
-        if (count > PATH_CHANGES_PER_MINUTE * runs) {
-          violations.push(`${member.nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`);
-        }
-      }
-    }
-    for (const [index, { nats, members }] of this.sites.entries()) {
-      const { created = [], sessionsCreated = [] } = nats[0]?.bindings ?? {};
-      const mappings = densest(created, LIFETIME_MS);
-      const sessions = densest(sessionsCreated, LIFETIME_MS);
-      // A site without members of its own is one that a member moves to.
-      const clients = Math.max(
-        1,
-        members.reduce((sum, member) => sum + member.runs, 0),
-      );
-      if (mappings > MAPPINGS_PER_LIFETIME * clients) {
-        violations.push(`the members at site ${index} made ${mappings} mappings in two minutes`);
-      }
-      if (sessions > SESSIONS_PER_LIFETIME * clients) {
-        violations.push(`the members at site ${index} made ${sessions} sessions in two minutes`);
-      }
-    }
+    const violations = violationsOf(this);
     if (violations.length > 0) throw new Error(`${violations.join('\n')}\n${this.describe()}`);
   }
 
@@ -280,15 +241,4 @@ export class World {
 
 export function createWorld(options: WorldOptions): World {
   return new World(options);
-}
-
-/** The most times that fall into one window of this length. */
-function densest(times: number[], windowMs: number): number {
-  let most = 0;
-  let first = 0;
-  for (const [i, at] of times.entries()) {
-    while ((times[first] as number) <= at - windowMs) first++;
-    most = Math.max(most, i - first + 1);
-  }
-  return most;
 }

@@ -33,7 +33,7 @@ function drain<Job>(
       const { value, done: empty } = queue.next();
       if (empty === true) return resolve();
       job = value as Job;
-      child.send(job as object);
+      child.send(job as object | number);
     };
     child.on('message', (result) => {
       done(job, result);

@@ -42,6 +42,8 @@ export class Bindings {
   readonly created: number[] = [];
   /** When each filter entry was made: a session of the router's table. */
   readonly sessionsCreated: number[] = [];
+  /** Both again, by inside address: what each client costs. */
+  readonly clients = new Map<string, { mappings: number[]; sessions: number[] }>();
 
   constructor(options: BindingOptions) {
     this.options = options;
@@ -62,7 +64,10 @@ export class Bindings {
     if (this.#byKey.size >= this.options.maxMappings) return null;
     const mapping = { inside, outside, key: this.#key(inside, remote), expiresAt: 0, filters: new Map() };
     this.#byKey.set(mapping.key, mapping);
-    if (this.at(now, outside).length === 0) this.created.push(now);
+    if (this.at(now, outside).length === 0) {
+      this.created.push(now);
+      this.#client(inside).mappings.push(now);
+    }
     const shared = this.#byOutside.get(endpointKey(outside));
     if (shared === undefined) this.#byOutside.set(endpointKey(outside), [mapping]);
     else shared.push(mapping);
@@ -74,7 +79,10 @@ export class Bindings {
     const entry = dependence(this.options.filtering, remote);
     if (!mapping.filters.has(entry) && this.sessions(now) >= this.options.maxSessions) return false;
     mapping.expiresAt = now + this.options.mappingLifetimeMs;
-    if ((mapping.filters.get(entry) ?? 0) <= now) this.sessionsCreated.push(now);
+    if ((mapping.filters.get(entry) ?? 0) <= now) {
+      this.sessionsCreated.push(now);
+      this.#client(mapping.inside).sessions.push(now);
+    }
     mapping.filters.set(entry, now + this.options.filterLifetimeMs);
     return true;
   }
@@ -117,6 +125,12 @@ export class Bindings {
   clear(): void {
     this.#byKey.clear();
     this.#byOutside.clear();
+  }
+
+  #client({ ip }: Endpoint): { mappings: number[]; sessions: number[] } {
+    let client = this.clients.get(ip);
+    if (client === undefined) this.clients.set(ip, (client = { mappings: [], sessions: [] }));
+    return client;
   }
 
   #expire(now: number): void {

@@ -1,0 +1,72 @@
+/**
+ * What holds in every run, whatever happened (9-testing, "Rules"), counted where a router or a listener on the wire would
+ * count it: nothing here asks the engine what it has spent.
+ */
+import type { Member } from './member.ts';
+import type { Site, World } from './world.ts';
+
+/** Design, "Budgets": sustained, and the burst that comes before. */
+const PROBES_PER_SECOND = 200;
+const PROBE_BURST = 64;
+/** Windows over which pings are counted: the burst, a second, and what is sustained. */
+const PROBE_WINDOWS_MS = [50, 1_000, 10_000];
+/** Design, "Budgets": mappings and sessions that one client makes within the lifetime of one, 120 s while it is unknown. */
+const MAPPINGS_PER_LIFETIME = 300;
+const SESSIONS_PER_LIFETIME = 2_000;
+const LIFETIME_MS = 120_000;
+/** No flap: a path may be found, improved a few times, and replaced; it may not swing. */
+const PATH_CHANGES_PER_MINUTE = 12;
+
+/** Empty where everything holds. */
+export function violationsOf(world: World): string[] {
+  // Whoever restarts begins anew, and so do the others' paths to it.
+  const runs = Math.max(1, ...world.members.map((member) => member.runs));
+  return [
+    ...world.deliveries.violations,
+    ...world.members.flatMap((member) => [...probeViolations(member), ...flaps(member, runs)]),
+    ...world.sites.flatMap(routerViolations),
+  ];
+}
+
+/** Pings to proven addresses leave in any case: in a room of eight under traffic four a second for each. */
+function probeViolations({ nick, probes, runs }: Member): string[] {
+  return PROBE_WINDOWS_MS.flatMap((windowMs) => {
+    const sent = densest(probes, windowMs);
+    const allowed = (PROBE_BURST + (PROBES_PER_SECOND * windowMs) / 1_000) * Math.max(1, windowMs > 1_000 ? runs : 1);
+    return sent > allowed ? [`${nick} sent ${sent} pings in ${windowMs} ms`] : [];
+  });
+}
+
+function flaps({ nick, pathChanges }: Member, runs: number): string[] {
+  return [...new Set(pathChanges.map(({ peer }) => peer))].flatMap((peer) => {
+    const times = pathChanges.filter((change) => change.peer === peer).map(({ at }) => at);
+    const count = densest(times, 60_000);
+    return count > PATH_CHANGES_PER_MINUTE * runs
+      ? [`${nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`]
+      : [];
+  });
+}
+
+/** At the router next to the members, by inside address; every process has a budget of its own. */
+function routerViolations({ nats, members }: Site, index: number): string[] {
+  const runs = Math.max(1, ...members.map((member) => member.runs));
+  const over = (what: string, times: readonly number[], allowed: number) => {
+    const count = densest(times, LIFETIME_MS);
+    return count > allowed * runs ? [`a member at site ${index} made ${count} ${what} in two minutes`] : [];
+  };
+  return [...(nats[0]?.bindings.clients.values() ?? [])].flatMap(({ mappings, sessions }) => [
+    ...over('mappings', mappings, MAPPINGS_PER_LIFETIME),
+    ...over('sessions', sessions, SESSIONS_PER_LIFETIME),
+  ]);
+}
+
+/** The most times that fall into one window of this length. */
+function densest(times: readonly number[], windowMs: number): number {
+  let most = 0;
+  let first = 0;
+  for (const [i, at] of times.entries()) {
+    while ((times[first] as number) <= at - windowMs) first++;
+    most = Math.max(most, i - first + 1);
+  }
+  return most;
+}
