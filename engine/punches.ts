@@ -102,11 +102,13 @@ export class Punches {
 
   /** Sockets of former attempts whose paths are gone. */
   #sweep(): void {
-    for (const key of this.#sockets.owners()) {
+    const owners = this.#sockets.owners();
+    if (owners.size === 0) return;
+    const used = new Set([...this.#options.members.all().values()].flatMap(({ core }) => core.sockets()));
+    for (const key of owners) {
       if (this.#of(key) !== undefined || this.#waits(key)) continue;
-      const used = this.#options.members.get(key)?.core.sockets() ?? [];
-      const idle = this.#sockets.of(key).filter((socket) => !used.includes(socket));
-      if (idle.length > 0) this.#close(key, idle);
+      const idle = this.#sockets.of(key).filter((socket) => !used.has(socket));
+      if (idle.length > 0) this.#close(idle);
     }
   }
 
@@ -332,7 +334,7 @@ export class Punches {
       case 'open':
         return this.#handle(running, { type: 'opened', sockets: this.#sockets.open(key, action.count) });
       case 'close':
-        return this.#close(key, action.sockets);
+        return this.#close(action.sockets);
       case 'ping':
         if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
         return;
@@ -368,15 +370,17 @@ export class Punches {
   #drop(key: PeerKey): void {
     if (this.#active?.key === key) this.#active = null;
     this.#closing = this.#closing.filter((running) => running.key !== key);
-    if (!this.#waits(key)) this.#close(key, this.#sockets.of(key));
+    if (!this.#waits(key)) this.#close(this.#sockets.of(key));
   }
 
-  /** Closes those that carry nothing. */
-  #close(key: PeerKey, sockets: SocketId[]): void {
-    const path = this.#options.members.get(key)?.path;
-    const lost = sockets.filter((socket) => path?.kind !== 'udp' || path.socket !== socket);
+  /** Closes those that carry nothing. Another member than theirs may have come in by them, where a filter lets it. */
+  #close(sockets: SocketId[]): void {
+    const { members } = this.#options;
+    const all = [...members.all().values()];
+    const carrying = new Set(all.flatMap(({ path }) => (path?.kind === 'udp' ? [path.socket] : [])));
+    const lost = sockets.filter((socket) => !carrying.has(socket));
     if (lost.length === 0) return;
-    this.#options.members.event(key, { type: 'sockets-closed', sockets: lost });
+    for (const member of all) members.event(member.key, { type: 'sockets-closed', sockets: lost });
     this.#sockets.close(lost);
   }
 }

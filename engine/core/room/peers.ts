@@ -27,16 +27,23 @@ interface HeldSession {
   confirmed: boolean;
 }
 
+interface Link {
+  member: Member;
+  held: HeldSession;
+}
+
 export interface Peer {
   key: PeerKey;
   publicKey: Uint8Array;
   generation: Generation | null;
+  /** When the generation was proved. */
+  generationAt: number;
   proven: boolean;
   /** Newest first. */
   roots: Uint8Array[];
   /** Newest first. */
   sessions: HeldSession[];
-  links: Map<ServerIndex, { member: Member; held: HeldSession }>;
+  links: Map<ServerIndex, Link>;
   routes: string;
   /** Last time that it was certainly there. */
   aliveAt: number;
@@ -79,17 +86,27 @@ export class Peers {
     if (peer.generation === null && verified.generation !== null) this.#install(peer, verified.generation, false);
   }
 
-  /** A proof verified. `keep`: the generation that both sides still have stays. True for a process that restarted. */
-  prove(member: Member, verified: Verified, keep: boolean, role: Role): boolean {
+  /**
+   * A proof verified, of a run that began at `began`. `keep`: the generation that both sides still have stays. True for a
+   * process that restarted, or whose two proofs over two servers crossed.
+   */
+  prove(member: Member, verified: Verified, run: { keep: boolean; role: Role; began: number }): boolean {
     const peer = this.#peer(verified);
-    const generation = verified.generation;
-    const renew = generation !== null && !(keep && peer.generation !== null) && peer.generation?.id !== generation.id;
-    const restarted = renew && peer.generation !== null;
-    if (restarted) this.#forget(peer);
-    if (renew) this.#install(peer, generation, role === 'responder');
-    this.#hold(peer, member, verified, role);
+    const { generation } = verified;
+    const known = peer.generation;
+    const differs = generation !== null && !(run.keep && known !== null) && known?.id !== generation.id;
+    // Two runs of one process at a time: both sides keep the same one, or each would call the other's a restart, for ever.
+    const crossed = differs && known !== null && peer.proven && run.began <= peer.generationAt;
+    const renew = differs && !(crossed && known.id > generation.id);
+    const replaced = renew && known !== null;
+    if (replaced) this.#forget(peer, crossed);
+    if (renew) this.#install(peer, generation, run.role === 'responder');
+    if (renew || !peer.proven) peer.generationAt = this.#shared.now;
+    this.#hold(peer, member, verified, run.role);
+    // A reconnect keeps the generation: only this one's roots may lead to one.
+    if (!crossed || renew) peer.roots = [verified.root, ...peer.roots].slice(0, MAX_ROOTS);
     peer.aliveAt = this.#shared.now;
-    return restarted;
+    return replaced;
   }
 
   /** After the proof's message has left: the peer counts from here on. True the first time. */
@@ -147,7 +164,7 @@ export class Peers {
   /** By the first server that both are on, else through the tunnel. False when there is no way at all. */
   send(peer: Peer, message: PeerMessage): boolean {
     const plaintext = encodeMessage(message);
-    const [link] = [...peer.links.values()].toSorted((a, b) => a.member.server - b.member.server);
+    const [link] = linksOf(peer);
     if (link !== undefined) {
       const payload = sealSignal(link.held.session, this.#shared.topic, plaintext);
       this.#shared.signal(link.member.server, link.member.id, payload);
@@ -193,6 +210,7 @@ export class Peers {
       key: verified.key,
       publicKey: verified.publicKey,
       generation: null,
+      generationAt: Number.NEGATIVE_INFINITY,
       proven: false,
       roots: [],
       sessions: [],
@@ -210,11 +228,13 @@ export class Peers {
     this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate });
   }
 
-  /** The other process is a new one: sessions here and in the device are dead. */
-  #forget(peer: Peer): void {
-    for (const server of peer.links.keys()) this.#unlink(peer, server);
+  /** The other process is a new one, and its sessions here and in the device are dead; `crossed`: only those in the device. */
+  #forget(peer: Peer, crossed: boolean): void {
+    if (!crossed) {
+      for (const server of peer.links.keys()) this.#unlink(peer, server);
+      peer.sessions = [];
+    }
     peer.roots = [];
-    peer.sessions = [];
     peer.proven = false;
     peer.routes = '[]';
     this.#shared.emit({ type: 'peer-down', peer: peer.key, reason: 'restarted' });
@@ -225,7 +245,6 @@ export class Peers {
     // The last message of each kind of handshake was the other side's in these two.
     const last = role === 'initiator' ? verified.parentRoot === null : verified.parentRoot !== null;
     peer.sessions = [held, ...peer.sessions].slice(0, MAX_SESSIONS);
-    peer.roots = [verified.root, ...peer.roots].slice(0, MAX_ROOTS);
     // The newest proven session of a key replaces the one before it on the same server.
     const before = peer.links.get(member.server)?.member;
     if (before !== undefined && before !== member) {
@@ -239,8 +258,9 @@ export class Peers {
 
   /** The other side has the session, and its root: the one before it is forgotten (forward secrecy). */
   #confirmed(peer: Peer, held: HeldSession): void {
+    const { confirmed, parentRoot } = held;
     held.confirmed = true;
-    const { parentRoot } = held;
+    if (!confirmed) this.#announceRoutes(peer);
     if (parentRoot === null) return;
     held.parentRoot = null;
     peer.roots = peer.roots.filter((root) => compareBytes(root, parentRoot) !== 0);
@@ -254,12 +274,16 @@ export class Peers {
 
   #announceRoutes(peer: Peer): void {
     if (!peer.proven) return;
-    const routes = [...peer.links]
-      .map(([server, { member }]) => ({ server, member: member.id }))
-      .toSorted((a, b) => a.server - b.server);
+    const routes = linksOf(peer).map(({ member }) => ({ server: member.server, member: member.id }));
     const text = JSON.stringify(routes);
     if (text === peer.routes) return;
     peer.routes = text;
     this.#shared.emit({ type: 'peer-routes', peer: peer.key, routes });
   }
+}
+
+/** Best first: where the last message of a proof was lost, only this side believes in the link. */
+function linksOf(peer: Peer): Link[] {
+  const doubt = ({ held }: Link) => (held.confirmed ? 0 : 1);
+  return [...peer.links.values()].toSorted((a, b) => doubt(a) - doubt(b) || a.member.server - b.member.server);
 }

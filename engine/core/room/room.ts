@@ -18,7 +18,6 @@ import { Handshakes, type Outcome } from './handshakes.ts';
 import type { Member, Run } from './member.ts';
 import { checkOptions } from './options.ts';
 import { type Peer, Peers } from './peers.ts';
-import type { Role } from './session.ts';
 import { Servers } from './servers.ts';
 import { Shared } from './shared.ts';
 import { decodeMessage } from './signals.ts';
@@ -77,7 +76,7 @@ class Room implements RoomCore {
     });
     this.#handshakes = new Handshakes(this.#shared, () => this.#servers.members(), {
       context: () => this.#context,
-      outcome: (member, run, step) => this.#outcome(member, run.handshake.role, step),
+      outcome: (member, run, step) => this.#outcome(member, run, step),
       settled: (_member, step) => this.#settled(step.verified.key, step.greeting),
       failed: (member, run, guess) => this.#failed(member, run, guess),
     });
@@ -225,9 +224,11 @@ class Room implements RoomCore {
   }
 
   /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
-  #outcome(member: Member, role: Role, step: Outcome): void {
+  #outcome(member: Member, { handshake: { role }, startedAt }: Run, step: Outcome): void {
     if (step.type === 'verified') this.#peers.expect(step.verified);
-    else if (this.#peers.prove(member, step.verified, step.keep, role)) this.#gossip.gone(step.verified.key);
+    else if (this.#peers.prove(member, step.verified, { keep: step.keep, role, began: startedAt })) {
+      this.#gossip.gone(step.verified.key);
+    }
     const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
     if (!allowed) this.#sayTo(member, 'allow');
   }

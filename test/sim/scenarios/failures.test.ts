@@ -100,6 +100,25 @@ describe('server', () => {
     },
   );
 
+  scenario(
+    'two servers that come back at once: proofs that cross settle on one, and the relay works',
+    6,
+    { sites: [site('udp-blocked'), site('udp-blocked'), site('udp-blocked')], servers: [{}, {}] },
+    async (world) => {
+      await world.joinAll(200);
+      for (let round = 0; round < 6; round++) {
+        await world.until('connected', () => world.pairs().length === 6 && world.allConnected(), 40_000);
+        await world.everyoneReachesEveryone();
+        for (const server of world.servers) server.die();
+        // Nobody remembers anybody: every proof is made anew.
+        for (const member of world.members) if (world.random.chance(0.5)) member.kill();
+        await world.runFor(world.random.int(100, 3_000));
+        for (const server of world.servers) server.start();
+        for (const member of world.members) if (!member.running || member.engine === null) member.start();
+      }
+    },
+  );
+
   scenario('a drain sends members to reconnect', 2, TWO_HOMES, async (world) => {
     const [a, b] = await direct(world);
     const stop = flows(world, a, b);

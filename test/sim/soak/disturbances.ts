@@ -49,7 +49,10 @@ export class Disturbances {
       server.start();
       this.#world.timeline.after(DRAIN_MS + 1, () => server.start());
     }
-    for (const member of this.#world.members) if (!member.running) member.start();
+    // Whoever comes while no server is there is told so, and ends.
+    this.#world.timeline.after(DRAIN_MS + 2, () => {
+      for (const member of this.#world.members) if (!member.running) member.start();
+    });
     this.history.push(`${this.#world.timeline.now().toFixed(0)} repaired`);
   }
 

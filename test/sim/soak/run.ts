@@ -52,7 +52,12 @@ export async function soak(seed: number, worldMs = WORLD_MS): Promise<SoakResult
 /** Nothing happens: everyone is connected, packets arrive, direct paths are found and stay. */
 async function calm(world: World): Promise<void> {
   const all = world.members.length * (world.members.length - 1);
-  await world.until('everyone connected', () => world.pairs().length === all && world.allConnected(), CONNECTED_MS);
+  const connected = () => {
+    // Started while no server was there.
+    for (const member of world.members) if (member.ended?.code === 'no-server') member.start();
+    return world.pairs().length === all && world.allConnected();
+  };
+  await world.until('everyone connected', connected, CONNECTED_MS);
   await world.everyoneReachesEveryone(REACHED_MS);
   const easy = world.pairs().filter(([a, b]) => prospectOf(world, a, b) === 'open');
   const missing = () => easy.filter(([a, b]) => !a.directTo(b)).map(([a, b]) => `${a.nick} to ${b.nick}`);
