@@ -10,7 +10,7 @@ const PROBES_PER_SECOND = 200;
 const PROBE_BURST = 64;
 /** Windows over which pings are counted: the burst, a second, and what is sustained. */
 const PROBE_WINDOWS_MS = [50, 1_000, 10_000];
-/** Design, "Budgets": mappings and sessions that one client makes within the lifetime of one, 120 s while it is unknown. */
+/** Design, "Budgets": mappings and sessions that one client makes within the lifetime of one, of which 120 s are assumed. */
 const MAPPINGS_PER_LIFETIME = 300;
 const SESSIONS_PER_LIFETIME = 2_000;
 const LIFETIME_MS = 120_000;
@@ -50,14 +50,20 @@ function flaps({ nick, pathChanges }: Member, runs: number): string[] {
 /** At the router next to the members, by inside address; every process has a budget of its own. */
 function routerViolations({ nats, members }: Site, index: number): string[] {
   const runs = Math.max(1, ...members.map((member) => member.runs));
-  const over = (what: string, times: readonly number[], allowed: number) => {
-    const count = densest(times, LIFETIME_MS);
-    return count > allowed * runs ? [`a member at site ${index} made ${count} ${what} in two minutes`] : [];
+  const [nat] = nats;
+  if (nat === undefined) return [];
+  const { mappingLifetimeMs, filterLifetimeMs } = nat.bindings.options;
+  const over = (what: string, times: readonly number[], lifetimeMs: number, allowed: number) => {
+    const windowMs = Math.min(lifetimeMs, LIFETIME_MS);
+    const count = densest(times, windowMs);
+    return count > allowed * runs ? [`a member at site ${index} made ${count} ${what} in ${windowMs} ms`] : [];
   };
-  return [...(nats[0]?.bindings.clients.values() ?? [])].flatMap(({ mappings, sessions }) => [
-    ...over('mappings', mappings, MAPPINGS_PER_LIFETIME),
-    ...over('sessions', sessions, SESSIONS_PER_LIFETIME),
-  ]);
+  return nat.bindings
+    .costs()
+    .flatMap(({ mappings, sessions }) => [
+      ...over('mappings', mappings, mappingLifetimeMs, MAPPINGS_PER_LIFETIME),
+      ...over('sessions', sessions, filterLifetimeMs, SESSIONS_PER_LIFETIME),
+    ]);
 }
 
 /** The most times that fall into one window of this length. */

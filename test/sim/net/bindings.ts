@@ -34,6 +34,12 @@ export interface BindingOptions {
   maxSessions: number;
 }
 
+/** When one client's mappings and sessions were created. */
+export interface ClientCost {
+  mappings: number[];
+  sessions: number[];
+}
+
 export class Bindings {
   readonly options: BindingOptions;
   readonly #byKey = new Map<string, Mapping>();
@@ -42,8 +48,9 @@ export class Bindings {
   readonly created: number[] = [];
   /** When each filter entry was made: a session of the router's table. */
   readonly sessionsCreated: number[] = [];
-  /** Both again, by inside address: what each client costs. */
-  readonly clients = new Map<string, { mappings: number[]; sessions: number[] }>();
+  /** Both again, by inside address: what each client cost since the table was empty; and before that. */
+  #clients = new Map<string, ClientCost>();
+  readonly #former: ClientCost[] = [];
 
   constructor(options: BindingOptions) {
     this.options = options;
@@ -125,11 +132,18 @@ export class Bindings {
   clear(): void {
     this.#byKey.clear();
     this.#byOutside.clear();
+    this.#former.push(...this.#clients.values());
+    this.#clients = new Map();
   }
 
-  #client({ ip }: Endpoint): { mappings: number[]; sessions: number[] } {
-    let client = this.clients.get(ip);
-    if (client === undefined) this.clients.set(ip, (client = { mappings: [], sessions: [] }));
+  /** Of each client, and each time between two flushes: a router that forgot everything bears nothing any more. */
+  costs(): ClientCost[] {
+    return [...this.#former, ...this.#clients.values()];
+  }
+
+  #client({ ip }: Endpoint): ClientCost {
+    let client = this.#clients.get(ip);
+    if (client === undefined) this.#clients.set(ip, (client = { mappings: [], sessions: [] }));
     return client;
   }
 
