@@ -24,7 +24,7 @@ function wholeNumber(text: string, low: number, high: number): number {
 /** The value of a switch. Throws WarrenError('usage'). */
 export function onOrOff(setting: string, value: string): boolean {
   if (value === 'on' || value === 'off') return value === 'on';
-  throw new WarrenError('usage', `${setting} can be on or off`);
+  throw new WarrenError('usage', `${setting} can be on, off`);
 }
 
 /** Throws WarrenError('usage'). */

@@ -26,6 +26,7 @@ import { findMember, isInRoom } from './lookup.ts';
 import { Mappings, type TunnelPorts } from './mappings.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
+import { namesOf } from './names/labels.ts';
 import { Nat64, Nat64Device } from './nat64.ts';
 import { Nats } from './nats.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
@@ -258,6 +259,7 @@ class RunningEngine implements Engine {
     this.#ports.crypto.close();
     const unmapped = this.#mappings.stop();
     await this.#tunWork;
+    await this.#ports.names?.stop();
     await this.#device.close();
     await unmapped;
     this.#publisher.end({
@@ -289,7 +291,7 @@ class RunningEngine implements Engine {
   #roomEvent(event: RoomEvent): void {
     this.#inbox.post(() => {
       for (const action of this.#room.handle(this.#ports.clock.now(), event)) this.#roomAction(action);
-      this.#filters.review(this.#room.view());
+      this.#reviewRoom();
       this.#publisher.soon();
     });
   }
@@ -488,6 +490,22 @@ class RunningEngine implements Engine {
     this.#reviewFilter();
   }
 
+  /** What follows from who is in the room. */
+  #reviewRoom(): void {
+    const room = this.#room.view();
+    this.#filters.review(room);
+    if (room.ipv4 === null || this.#ended) return;
+    const { ipv4, prefixLength } = room;
+    const names = {
+      hosts: namesOf(room),
+      ipv4,
+      prefixLength,
+      inRoom: (ip: string) => isInRoom(ip, room),
+      ready: this.#tunWork,
+    };
+    this.#ports.names?.update(names, () => this.#publisher.soon());
+  }
+
   #reviewFilter(): null {
     this.#inbox.post(() => this.#filters.review(this.#room.view()));
     this.#publisher.soon();
@@ -513,6 +531,7 @@ class RunningEngine implements Engine {
       settings: this.#settings,
       chat: this.#chat.messages(),
       filters: this.#filters,
+      names: this.#ports.names?.view() ?? null,
     });
   }
 }

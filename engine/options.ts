@@ -9,6 +9,7 @@ import type {
   CryptoPort,
   DevicePort,
   InterfacesPort,
+  NamesPort,
   Nat64Port,
   PortMappingPort,
   RandomPort,
@@ -28,6 +29,8 @@ export interface EnginePorts {
   /** Null: IPv4 is reached over IPv4 or not at all. */
   nat64: Nat64Port | null;
   store: StorePort;
+  /** Absent: nobody here asks for names (no interface, the simulator). */
+  names?: NamesPort;
   tun: TunPort;
   /** The device for this room's private key. */
   createDevice(privateKey: Uint8Array): DevicePort;

@@ -5,6 +5,7 @@
 import type { BinaryFrame, ClientMessage, ServerMessage } from '../protocol/server.ts';
 import type { MappingView, Transport } from './core/mapping/contract.ts';
 import type { CryptoRequest, CryptoResult } from './core/room/contract.ts';
+import type { NamedHost } from './names/labels.ts';
 
 /** An IP endpoint; IPv6 without brackets. */
 export interface Endpoint {
@@ -156,6 +157,31 @@ export interface Nat64Port {
 export interface TunPort {
   readonly name: string | null;
   configure(config: { addresses: string[]; routes: string[] }): Promise<void>;
+}
+
+/** What the names of a room are made of. */
+export interface RoomNames {
+  /** This host first. */
+  hosts: readonly NamedHost[];
+  ipv4: string;
+  prefixLength: number;
+  inRoom(ip: string): boolean;
+  /** When the interface has the address. */
+  ready: Promise<void>;
+}
+export interface NamesView {
+  /** `system`: every program resolves them; `multicast`: those that ask by LLMNR or mDNS; `off`: none. */
+  state: 'system' | 'multicast' | 'off';
+  /** Where a DNS server answers this host, `ip:port`. */
+  server: string | null;
+}
+/** Answers `nick.warren`, for this host. */
+export interface NamesPort {
+  view(): NamesView;
+  /** At every change of the room; `changed` follows a change of the view. */
+  update(names: RoomNames, changed: () => void): void;
+  /** Idempotent. */
+  stop(): Promise<void>;
 }
 
 /** Where the room remembers what must survive a restart. */

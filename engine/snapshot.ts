@@ -3,7 +3,8 @@ import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Filters } from './filter/filters.ts';
 import type { Member } from './member.ts';
-import type { ClockPort } from './ports.ts';
+import { namesOf } from './names/labels.ts';
+import type { ClockPort, NamesView } from './ports.ts';
 import type { Punches } from './punches.ts';
 
 /** Newest notices that a snapshot carries. */
@@ -25,15 +26,17 @@ export interface SnapshotInputs {
   settings: Snapshot['settings'];
   chat: readonly ChatMessage[];
   filters: Filters;
+  names: NamesView | null;
 }
 
 /** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
 export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapshot {
   const { room } = inputs;
   const unix = (at: number) => Math.round(clock.epoch() - (clock.now() - at));
+  const names = new Map(namesOf(room).map(({ key, name }) => [key, name]));
   const peers = room.members
     .filter((view) => view.proven || view.blocked)
-    .map((view) => peerSnapshot(view, inputs, clock, unix));
+    .map((view) => peerSnapshot(view, inputs, clock, unix, names.get(view.key)));
   return {
     version: 1,
     state: room.state,
@@ -51,6 +54,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     settings: inputs.settings,
     chat: [...inputs.chat],
     filter: inputs.filters.view(),
+    ...(inputs.names && { names: { ...inputs.names, own: names.get(room.publicKey) ?? '' } }),
   };
 }
 
@@ -59,6 +63,7 @@ function peerSnapshot(
   { members, punches, filters }: SnapshotInputs,
   clock: ClockPort,
   unix: (at: number) => number,
+  name: string | undefined,
 ): PeerSnapshot {
   const member = members.get(view.key);
   const state = member?.core.view(clock.now());
@@ -80,6 +85,7 @@ function peerSnapshot(
     txBytes: member?.txBytes ?? 0,
     lastHandshake: member?.lastHandshakeAt == null ? null : unix(member.lastHandshakeAt),
     timeline: [...(member?.timeline ?? [])],
+    ...(name === undefined ? {} : { name }),
     ...(view.blocked ? {} : { access: filters.access(view, member?.filtered ?? 0) }),
   };
 }

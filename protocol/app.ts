@@ -99,6 +99,8 @@ export const peerSnapshot = z.object({
   lastHandshake: z.number().nullable(),
   /** How the path changed, oldest first; the last 32. */
   timeline: z.array(pathChange).default([]),
+  /** `nick.warren`, in ASCII, as this host resolves it. Absent: the engine does not tell. */
+  name: z.string().optional(),
   /** What the member may begin here. Absent: the engine does not tell. */
   access: memberAccess.optional(),
 });
@@ -126,6 +128,10 @@ export const snapshot = z.object({
   chat: z.array(chatMessage).default([]),
   /** Absent: the engine does not tell. */
   filter: filterView.optional(),
+  /** How `nick.warren` is resolved here: by every program, by those that ask LLMNR or mDNS, or not. Absent: not told. */
+  names: z
+    .object({ state: z.enum(['system', 'multicast', 'off']), server: z.string().nullable(), own: z.string() })
+    .optional(),
 });
 export type Snapshot = z.infer<typeof snapshot>;
 

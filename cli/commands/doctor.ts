@@ -2,10 +2,12 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../engine/net/clock.ts';
+import { hasResolved } from '../../engine/net/names/system.ts';
 import { createRendezvous } from '../../engine/net/rendezvous/client.ts';
 import { privateDirectory, writeAtomic } from '../../engine/net/state/files.ts';
 import { loadSettings, machineKey } from '../../engine/net/state/stores.ts';
 import type { RendezvousConnection } from '../../engine/ports.ts';
+import { type Snapshot, snapshot } from '../../protocol/app.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
@@ -38,6 +40,7 @@ export async function doctor(asked: DoctorArguments, io: Io): Promise<number> {
     () => checkState(stateDir),
     () => checkClock(Date.now()),
     () => checkEngine(stateDir),
+    () => checkNames(stateDir),
     ...(asked.server ?? []).map((url) => () => checkServer(url, asked.caFile)),
   ];
   let bad = 0;
@@ -105,6 +108,30 @@ async function checkEngine(stateDir: string): Promise<Finding> {
     return { check, result: client ? 'ok' : 'note', detail: client ? 'running' : 'not running' };
   } catch (error) {
     return { check, result: 'bad', detail: (error as Error).message };
+  }
+}
+
+const NAMES_WORDS: Record<NonNullable<Snapshot['names']>['state'], string> = {
+  system: 'every program here finds nick.warren',
+  multicast: 'programs find members by LLMNR (nick) and mDNS (nick.local) alone: there is no systemd-resolved to tell',
+  off: 'names are not answered here: use the addresses',
+};
+
+/** How members' names are found; what is possible here while no engine runs. */
+async function checkNames(stateDir: string): Promise<Finding> {
+  const check = 'names';
+  const client = await connectIfRunning(stateDir).catch(() => null);
+  if (client === null) {
+    const detail = hasResolved() ? 'systemd-resolved will be told where nick.warren is found' : NAMES_WORDS.multicast;
+    return { check, result: hasResolved() ? 'ok' : 'note', detail };
+  }
+  try {
+    const { names } = snapshot.parse(await client.request({ type: 'status' }));
+    const state = names?.state ?? 'off';
+    const where = state === 'multicast' && names?.server ? `; nick.warren is answered at ${names.server}` : '';
+    return { check, result: state === 'system' ? 'ok' : 'note', detail: `${NAMES_WORDS[state]}${where}` };
+  } finally {
+    client.close();
   }
 }
 

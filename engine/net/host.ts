@@ -17,6 +17,7 @@ import { systemInterfaces } from './interfaces/interfaces.ts';
 import { systemNat64 } from './interfaces/nat64.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
+import { systemNames } from './names/names.ts';
 import { createRendezvous } from './rendezvous/client.ts';
 import { machineKey, roomStore, saveSettings } from './state/stores.ts';
 
@@ -69,6 +70,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         nat64: systemNat64,
         store,
         tun: tunPort(tun),
+        ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)) }),
         createDevice: (privateKey) => {
           const tunOption = tun ?? ({ kind: 'memory', mtu: TUN_MTU } as const);
           const created = new native.Device({ privateKey, tun: tunOption, udpPort: options.udpPort });

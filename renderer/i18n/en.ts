@@ -189,6 +189,7 @@ export const en = {
   },
   member: {
     open: 'Details of {nick}',
+    name: 'Name',
     ping: 'Ping',
     pingValue: '{ms} ms',
     pingUnder: '< 1 ms',

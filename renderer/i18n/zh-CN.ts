@@ -184,6 +184,7 @@ export const zhCN: Messages = {
   },
   member: {
     open: '{nick} 的详情',
+    name: '名字',
     ping: '延迟',
     pingValue: '{ms} ms',
     pingUnder: '< 1 ms',

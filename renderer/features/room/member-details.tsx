@@ -82,6 +82,11 @@ function Facts({ peer }: { peer: PeerSnapshot }): ReactNode {
         {peer.ipv4 !== null && <CopyValue value={peer.ipv4} className="-ms-1" />}
         {peer.ipv6 !== null && <CopyValue value={peer.ipv6} className="-ms-1" />}
       </Fact>
+      {peer.name !== undefined && (
+        <Fact name={t('member.name')}>
+          <CopyValue value={peer.name} className="-ms-1" />
+        </Fact>
+      )}
       <Fact name={t('member.remote')}>
         {path === null ? (
           t('common.unknown')

@@ -138,7 +138,7 @@ describe('doctor', () => {
     const findings = out
       .split('\n')
       .map((line) => JSON.parse(line) as { check: string; result: string; detail: string });
-    expect(findings.map(({ check }) => check)).toEqual(['node', 'tunnel', 'state', 'clock', 'engine']);
+    expect(findings.map(({ check }) => check)).toEqual(['node', 'tunnel', 'state', 'clock', 'engine', 'names']);
     const result = Object.fromEntries(findings.map(({ check, result: found }) => [check, found]));
     expect(result).toMatchObject({ node: 'ok', state: 'ok', clock: 'ok', engine: 'note' });
     expect(code).toBe(result.tunnel === 'ok' ? 0 : 1);
