@@ -44,6 +44,8 @@ export const relayReason = z.enum([
   'no-candidates',
   'path-lost',
   'hard-nat-off',
+  /** Both are behind one public address, and that NAT does not let neighbours meet. */
+  'no-hairpin',
   'budget',
 ]);
 export type RelayReason = z.infer<typeof relayReason>;

@@ -26,6 +26,7 @@ export const REASON_WORDS: Record<RelayReason, string> = {
   'no-answer': 'no direct path answered; trying again now and then',
   'no-candidates': 'no address to try yet',
   'path-lost': 'the direct path died; looking for another',
+  'no-hairpin': 'you share one public address, and its NAT lets no neighbours meet',
   'hard-nat-off': 'hard-NAT probing is off (warren set hard-nat on)',
   budget: 'paused, to spare your router',
 };

@@ -232,6 +232,8 @@ export const en = {
       'Both of you are behind strict NATs that give a new port for every destination. Port mapping or IPv6 on one side is enough.',
     'no-answer': 'Their router did not let us through. Trying again now and then.',
     'no-candidates': 'They have not said where they can be reached.',
+    'no-hairpin':
+      'You two share one public address, and its NAT lets no neighbours meet. Port mapping on either router, or IPv6, is enough.',
     'path-lost': 'The direct connection broke. Looking for a new one.',
     'hard-nat-off': 'A strict NAT is in the way and NAT4 punching is off. Switch it on to try.',
     budget: 'Your router has had enough probes for now. Going on in a few minutes.',
@@ -394,6 +396,7 @@ export const en = {
       off: 'Switched off',
       none: 'No router answered',
       active: 'Open',
+      inner: 'Open on your router only',
       failed: 'The router refused',
     },
     doubleNat: 'Behind a second NAT, so the open port helps only neighbours behind the same one.',
@@ -445,7 +448,7 @@ export const en = {
       },
       carrier: {
         title: 'Ask your provider for a public IPv4 address',
-        help: 'You share one with others (CGNAT), so your router alone cannot open a port. Many providers give one for the asking.',
+        help: 'You share one with others (CGNAT or NAT64), so your router alone cannot open a port. Many providers give one for the asking.',
       },
       bridge: {
         title: 'Set the modem to bridge mode',

@@ -43,10 +43,12 @@ interface CopyValueProps {
   className?: string;
   /** Without the icon in a small window. */
   compact?: boolean;
+  /** Breaks where it is too long, instead of ending in an ellipsis: half an address is none. */
+  whole?: boolean;
 }
 
 /** A value that a click copies. Its width never changes. */
-export function CopyValue({ value, className = '', compact = false }: CopyValueProps): ReactNode {
+export function CopyValue({ value, className = '', compact = false, whole = false }: CopyValueProps): ReactNode {
   const t = useText();
   const { copied, copy } = useCopy();
   const Icon = copied ? Check : Copy;
@@ -58,7 +60,7 @@ export function CopyValue({ value, className = '', compact = false }: CopyValueP
       onClick={() => copy(value)}
       className={`settle group inline-flex min-h-6 max-w-full items-center gap-1.5 rounded px-1 font-mono text-[13px] hover:bg-hover hover:text-text ${className}`}
     >
-      <span className="truncate">{value}</span>
+      <span className={whole ? 'min-w-0 text-start break-all' : 'truncate'}>{value}</span>
       <Icon
         aria-hidden
         className={`size-3.5 shrink-0 ${compact && !copied ? 'max-sm:hidden' : ''} ${copied ? 'text-accent' : 'text-soft'}`}

@@ -26,7 +26,14 @@ export function relayReason(facts: ReasonFacts): RelayReason | null {
   if (facts.hadDirect) return 'path-lost';
   if (facts.checkedForMs === null || facts.checkedForMs < CONNECTING_MS) return 'connecting';
   if (facts.pairs === 0) return 'no-candidates';
+  if (neighboursApart(facts.ownNat, facts.theirNat)) return 'no-hairpin';
   return hardPair(facts.ownNat, facts.theirNat) ? 'hard-nat-pair' : 'no-answer';
+}
+
+/** Behind one public address, on different sides of a NAT that turns nothing back (RFC 4787, REQ-9). */
+function neighboursApart(own: NatReport, theirs: NatReport | null): boolean {
+  if (theirs === null || (own.hairpin !== false && theirs.hairpin !== false)) return false;
+  return own.publicAddresses.some((ip) => theirs.publicAddresses.includes(ip));
 }
 
 function hardPair(own: NatReport, theirs: NatReport | null): boolean {

@@ -25,15 +25,17 @@ export function adviceFor(nat: NatReport, settings: Snapshot['settings']): reado
   if (open) return ipv6 ? [] : ['ipv6'];
   const off = !settings.portMapping || portMapping.state === 'off';
   const doubled = portMapping.doubleNat === true;
+  // A NAT64 is the provider's, as a carrier's NAT is: nothing in the own router changes it.
+  const carrier = nat.cgnat === true || nat.nat64 === true;
   const wanted: [Advice, boolean][] = [
     ['portMapping', off],
     ['hardNat', !settings.hardNat],
-    ['upnp', !off && portMapping.state !== 'active'],
-    ['bridge', doubled && nat.cgnat !== true],
+    ['upnp', !off && portMapping.state !== 'active' && nat.nat64 !== true],
+    ['bridge', doubled && !carrier],
     ['ipv6', !ipv6],
-    ['carrier', nat.cgnat === true],
-    ['fullCone', nat.cgnat !== true],
-    ['dmz', nat.cgnat !== true && !doubled],
+    ['carrier', carrier],
+    ['fullCone', !carrier],
+    ['dmz', !carrier && !doubled],
   ];
   return wanted.flatMap(([advice, fits]) => (fits ? [advice] : []));
 }

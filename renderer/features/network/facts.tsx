@@ -17,7 +17,7 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
       <Fact name={several ? t('network.addresses') : t('network.address')}>
         {nat.publicAddresses.length === 0
           ? t('common.unknown')
-          : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} />)}
+          : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} whole />)}
       </Fact>
       <Fact name={t('network.mappingState')}>
         <PortMapping mapping={nat.portMapping} />
@@ -54,12 +54,13 @@ function Fact({ name, help, children }: { name: string; help?: string; children:
 function PortMapping({ mapping }: { mapping: NatReport['portMapping'] }): ReactNode {
   const t = useText();
   const protocol = mapping.protocol && PROTOCOLS[mapping.protocol];
+  const inner = mapping.state === 'active' && mapping.doubleNat === true;
   return (
     <>
-      <span className={mapping.state === 'active' ? 'text-direct' : ''}>
-        {[t(`network.mappingStates.${mapping.state}`), protocol].filter(Boolean).join(' · ')}
+      <span className={inner ? 'text-relayed' : mapping.state === 'active' ? 'text-direct' : ''}>
+        {[t(`network.mappingStates.${inner ? 'inner' : mapping.state}`), protocol].filter(Boolean).join(' · ')}
       </span>
-      {mapping.state === 'active' && mapping.external !== undefined && <CopyValue value={mapping.external} />}
+      {mapping.state === 'active' && mapping.external !== undefined && <CopyValue value={mapping.external} whole />}
       {mapping.doubleNat === true && (
         <span className="text-[12.5px] font-normal text-relayed">{t('network.doubleNat')}</span>
       )}

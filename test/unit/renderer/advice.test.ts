@@ -30,6 +30,10 @@ describe('advice', () => {
     expect(advice).not.toContain('fullCone');
   });
 
+  it('is the carrier behind a NAT64 too, which is no router of the player’s', () => {
+    expect(adviceFor(NETWORKS.nat64, ON)).toEqual(['carrier']);
+  });
+
   it('does not take a port that opens onto a second NAT for an open one', () => {
     const nat = {
       ...NETWORKS.addressRestricted,
