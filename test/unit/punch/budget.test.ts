@@ -58,4 +58,22 @@ describe('the budget of the whole client', () => {
     expect(budget.mappingsLeft(0)).toBeLessThan(MAX_MAPPINGS);
     expect(budget.sessionsLeft(0)).toBeLessThan(MAX_SESSIONS);
   });
+
+  it.each([
+    [null, 120_000],
+    [60_000, 60_000],
+    // The user's own router may keep what the carrier's forgets.
+    [10_000, 30_000],
+    [600_000, 120_000],
+  ])('counts over a lifetime of %s ms what was created within %i ms', (measured, window) => {
+    const budget = new Budget();
+    budget.lives(measured);
+    const whole = budget.mappingsLeft(0);
+    for (let socket = 0; socket < 20; socket++) budget.sent(0, socket, remote(1), true);
+    expect(budget.mappingsLeft(window)).toBe(whole - 20);
+    expect(budget.mappingsLeft(window + 1)).toBe(whole);
+    // One that was silent for longer is made anew by the next packet.
+    budget.sent(window + 1, 0, remote(1), true);
+    expect(budget.mappingsLeft(window + 1)).toBe(whole - 1);
+  });
 });

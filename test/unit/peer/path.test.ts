@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { PathRecord } from '../../../engine/core/peer/path.ts';
+import {
+  DEAD_AFTER_MS,
+  FIRST_DEADLINE_MS,
+  MIN_DEADLINE_MS,
+  MIN_VARIANCE_TERM_MS,
+} from '../../../engine/core/peer/tuning.ts';
+
+const VIA = { socket: 0, remote: { ip: '203.0.113.1', port: 5 } };
+
+/** A path that has answered often enough for its RTT to be steady. */
+function steady(rttMs: number): { path: PathRecord; now: number } {
+  const path = new PathRecord('p', VIA, 'direct', 0);
+  let now = 0;
+  for (let seq = 1; seq <= 60; seq++, now += 250) {
+    path.sent(seq, now);
+    path.answered(seq, now, rttMs, now + rttMs);
+  }
+  return { path, now };
+}
+
+describe('when a probe is overdue', () => {
+  it('is a second later while no RTT is known', () => {
+    expect(new PathRecord('p', VIA, 'direct', 0).timeoutMs).toBe(FIRST_DEADLINE_MS);
+  });
+
+  it('is never sooner than 250 ms, however fast the path', () => {
+    expect(steady(1).path.timeoutMs).toBe(MIN_DEADLINE_MS);
+  });
+
+  it('is srtt and at least 40 ms on a slow and steady one', () => {
+    expect(steady(300).path.timeoutMs).toBeCloseTo(300 + MIN_VARIANCE_TERM_MS, 0);
+  });
+
+  it('is srtt + 4 rttvar on an unsteady one', () => {
+    const { path, now } = steady(300);
+    path.sent(100, now);
+    path.answered(100, now, 700, now + 700);
+    expect(path.timeoutMs).toBeCloseTo((path.srttMs ?? 0) + 4 * (path.rttvarMs ?? 0), 5);
+    expect(path.timeoutMs).toBeGreaterThan(700);
+  });
+});
+
+describe('a path that falls silent', () => {
+  /** Probes each 250 ms from `now` on, none answered. */
+  function silent() {
+    const { path, now } = steady(20);
+    for (let probe = 0; probe < 5; probe++) path.sent(200 + probe, now + 250 * probe);
+    return { path, now };
+  }
+
+  it('is in doubt with the second overdue probe, not with the first', () => {
+    const { path, now } = silent();
+    path.expire(now + MIN_DEADLINE_MS - 1);
+    expect([path.overdue, path.suspect]).toEqual([0, false]);
+    path.expire(now + MIN_DEADLINE_MS);
+    expect([path.overdue, path.suspect]).toEqual([1, false]);
+    path.expire(now + 2 * MIN_DEADLINE_MS - 1);
+    expect(path.suspect).toBe(false);
+    path.expire(now + 2 * MIN_DEADLINE_MS);
+    expect([path.overdue, path.suspect]).toEqual([2, true]);
+  });
+
+  it('is dead a second after its first unanswered probe left, and only when two are overdue', () => {
+    const { path, now } = silent();
+    path.expire(now + MIN_DEADLINE_MS);
+    expect(path.deadAt()).toBe(Number.POSITIVE_INFINITY);
+    path.expire(now + 2 * MIN_DEADLINE_MS);
+    expect(path.deadAt()).toBe(now + DEAD_AFTER_MS);
+  });
+
+  it('is sound again with one answer to a later probe', () => {
+    const { path, now } = silent();
+    path.expire(now + 700);
+    path.answered(202, now + 500, 220, now + 720);
+    expect([path.overdue, path.suspect, path.deadAt()]).toEqual([0, false, Number.POSITIVE_INFINITY]);
+  });
+
+  it('is judged no earlier than its answers could have been read, after the process was blocked', () => {
+    const { path, now } = silent();
+    path.grant(now + 2_150);
+    path.expire(now + 2_149);
+    expect(path.overdue).toBe(0);
+    path.expire(now + 2_150);
+    expect(path.deadAt()).toBeGreaterThanOrEqual(now + DEAD_AFTER_MS);
+  });
+
+  it('is never called dead when it is the relay, whose connection tells', () => {
+    const relay = new PathRecord('external', 'external', 'relay', 0);
+    for (let probe = 0; probe < 5; probe++) relay.sent(probe, 1_000 * probe);
+    relay.expire(60_000);
+    expect([relay.suspect, relay.deadAt()]).toEqual([true, Number.POSITIVE_INFINITY]);
+  });
+});
