@@ -1,5 +1,6 @@
 /** The command line: what is asked, checked and handed to its command. Commands load only when they run. */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { settingName } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
 import type { LogLevel } from './commands/up.ts';
 import { report } from './failure.ts';
@@ -157,9 +158,9 @@ function addStatus(program: Command, io: Io, done: Done): void {
   program
     .command('set')
     .description(
-      'change a setting, now and for later: port-mapping and hard-nat on or off; filter games, open or closed',
+      'change a setting, now and for later: port-mapping, hard-nat and discovery on or off; filter games, open or closed',
     )
-    .addArgument(new Argument('<setting>').choices(['port-mapping', 'hard-nat', 'filter']))
+    .addArgument(new Argument('<setting>').choices([...settingName.options, 'filter']))
     .argument('<value>')
     .addOption(stateDirOption())
     .addOption(jsonOption())

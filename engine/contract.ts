@@ -32,6 +32,7 @@ export interface UpOptions {
   stun: string[];
   portMapping: boolean;
   hardNat: boolean;
+  discovery: boolean;
   relayOnly: boolean;
   caFile: string | null;
   /** Instead of the preset and of a policy that the app keeps; followed while the engine runs. */

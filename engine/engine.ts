@@ -7,7 +7,8 @@
  * 3. Traversal decides the path; the device sends along it. `external` packets leave through `Servers`.
  * 4. Every change ends in one immutable snapshot.
  */
-import type { Command, Snapshot } from '../protocol/app.ts';
+import { type Command, SETTING_KEYS, type SettingName, type Snapshot } from '../protocol/app.ts';
+import { DISCOVERY_OFF } from '../protocol/discovery.ts';
 import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import type { NatReport } from '../protocol/nat.ts';
@@ -19,6 +20,7 @@ import { Budget } from './core/budget.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
+import { Discovery } from './discovery/discovery.ts';
 import { Filters } from './filter/filters.ts';
 import { type PolicyResult, parsePolicy } from './filter/policy.ts';
 import { Inbox } from './inbox.ts';
@@ -62,6 +64,7 @@ class RunningEngine implements Engine {
   readonly #members: Members;
   readonly #punches: Punches;
   readonly #chat: Chat;
+  readonly #discovery: Discovery;
   readonly #filters: Filters;
   readonly #saver: Saver;
   readonly #inbox = new Inbox();
@@ -170,6 +173,14 @@ class RunningEngine implements Engine {
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       changed: () => this.#publisher.soon(),
     });
+    this.#discovery = new Discovery({
+      device: this.#device,
+      lan: ports.lan,
+      hasInterface: ports.tun.name !== null,
+      on: this.#settings.discovery,
+      games: options.games,
+      configure: () => this.#configureTun(),
+    });
     this.#filters = new Filters({
       device: this.#device,
       preset: options.filter?.preset ?? 'games',
@@ -258,6 +269,7 @@ class RunningEngine implements Engine {
     this.#servers.close();
     this.#ports.crypto.close();
     const unmapped = this.#mappings.stop();
+    this.#discovery.stop();
     await this.#tunWork;
     await this.#ports.names?.stop();
     await this.#device.close();
@@ -271,6 +283,7 @@ class RunningEngine implements Engine {
       notices: this.#notices,
       settings: this.#settings,
       chat: [...this.#chat.messages()],
+      discovery: DISCOVERY_OFF,
     });
     this.#settle({ code, message });
   }
@@ -326,7 +339,7 @@ class RunningEngine implements Engine {
       case 'peer-message':
         return this.#peerMessage(action.peer, action.message);
       case 'self-address':
-        return this.#configureTun(`${action.ipv4}/${action.prefixLength}`, `${action.ipv6}/64`);
+        return this.#discovery.addressed(action.ipv4, action.prefixLength, action.ipv6);
       case 'peer-address':
         return this.#members.address(action.peer, action.ipv4, action.ipv6);
       case 'remember':
@@ -380,11 +393,11 @@ class RunningEngine implements Engine {
       else if (event.type === 'message') this.#tunnelSignal(event.peer, event.bytes);
       else if (event.type === 'failed') void this.#end('internal', `the tunnel device failed: ${event.code}`);
       else if (event.type === 'socket-error') this.#ports.log('debug', `socket ${event.socket}: ${event.code}`);
-      else if (event.type !== 'packet') this.#onPeer(event);
+      else if (event.type !== 'packet' && event.type !== 'discovery') this.#onPeer(event);
     }
   }
 
-  #onPeer(event: Extract<DeviceEvent, { peer: PeerId }>): void {
+  #onPeer(event: Exclude<Extract<DeviceEvent, { peer: PeerId }>, { type: 'discovery' }>): void {
     this.#members.device(event);
     if (event.type === 'ping' || event.type === 'pong') this.#punches.heard(event);
   }
@@ -452,20 +465,23 @@ class RunningEngine implements Engine {
     this.#publisher.soon();
   }
 
-  #configureTun(...addresses: string[]): void {
+  #configureTun(): void {
+    const { addresses } = this.#discovery;
     this.#tunWork = this.#tunWork
-      .then(() => this.#ports.tun.configure({ addresses, routes: [] }))
+      .then(() => this.#ports.tun.configure({ addresses, routes: this.#discovery.routes }))
+      .then(() => this.#discovery.configured())
       .catch((error: unknown) => {
         this.#ports.log('error', `cannot set ${addresses.join(', ')}: ${String(error)}`);
         void this.#end('internal', `cannot set the interface's addresses: ${String(error)}`);
       });
   }
 
-  #set(setting: 'port-mapping' | 'hard-nat', on: boolean): void {
-    this.#settings = { ...this.#settings, [setting === 'port-mapping' ? 'portMapping' : 'hardNat']: on };
-    this.#options.saveSettings(this.#settings);
+  #set(setting: SettingName, on: boolean): void {
+    this.#settings = { ...this.#settings, [SETTING_KEYS[setting]]: on };
+    this.#options.saveSetting(setting, on);
     this.#inbox.post(() => {
       this.#mappings.set(this.#wantsMapping());
+      this.#discovery.set(this.#settings.discovery);
       this.#giveLocal();
     });
   }
@@ -530,6 +546,7 @@ class RunningEngine implements Engine {
       notices: this.#notices,
       settings: this.#settings,
       chat: this.#chat.messages(),
+      discovery: this.#discovery.view(),
       filters: this.#filters,
       names: this.#ports.names?.view() ?? null,
     });

@@ -172,6 +172,10 @@ export class Nat64Device implements DevicePort {
     this.#inner.setFilter(options);
   }
 
+  setFanout(options: Parameters<DevicePort['setFanout']>[0]): void {
+    this.#inner.setFanout(options);
+  }
+
   stats(): ReturnType<DevicePort['stats']> {
     return this.#inner.stats();
   }

@@ -1,6 +1,7 @@
 /** What an engine is given: the world as ports, and what the user asked for. */
-import type { Snapshot } from '../protocol/app.ts';
+import type { SettingName, Snapshot } from '../protocol/app.ts';
 import type { FilterPreset } from '../protocol/filter.ts';
+import type { GameEntry } from './core/discovery/games.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import type { LoadedPolicy } from './filter/filters.ts';
 import type { PolicyResult } from './filter/policy.ts';
@@ -9,6 +10,7 @@ import type {
   CryptoPort,
   DevicePort,
   InterfacesPort,
+  LanPort,
   NamesPort,
   Nat64Port,
   PortMappingPort,
@@ -32,6 +34,8 @@ export interface EnginePorts {
   /** Absent: nobody here asks for names (no interface, the simulator). */
   names?: NamesPort;
   tun: TunPort;
+  /** Null: nothing of this host's network is touched. */
+  lan: LanPort | null;
   /** The device for this room's private key. */
   createDevice(privateKey: Uint8Array): DevicePort;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
@@ -48,9 +52,11 @@ export interface EngineOptions {
   stun: StunServer[];
   /** Endpoints that the user knows to lead here. */
   staticCandidates: { ip: string; port: number }[];
+  /** Games that are told by their discovery packets. */
+  games: readonly GameEntry[];
   settings: Snapshot['settings'];
-  /** Writes a changed setting for the next run. */
-  saveSettings(settings: Snapshot['settings']): void;
+  /** Keeps a changed setting for the next run. */
+  saveSetting(setting: SettingName, on: boolean): void;
   /** Default: the preset `games`, kept nowhere. */
   filter?: FilterSettings;
   scryptN?: number;

@@ -38,6 +38,7 @@ export type DeviceEvent =
   | { type: 'handshake'; peer: PeerId; at: number }
   | { type: 'peer-moved'; peer: PeerId; path: Path }
   | { type: 'packet'; bytes: Uint8Array }
+  | { type: 'discovery'; peer: PeerId | null; from: Endpoint; to: Endpoint; bytes: Uint8Array; at: number }
   | { type: 'socket-error'; socket: SocketId; code: string }
   | { type: 'failed'; code: string };
 
@@ -66,6 +67,16 @@ export interface DevicePeerStats {
   filtered: number;
   lastHandshakeAt: number | null;
   lastReceivedAt: number | null;
+  fanoutReceived: number;
+  fanoutDropped: number;
+}
+
+export interface FanoutStats {
+  sent: number;
+  received: number;
+  rateLimited: number;
+  duplicates: number;
+  loops: number;
 }
 
 /** The part of `node-wireguard`'s device that the engine uses; see native/types.ts for the meaning of each call. */
@@ -99,7 +110,8 @@ export interface DevicePort {
   sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   setFilter(options: FilterOptions | null): void;
-  stats(): { peers: DevicePeerStats[] };
+  setFanout(options: { directedBroadcast?: string } | null): void;
+  stats(): { peers: DevicePeerStats[]; fanout: FanoutStats };
   onEvents(listener: (batch: DeviceEvent[]) => void): void;
   close(): Promise<void>;
 }
@@ -182,6 +194,15 @@ export interface NamesPort {
   update(names: RoomNames, changed: () => void): void;
   /** Idempotent. */
   stop(): Promise<void>;
+}
+
+/** What discovery needs of the host beside the tunnel device. */
+export interface LanPort {
+  /**
+   * Joins multicast groups on the interface with this address, so that its system takes their packets in. The result
+   * leaves them. A group that cannot be joined is logged.
+   */
+  join(groups: readonly string[], address: string): () => void;
 }
 
 /** Where the room remembers what must survive a restart. */

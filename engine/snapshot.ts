@@ -1,4 +1,5 @@
 import type { ChatMessage, PeerSnapshot, Snapshot } from '../protocol/app.ts';
+import type { DiscoveryView } from '../protocol/discovery.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Filters } from './filter/filters.ts';
@@ -25,6 +26,7 @@ export interface SnapshotInputs {
   notices: readonly Notice[];
   settings: Snapshot['settings'];
   chat: readonly ChatMessage[];
+  discovery: DiscoveryView;
   filters: Filters;
   names: NamesView | null;
 }
@@ -53,6 +55,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     notices: [...inputs.notices],
     settings: inputs.settings,
     chat: [...inputs.chat],
+    discovery: inputs.discovery,
     filter: inputs.filters.view(),
     ...(inputs.names && { names: { ...inputs.names, own: names.get(room.publicKey) ?? '' } }),
   };

@@ -111,6 +111,26 @@ export interface PeerStats {
   lastHandshakeAt: number | null;
   /** Last authenticated WireGuard packet of any kind, or null. */
   lastReceivedAt: number | null;
+  /** Broadcast and multicast datagrams of this peer that the host got, and those dropped by the rules of fan-out. */
+  fanoutReceived: number;
+  fanoutDropped: number;
+}
+
+/** Broadcast and multicast since the device opened; see docs/protocol.md, "Broadcast and multicast". */
+export interface FanoutStats {
+  /** Datagrams from the host that were carried, and packets made of them. */
+  sent: number;
+  copies: number;
+  /** Datagrams of peers that the host got. */
+  received: number;
+  /** Over the limits, from either side. */
+  rateLimited: number;
+  /** The same again within 50 ms. */
+  duplicates: number;
+  /** Came from the tunnel and were about to go back into it. */
+  loops: number;
+  /** DHCP, NetBIOS, routing protocols, and what is no UDP. */
+  refused: number;
 }
 
 /** What waits to leave, and what was dropped instead. A packet dropped here is TCP's sign to slow down. */
@@ -134,6 +154,7 @@ export interface DeviceStats {
   /** Between the host and the peers: small and marked packets (express) pass bulk. */
   queue: QueueStats;
   underLoad: boolean;
+  fanout: FanoutStats;
 }
 
 /** How a probe or message travelled. */
@@ -156,6 +177,11 @@ export type DeviceEvent =
   | { type: 'peer-moved'; peer: PeerId; path: Path }
   /** Memory TUN only: a decrypted inner packet. */
   | { type: 'packet'; bytes: Uint8Array }
+  /**
+   * A sample of the broadcast and multicast datagrams that were carried, at most 5 a second of each sender: its addresses and
+   * the first 512 bytes of its payload. `peer` null: this host sent it.
+   */
+  | { type: 'discovery'; peer: PeerId | null; from: Endpoint; to: Endpoint; bytes: Uint8Array; at: number }
   /** A send failed for good on this socket (not EAGAIN); `code` is the errno name. At most one a second a socket. */
   | { type: 'socket-error'; socket: SocketId; code: string }
   /** The device cannot go on (TUN gone). */
@@ -226,7 +252,7 @@ export interface WireguardDevice {
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   /** Memory TUN only: an inner packet from the host. */
   writeTun(bytes: Uint8Array): void;
-  /** Null turns fan-out off (default). */
+  /** Null turns fan-out off (default): broadcast and multicast neither leave nor arrive. */
   setFanout(options: FanoutOptions | null): void;
   /** Who may reach this host; null (default): everyone, with everything. What was begun before stays known. */
   setFilter(options: FilterOptions | null): void;

@@ -9,6 +9,7 @@
  * The window and the browser hold more than one engine's life: see protocol/face.ts, which contains this snapshot.
  */
 import * as z from 'zod';
+import { DISCOVERY_OFF, discoveryView } from './discovery.ts';
 import { filterPreset, filterView, memberAccess, POLICY_CHARACTERS } from './filter.ts';
 import { natReport } from './nat.ts';
 
@@ -108,6 +109,11 @@ export const peerSnapshot = z.object({
 });
 export type PeerSnapshot = z.infer<typeof peerSnapshot>;
 
+export const settingName = z.enum(['port-mapping', 'hard-nat', 'discovery']);
+export type SettingName = z.infer<typeof settingName>;
+/** Where each setting lies in the snapshot and in the file. */
+export const SETTING_KEYS = { 'port-mapping': 'portMapping', 'hard-nat': 'hardNat', discovery: 'discovery' } as const;
+
 export const snapshot = z.object({
   version: z.literal(1),
   state: z.enum(['off', 'joining', 'joined', 'reconnecting']),
@@ -125,7 +131,14 @@ export const snapshot = z.object({
   peers: z.array(peerSnapshot),
   /** What the person should know now, newest last: closed codes, with the member concerned where there is one. */
   notices: z.array(z.object({ code: z.string(), nick: z.string().optional(), at: z.number() })),
-  settings: z.object({ portMapping: z.boolean(), hardNat: z.boolean(), relayOnly: z.boolean() }),
+  settings: z.object({
+    portMapping: z.boolean(),
+    hardNat: z.boolean(),
+    relayOnly: z.boolean(),
+    /** Broadcast and multicast of games reach every member. */
+    discovery: z.boolean().default(true),
+  }),
+  discovery: discoveryView.default(DISCOVERY_OFF),
   /** The last 100 messages of this run, oldest first. */
   chat: z.array(chatMessage).default([]),
   /** Absent: the engine does not tell. */
@@ -149,7 +162,7 @@ export const command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('status') }),
   z.object({ type: z.literal('watch') }),
   z.object({ type: z.literal('down') }),
-  z.object({ type: z.literal('set'), setting: z.enum(['port-mapping', 'hard-nat']), on: z.boolean() }),
+  z.object({ type: z.literal('set'), setting: settingName, on: z.boolean() }),
   filterCommand,
   policyCommand,
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),

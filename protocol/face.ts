@@ -7,7 +7,7 @@
  * 3. The app holds at most one engine: its own, or one that already ran for this user (`attached`).
  */
 import * as z from 'zod';
-import { CHAT_CHARACTERS, filterCommand, policyCommand, snapshot } from './app.ts';
+import { CHAT_CHARACTERS, filterCommand, policyCommand, settingName, snapshot } from './app.ts';
 import { ROOM_LIMITS } from './limits.ts';
 
 export const FACE_VERSION = 1;
@@ -130,7 +130,7 @@ export const appCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('chat'), text: z.string().min(1).max(CHAT_CHARACTERS) }),
   z.object({ type: z.literal('ping'), peer: z.string().min(1).max(128) }),
   z.object({ type: z.literal('block'), peer: z.string().min(1).max(128), on: z.boolean() }),
-  z.object({ type: z.literal('set'), setting: z.enum(['port-mapping', 'hard-nat']), on: z.boolean() }),
+  z.object({ type: z.literal('set'), setting: settingName, on: z.boolean() }),
   filterCommand,
   policyCommand,
   z.object({ type: z.literal('prefer'), change: preferences.partial() }),

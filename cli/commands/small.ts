@@ -3,7 +3,7 @@ import { renderUnicodeCompact } from 'uqr';
 import * as z from 'zod';
 import { type Settings, saveSettings } from '../../engine/net/state/stores.ts';
 import { attachLink } from '../../engine/session/link.ts';
-import type { Command } from '../../protocol/app.ts';
+import { type Command, SETTING_KEYS, type SettingName } from '../../protocol/app.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import type { FilterPreset } from '../../protocol/filter.ts';
 import type { Io } from '../io.ts';
@@ -15,14 +15,8 @@ export interface SmallArguments extends StateOptions {
 }
 
 /** With a running engine it takes effect at once (and the engine keeps it); without one it is for the next. */
-export async function set(
-  setting: 'port-mapping' | 'hard-nat',
-  on: boolean,
-  asked: SmallArguments,
-  io: Io,
-): Promise<number> {
-  const change = setting === 'hard-nat' ? { hardNat: on } : { portMapping: on };
-  const running = await keep({ type: 'set', setting, on }, change, stateDirOf(asked));
+export async function set(setting: SettingName, on: boolean, asked: SmallArguments, io: Io): Promise<number> {
+  const running = await keep({ type: 'set', setting, on }, { [SETTING_KEYS[setting]]: on }, stateDirOf(asked));
   tell({ setting, on, running }, on ? 'on' : 'off', asked, io);
   return 0;
 }

@@ -96,6 +96,7 @@ function engineOptions(
     stun: asked.stun ?? [],
     portMapping: asked.portMapping && settings.portMapping,
     hardNat: asked.hardNat && settings.hardNat,
+    discovery: settings.discovery,
     relayOnly: asked.relayOnly === true,
     caFile: asked.caFile ?? null,
     policyFile: asked.policyFile,

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
+import { SETTING_KEYS } from '../../protocol/app.ts';
 import { type ErrorCode, WarrenError } from '../../protocol/errors.ts';
 import { TUN_MTU } from '../../protocol/limits.ts';
 import type { Engine, UpOptions } from '../contract.ts';
@@ -15,10 +16,12 @@ import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
 import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
 import { systemNat64 } from './interfaces/nat64.ts';
+import { systemLan } from './lan/lan.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
 import { systemNames } from './names/names.ts';
 import { createRendezvous } from './rendezvous/client.ts';
+import { loadGames } from './state/games.ts';
 import { machineKey, roomStore, saveSettings } from './state/stores.ts';
 
 /** An open TUN interface, as `node-wireguard` gives it. */
@@ -70,6 +73,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         nat64: systemNat64,
         store,
         tun: tunPort(tun),
+        lan: tun ? systemLan(options.log) : null,
         ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)) }),
         createDevice: (privateKey) => {
           const tunOption = tun ?? ({ kind: 'memory', mtu: TUN_MTU } as const);
@@ -89,8 +93,16 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         ipv4: options.ipv4,
         stun,
         staticCandidates: [],
-        settings: { portMapping: options.portMapping, hardNat: options.hardNat, relayOnly: options.relayOnly },
-        saveSettings: ({ portMapping, hardNat }) => saveSettings(options.stateDir, { portMapping, hardNat }),
+        games: loadGames(options.stateDir, options.log),
+        settings: {
+          portMapping: options.portMapping,
+          hardNat: options.hardNat,
+          relayOnly: options.relayOnly,
+          discovery: options.discovery,
+        },
+        saveSetting: (setting, on) => {
+          saveSettings(options.stateDir, { [SETTING_KEYS[setting]]: on });
+        },
         filter: filterSettings(options.stateDir, options.policyFile),
       },
     );

@@ -9,7 +9,7 @@
  * Passwords that were typed stay in memory here, so that the app can make invites; none is ever written.
  */
 import { join } from 'node:path';
-import type { Snapshot } from '../../protocol/app.ts';
+import { SETTING_KEYS, type Snapshot } from '../../protocol/app.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import type {
   AppCommand,
@@ -138,10 +138,7 @@ class Host implements AppHost {
         return await this.#session.command(command);
       case 'set':
         return await this.#keep(command, (stateDir) =>
-          saveSettings(
-            stateDir,
-            command.setting === 'hard-nat' ? { hardNat: command.on } : { portMapping: command.on },
-          ),
+          saveSettings(stateDir, { [SETTING_KEYS[command.setting]]: command.on }),
         );
       case 'filter':
         return await this.#keep(command, (stateDir) => saveSettings(stateDir, { filter: command.preset }));
@@ -190,7 +187,7 @@ class Host implements AppHost {
   }
 
   #engineOptions() {
-    const { portMapping, hardNat } = loadSettings(this.#options.stateDir);
+    const { portMapping, hardNat, discovery } = loadSettings(this.#options.stateDir);
     return {
       interfaceName: null,
       ipv4: null,
@@ -199,6 +196,7 @@ class Host implements AppHost {
       stun: [],
       portMapping,
       hardNat,
+      discovery,
       relayOnly: false,
       caFile: null,
       log: (level: LogLevel, message: string) => this.#log(level, message),

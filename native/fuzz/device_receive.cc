@@ -50,7 +50,7 @@ struct Side {
 class Conversation {
  public:
   Conversation() : left_(1, 2, "10.64.0.2/32"), right_(2, 1, "10.64.0.1/32") {
-    left_.core.set_fanout(true, 0x0a400fff);
+    left_.core.fanout().configure(true, 0x0a400fff);
     right_.core.set_path(now_, *right_.peer, external, {}, right_.effects);
     left_.core.set_path(now_, *left_.peer, external, {}, left_.effects);
   }
@@ -119,7 +119,7 @@ class Conversation {
 
   void from_host(const std::vector<uint8_t>& packet) {
     const auto header = InnerHeader::parse(packet);
-    if (!header || left_.core.is_fanout(*header)) return;
+    if (!header || left_.core.fan_out(now_, *header, packet, left_.effects) != FanoutVerdict::not_ours) return;
     Peer* peer = left_.core.route(*header);
     if (peer && !left_.core.session_for_data(now_, *peer, left_.effects)) left_.core.stage(*peer, packet);
   }

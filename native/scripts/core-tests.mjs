@@ -25,7 +25,7 @@ const SOURCES = [
   ...sourcesIn('src/noise'),
   ...sourcesIn('src/offload'),
   ...sourcesIn('src/queue'),
-  ...sourcesIn('src/device', (name) => /^(core|filter)/.test(name) || PURE.includes(name)),
+  ...sourcesIn('src/device', (name) => /^(core|fanout|filter)/.test(name) || PURE.includes(name)),
   'src/udp/endpoint.cc',
   ...sourcesIn('test'),
 ];

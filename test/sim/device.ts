@@ -49,6 +49,7 @@ type PeerChange = Parameters<DevicePort['updatePeer']>[1];
 /** From a native event to the callback in JavaScript. */
 const EVENT_DELAY_MS = 0.05;
 const MESSAGE_BYTES = 1_200;
+const NO_FANOUT = { sent: 0, copies: 0, received: 0, rateLimited: 0, duplicates: 0, loops: 0, refused: 0 };
 
 export class SimDevice implements DevicePort {
   readonly publicKey: Uint8Array;
@@ -203,6 +204,11 @@ export class SimDevice implements DevicePort {
     this.#open();
   }
 
+  /** Broadcast is the native device's own matter: here it would only cost time. */
+  setFanout(): void {
+    this.#open();
+  }
+
   stats(): DeviceStats {
     this.#open();
     const peers = [...this.#peers.values()].map((peer) => ({
@@ -215,9 +221,11 @@ export class SimDevice implements DevicePort {
       pacedBytesPerSecond: null,
       lastHandshakeAt: peer.tunnel.lastHandshakeAt,
       lastReceivedAt: peer.tunnel.lastReceivedAt,
+      fanoutReceived: 0,
+      fanoutDropped: 0,
     }));
     const queue = { expressDropped: 0, bulkDropped: 0, bulkBytes: 0 };
-    return { peers, ...this.#counters, queue, underLoad: false };
+    return { peers, ...this.#counters, queue, underLoad: false, fanout: NO_FANOUT };
   }
 
   onEvents(listener: (batch: DeviceEvent[]) => void): void {

@@ -1,9 +1,10 @@
 import type { Snapshot } from '../../../protocol/app.ts';
+import { DISCOVERY_OFF } from '../../../protocol/discovery.ts';
 import type { PolicyView } from '../../../protocol/filter.ts';
 import type { Settings } from './stores.ts';
 
 /** The snapshot while no engine runs. */
-export function offSnapshot({ portMapping, hardNat, filter }: Settings, policy: PolicyView | null = null): Snapshot {
+export function offSnapshot({ filter, ...toggles }: Settings, policy: PolicyView | null = null): Snapshot {
   return {
     version: 1,
     state: 'off',
@@ -12,7 +13,8 @@ export function offSnapshot({ portMapping, hardNat, filter }: Settings, policy: 
     peers: [],
     notices: [],
     chat: [],
-    settings: { portMapping, hardNat, relayOnly: false },
+    settings: { ...toggles, relayOnly: false },
+    discovery: DISCOVERY_OFF,
     filter: { preset: filter, policy },
   };
 }

@@ -71,6 +71,7 @@ export function roomStore(stateDir: string, topic: string): RoomStore {
 const settingsFile = z.object({
   portMapping: z.boolean().default(true),
   hardNat: z.boolean().default(true),
+  discovery: z.boolean().default(true),
   filter: filterPreset.default('games'),
 });
 export type Settings = z.infer<typeof settingsFile>;

@@ -105,11 +105,6 @@ void Core::forget_socket(const udp::Socket& socket) {
   }
 }
 
-void Core::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {
-  fanout_ = enabled;
-  directed_broadcast_ = directed_broadcast;
-}
-
 uint32_t Core::fresh_index(PeerId peer) {
   while (true) {
     Bytes<4> bytes;

@@ -14,6 +14,7 @@
 #include "../noise/cookie.h"
 #include "../noise/rate_limiter.h"
 #include "../udp/stun.h"
+#include "fanout.h"
 #include "load.h"
 #include "peer.h"
 
@@ -66,9 +67,10 @@ class Core {
 
   // From the host.
   Peer* route(const InnerHeader& inner) const { return routes_.find(inner.v4, inner.destination); }
-  void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast);
-  /// Whether a packet from the host is to be copied to the fan-out peers.
-  bool is_fanout(const InnerHeader& inner) const;
+  /// Whether a packet from the host is to be copied to every member of the fan-out, or to nobody.
+  FanoutVerdict fan_out(const Now& now, const InnerHeader& inner, ByteView packet, Effects& effects);
+  bool takes_fanout(const Peer& peer) const { return peer.config.fanout && peer.path.kind != PathKind::none; }
+  Fanout& fanout() { return fanout_; }
   void set_filter(std::optional<FilterOptions> options) { filter_.set(std::move(options)); }
   /// Notes what the host sends to the peer, so that answers to it pass the filter.
   void follow_host(const Now& now, Peer& peer, ByteView inner) { filter_.from_host(peer.filter, inner, now.boot_ns); }
@@ -181,8 +183,7 @@ class Core {
   std::unordered_map<uint32_t, IndexEntry> indices_;
   std::unordered_map<uint64_t, PeerId> by_probe_tag_;
   PeerId last_peer_ = 0;
-  bool fanout_ = false;
-  std::optional<uint32_t> directed_broadcast_;
+  Fanout fanout_;
   Nanos earliest_ = never;
   CoreCounters counters_;
 };

@@ -4,12 +4,12 @@
 
 namespace wg {
 
-bool Core::is_fanout(const InnerHeader& inner) const {
-  if (!fanout_ || !inner.v4) return false;
-  const uint32_t to = load_be32(inner.destination.data());
-  const bool wanted = to == 0xffffffff || to >> 28 == 0xe || (directed_broadcast_ && to == *directed_broadcast_);
-  // What a peer sent is never copied on, even if the host sends it back into the TUN.
-  return wanted && !routes_.find(true, inner.source);
+FanoutVerdict Core::fan_out(const Now& now, const InnerHeader& inner, ByteView packet, Effects& effects) {
+  const bool to_all = inner.v4 && fanout_.addresses_all(load_be32(inner.destination.data()));
+  if (!to_all || !fanout_.enabled()) return FanoutVerdict::not_ours;
+  const bool from_member = routes_.find(true, inner.source) != nullptr;
+  const auto copies = std::ranges::count_if(peers_, [this](const auto& entry) { return takes_fanout(*entry.second); });
+  return fanout_.from_host(now, packet, from_member, static_cast<size_t>(copies), effects.events);
 }
 
 bool Core::usable(const Now& now, const std::shared_ptr<Session>& session) {

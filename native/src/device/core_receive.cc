@@ -88,7 +88,10 @@ ByteView Core::received_data(const Now& now, Session& session, const Arrival& ar
     return {};
   }
   clamp_mss(packet, peer->inner_limit);
-  return packet;
+  const bool to_all = header->v4 && fanout_.addresses_all(load_be32(header->destination.data()));
+  if (!to_all) return packet;
+  const FanoutVerdict verdict = fanout_.from_peer(now, peer->id, peer->fanout, packet, effects.events);
+  return verdict == FanoutVerdict::refuse ? ByteView() : packet;
 }
 
 void Core::roam(Peer& peer, const Arrival& arrival, Effects& effects) {

@@ -97,6 +97,18 @@ void Device::start() {
   if (tun_) host_ = std::thread([this] { host_loop(); });
 }
 
+// What the device answers in the members' place.
+void Device::deliver_answers(Outbound& outbound) {
+  for (const auto& answer : outbound.take_answers()) {
+    const ByteView packet(answer);
+    if (!tun_) {
+      state_.events.push(EventType::packet, 0, packet);
+    } else if (tun_->write({&packet, 1}, {}) != 0) {
+      state_.tx_dropped++;
+    }
+  }
+}
+
 void Device::network_loop() {
   HostWriter host(state_, tun_ ? &*tun_ : nullptr);
   Inbound inbound(state_, inbox_, host);
@@ -145,6 +157,7 @@ int Device::drain_host(Outbound& outbound) {
     bytes += static_cast<size_t>(std::max(0, length));
   }
   outbound.admit();
+  deliver_answers(outbound);
   return length;
 }
 
@@ -288,13 +301,14 @@ void Device::write_tun(ByteView packet) {
   std::ranges::copy(packet, memory_out_.room().begin());
   memory_out_.arrived(packet.size(), {});
   memory_out_.admit();
+  deliver_answers(memory_out_);
   while (memory_out_.send() == 0) {
   }
 }
 
 void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {
   const std::lock_guard lock(state_.mutex);
-  state_.core.set_fanout(enabled, directed_broadcast);
+  state_.core.fanout().configure(enabled, directed_broadcast);
 }
 
 void Device::set_filter(std::optional<FilterOptions> options) {
@@ -308,13 +322,16 @@ DeviceCounters Device::counters() {
   const std::lock_guard lock(state_.mutex);
   const CoreCounters& core = state_.core.counters();
   return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
-          state_.express_dropped, state_.bulk_dropped, state_.bulk_queued, state_.core.load().under_load(now.boot_ns)};
+          state_.express_dropped, state_.bulk_dropped, state_.bulk_queued, state_.core.load().under_load(now.boot_ns),
+          state_.core.fanout().counters()};
 }
 
 std::vector<Device::PeerSnapshot> Device::peer_counters() {
   const std::lock_guard lock(state_.mutex);
   std::vector<PeerSnapshot> out;
-  for (const auto& [id, peer] : state_.core.peers()) out.push_back({id, peer->counters, peer->pacer.rate()});
+  for (const auto& [id, peer] : state_.core.peers()) {
+    out.push_back({id, peer->counters, peer->pacer.rate(), peer->fanout.carried, peer->fanout.dropped});
+  }
   return out;
 }
 

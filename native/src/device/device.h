@@ -26,6 +26,7 @@ struct DeviceCounters {
   /// Of the queue between host and peers: packets dropped, and bytes that wait.
   uint64_t express_dropped, bulk_dropped, bulk_queued;
   bool under_load;
+  FanoutCounters fanout;
 };
 
 class Device {
@@ -66,6 +67,8 @@ class Device {
     PeerCounters counters;
     /// Bytes a second; 0 while bulk is not paced.
     double pace;
+    /// Broadcasts of this peer, handed to the host and dropped.
+    uint64_t fanout_received, fanout_dropped;
   };
   DeviceCounters counters();
   std::vector<PeerSnapshot> peer_counters();
@@ -80,6 +83,7 @@ class Device {
   void host_loop();
   int drain_host(Outbound& outbound);
   bool send_probe(const Path& via, PeerId id, ByteView bytes, int ttl);
+  void deliver_answers(Outbound& outbound);
   void rearm();
 
   const std::optional<Endpoint> bind_;

@@ -37,7 +37,7 @@ struct Path {
 };
 
 enum class EventType : uint8_t {
-  stun, ping, pong, message, outbound, handshake, peer_moved, packet, socket_error, failed
+  stun, ping, pong, message, outbound, handshake, peer_moved, packet, discovery, socket_error, failed
 };
 
 /// Which fields carry meaning depends on `type`, as in the contract.

@@ -55,12 +55,16 @@ void Outbound::admit() {
   const std::lock_guard lock(state_.mutex);
   for (const Admission& admission : arrived_) route(now, admission);
   arrived_.clear();
+  std::ranges::move(state_.core.fanout().take_answers(), std::back_inserter(answers_));
 }
 
 // Locked.
 void Outbound::route(const Now& now, const Admission& admission) {
-  const auto inner = InnerHeader::parse(queue_[admission.slot].packet);
-  if (inner && state_.core.is_fanout(*inner)) return fan_out(now, admission);
+  const ByteView packet = queue_[admission.slot].packet;
+  const auto inner = InnerHeader::parse(packet);
+  const FanoutVerdict to_all = inner ? state_.core.fan_out(now, *inner, packet, effects_) : FanoutVerdict::not_ours;
+  if (to_all == FanoutVerdict::carry) return fan_out(now, admission);
+  if (to_all == FanoutVerdict::refuse) return queue_.free(admission.slot);
   Peer* peer = inner ? state_.core.route(*inner) : nullptr;
   if (peer) return enqueue(now, *peer, admission.slot, admission.what);
   state_.core.counters().route_misses++;
@@ -70,7 +74,7 @@ void Outbound::route(const Now& now, const Admission& admission) {
 // Locked. A copy for each peer that takes part, in that peer's queue.
 void Outbound::fan_out(const Now& now, const Admission& admission) {
   for (const auto& [id, peer] : state_.core.peers()) {
-    if (!peer->config.fanout || peer->path.kind == PathKind::none) continue;
+    if (!state_.core.takes_fanout(*peer)) continue;
     if (const auto slot = queue_.copy(admission.slot)) enqueue(now, *peer, *slot, admission.what);
   }
   queue_.free(admission.slot);

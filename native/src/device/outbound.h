@@ -16,6 +16,8 @@ class Outbound {
   ByteSpan room() { return queue_.room(); }
   void arrived(size_t length, const offload::Offload& offload);
   void admit();
+  /// What frames that were routed since the last call are answered with, for the host.
+  std::vector<std::vector<uint8_t>> take_answers() { return std::exchange(answers_, {}); }
   /// Sends the small packets that wait, then one burst of bulk. When to come again, unless the host has something: 0 for
   /// at once.
   Nanos send();
@@ -68,6 +70,7 @@ class Outbound {
   std::vector<Admission> arrived_;
   std::vector<Flow> flows_;
   std::vector<Job> jobs_;
+  std::vector<std::vector<uint8_t>> answers_;
   // Cut packets and fragments until they have left.
   std::unique_ptr<uint8_t[]> cut_;
   size_t cut_used_ = 0;

@@ -7,6 +7,7 @@
 
 #include "../noise/cookie.h"
 #include "../queue/pacer.h"
+#include "fanout.h"
 #include "filter.h"
 #include "fragment.h"
 #include "session.h"
@@ -118,6 +119,8 @@ struct Peer {
   /// Of what leaves on `path`; begins anew with each path.
   queue::Pacer pacer;
   PeerCounters counters;
+  /// Limits of what it sends to all.
+  FanoutGate fanout;
 };
 
 }  // namespace wg

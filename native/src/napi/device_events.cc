@@ -15,6 +15,7 @@ const char* name_of(EventType type) {
     case EventType::handshake: return "handshake";
     case EventType::peer_moved: return "peer-moved";
     case EventType::packet: return "packet";
+    case EventType::discovery: return "discovery";
     case EventType::socket_error: return "socket-error";
     case EventType::failed: return "failed";
   }
@@ -99,6 +100,13 @@ Napi::Object event_object(Napi::Env env, const Event& event) {
       break;
     case EventType::packet:
       object.Set("bytes", bytes_value(env, event));
+      break;
+    case EventType::discovery:
+      object.Set("peer", event.peer == 0 ? env.Null() : Napi::Value(Napi::Number::New(env, event.peer)));
+      object.Set("from", endpoint_object(env, event.from));
+      object.Set("to", endpoint_object(env, event.observed));
+      object.Set("bytes", bytes_value(env, event));
+      object.Set("at", event.at);
       break;
     case EventType::socket_error:
       object.Set("socket", event.socket);

@@ -20,6 +20,18 @@ std::optional<Endpoint> bind_of(const Napi::Value& value) {
   return endpoint;
 }
 
+Napi::Object fanout_object(Napi::Env env, const FanoutCounters& counted) {
+  const auto out = Napi::Object::New(env);
+  out.Set("sent", static_cast<double>(counted.sent));
+  out.Set("copies", static_cast<double>(counted.copies));
+  out.Set("received", static_cast<double>(counted.received));
+  out.Set("rateLimited", static_cast<double>(counted.rate_limited));
+  out.Set("duplicates", static_cast<double>(counted.duplicates));
+  out.Set("loops", static_cast<double>(counted.loops));
+  out.Set("refused", static_cast<double>(counted.refused));
+  return out;
+}
+
 Napi::Error open_error(Napi::Env env, int error) {
   const std::string reason = std::strerror(error);
   if (error == EADDRINUSE) return js::error(env, "port-taken", "Another program uses this UDP port: choose another.");
@@ -276,7 +288,7 @@ Napi::Value DeviceObject::stats(const Info& info) {
   const DeviceCounters counters = target.counters();
   const auto peers = Napi::Array::New(env);
   uint32_t index = 0;
-  for (const auto& [id, counted, pace] : target.peer_counters()) {
+  for (const auto& [id, counted, pace, fanout_received, fanout_dropped] : target.peer_counters()) {
     const auto peer = Napi::Object::New(env);
     peer.Set("peer", id);
     peer.Set("rxBytes", static_cast<double>(counted.rx_bytes));
@@ -287,6 +299,8 @@ Napi::Value DeviceObject::stats(const Info& info) {
     peer.Set("pacedBytesPerSecond", pace > 0 ? Napi::Value(Napi::Number::New(env, pace)) : env.Null());
     peer.Set("lastHandshakeAt", time_value(env, counted.last_handshake_ms));
     peer.Set("lastReceivedAt", time_value(env, counted.last_received_ms));
+    peer.Set("fanoutReceived", static_cast<double>(fanout_received));
+    peer.Set("fanoutDropped", static_cast<double>(fanout_dropped));
     peers.Set(index++, peer);
   }
   const auto out = Napi::Object::New(env);
@@ -301,6 +315,7 @@ Napi::Value DeviceObject::stats(const Info& info) {
   queue.Set("bulkBytes", static_cast<double>(counters.bulk_queued));
   out.Set("queue", queue);
   out.Set("underLoad", counters.under_load);
+  out.Set("fanout", fanout_object(env, counters.fanout));
   return out;
 }
 

@@ -141,7 +141,7 @@ describe('while it is punched', () => {
     { sites: [site('port-restricted', { link: LINK }), site('symmetric-random', { link: LINK })] },
     async (world) => {
       const [a, b] = world.members as [Member, Member];
-      a.start({ settings: { portMapping: true, hardNat: false, relayOnly: false } });
+      a.start({ settings: { portMapping: true, hardNat: false, relayOnly: false, discovery: true } });
       b.start();
       await world.until('connected', () => world.pairs().length === 2 && world.allConnected(), 5_000);
       await world.runFor(15_000);
@@ -160,7 +160,7 @@ describe('while it is punched', () => {
     { sites: [site('port-restricted', { link: LINK }), site('symmetric-sequential', { link: LINK })] },
     async (world) => {
       for (const member of world.members) {
-        member.start({ settings: { portMapping: true, hardNat: false, relayOnly: false } });
+        member.start({ settings: { portMapping: true, hardNat: false, relayOnly: false, discovery: true } });
       }
       await world.until('direct', () => world.pairs().length === 2 && world.allDirect(), 10_000);
     },

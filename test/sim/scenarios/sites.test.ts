@@ -154,7 +154,7 @@ scenario(
       return false;
     };
     const [shy, ann] = [world.member('shy'), world.member('ann')];
-    shy.start({ settings: { portMapping: false, hardNat: false, relayOnly: true } });
+    shy.start({ settings: { portMapping: false, hardNat: false, relayOnly: true, discovery: true } });
     ann.start();
     await world.until('connected', () => world.allConnected() && world.pairs().length === 2, 5_000);
     await world.runFor(20_000);

@@ -1,5 +1,7 @@
 /** Snapshots for the tests of what people read. */
+
 import type { PeerSnapshot, Snapshot } from '../../../protocol/app.ts';
+import { DISCOVERY_OFF } from '../../../protocol/discovery.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 
 export function peer(change: Partial<PeerSnapshot> = {}): PeerSnapshot {
@@ -37,8 +39,9 @@ export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
     },
     peers: [],
     notices: [],
+    discovery: DISCOVERY_OFF,
     chat: [],
-    settings: { portMapping: true, hardNat: true, relayOnly: false },
+    settings: { portMapping: true, hardNat: true, relayOnly: false, discovery: true },
     ...change,
   };
 }

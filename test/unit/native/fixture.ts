@@ -133,6 +133,19 @@ export function packet(from: string, to: string, payload: string): Uint8Array {
   return out;
 }
 
+/** The same as UDP from port 6112 to port 6112, without a checksum. */
+export function datagram(from: string, to: string, payload: string): Uint8Array {
+  const length = 8 + payload.length;
+  const ports = String.fromCharCode(0x17, 0xe0, 0x17, 0xe0, length >> 8, length & 255, 0, 0);
+  const out = packet(from, to, '');
+  const whole = new Uint8Array(out.length + length);
+  whole.set(out);
+  whole.set(Buffer.from(ports + payload, 'latin1'), out.length);
+  whole.set([whole.length >> 8, whole.length & 255], 2);
+  whole[9] = 17;
+  return whole;
+}
+
 export function payloadOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.subarray(20));
 }

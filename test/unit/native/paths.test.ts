@@ -1,15 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
-
 import type { PeerId } from 'node-wireguard';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   closeDevices,
   connectPair,
+  datagram,
   openDevice,
   openPair,
   packet,
   payloadOf,
   settle,
   type TestDevice,
+  until,
 } from './fixture.ts';
 
 afterEach(closeDevices);
@@ -138,36 +139,80 @@ async function room() {
   return { host, members };
 }
 
+/** Behind the UDP header. */
+const saidIn = (bytes: Uint8Array) => payloadOf(bytes.subarray(8));
+
 describe('fan-out', () => {
   it.each(['255.255.255.255', '10.0.0.255', '224.0.0.251', '239.255.255.250'])('copies %s to each', async (to) => {
     const { host, members } = await room();
     host.device.setFanout({ directedBroadcast: '10.0.0.255' });
-    host.device.writeTun(packet('10.0.0.1', to, 'who is there?'));
+    host.device.writeTun(datagram('10.0.0.1', to, 'who is there?'));
     for (const member of members.slice(0, 2)) {
-      expect(payloadOf((await member.next('packet')).bytes)).toBe('who is there?');
+      expect(saidIn((await member.next('packet')).bytes)).toBe('who is there?');
+      expect(member.device.stats().fanout.received).toBe(1);
+      expect(member.device.stats().peers[0]?.fanoutReceived).toBe(1);
     }
     await settle(members[2] as TestDevice);
     expect(members[2]?.of('packet')).toEqual([]);
+    expect(host.device.stats().fanout).toMatchObject({ sent: 1, copies: 2 });
   });
 
   it('is off until it is switched on', async () => {
     const { host } = await room();
-    host.device.writeTun(packet('10.0.0.1', '255.255.255.255', 'lost'));
+    host.device.writeTun(datagram('10.0.0.1', '255.255.255.255', 'lost'));
     expect(host.device.stats().routeMisses).toBe(1);
     host.device.setFanout({});
-    host.device.writeTun(packet('10.0.0.1', '10.0.0.255', 'no broadcast address was named'));
+    host.device.writeTun(datagram('10.0.0.1', '10.0.0.255', 'no broadcast address was named'));
     expect(host.device.stats().routeMisses).toBe(2);
     host.device.setFanout(null);
-    host.device.writeTun(packet('10.0.0.1', '255.255.255.255', 'lost'));
+    host.device.writeTun(datagram('10.0.0.1', '255.255.255.255', 'lost'));
     expect(host.device.stats().routeMisses).toBe(3);
+  });
+
+  it('brings nothing to a host that has it off', async () => {
+    const { host, members } = await room();
+    const deaf = members[0] as TestDevice;
+    deaf.device.setFanout(null);
+    host.device.setFanout({});
+    host.device.writeTun(datagram('10.0.0.1', '255.255.255.255', 'who is there?'));
+    await members[1]?.next('packet');
+    await until(() => deaf.device.stats().fanout.refused === 1, 'the refusal');
+    expect(deaf.of('packet')).toEqual([]);
   });
 
   it('never copies what came from a peer', async () => {
     const { host, members } = await room();
     host.device.setFanout({});
-    host.device.writeTun(packet('10.0.0.2', '255.255.255.255', 'sent back by the host'));
-    expect(host.device.stats().routeMisses).toBe(1);
+    host.device.writeTun(datagram('10.0.0.2', '255.255.255.255', 'sent back by the host'));
+    expect(host.device.stats().fanout.loops).toBe(1);
     for (const member of members) await settle(member);
     expect(members.flatMap((member) => member.of('packet'))).toEqual([]);
+  });
+
+  it('shows its owner who said what, on both sides', async () => {
+    const { host, members } = await room();
+    host.device.setFanout({});
+    host.device.writeTun(datagram('10.0.0.1', '255.255.255.255', 'who is there?'));
+    const own = await host.next('discovery');
+    expect(own).toMatchObject({
+      peer: null,
+      from: { ip: '10.0.0.1', port: 6112 },
+      to: { ip: '255.255.255.255', port: 6112 },
+    });
+    const theirs = await (members[0] as TestDevice).next('discovery');
+    expect(theirs.peer).toBe(1);
+    expect(Buffer.from(theirs.bytes).toString()).toBe('who is there?');
+  });
+
+  it('bounds a flood, and packets to one member pass it by', async () => {
+    const { host, members } = await room();
+    host.device.setFanout({});
+    for (let i = 0; i < 2_000; i++) host.device.writeTun(datagram('10.0.0.1', '255.255.255.255', `flood ${i}`));
+    const { fanout } = host.device.stats();
+    expect(fanout.sent).toBeLessThan(1_000);
+    expect(fanout.sent + fanout.rateLimited).toBe(2_000);
+    const friend = members[0] as TestDevice;
+    host.device.writeTun(packet('10.0.0.1', '10.0.0.2', 'a move'));
+    await friend.next('packet', ({ bytes }) => payloadOf(bytes) === 'a move');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { adviceFor } from '../../../renderer/features/network/advice.ts';
 import { NETWORKS } from '../../e2e/fixtures/networks.ts';
 
-const ON = { portMapping: true, hardNat: true, relayOnly: false };
+const ON = { portMapping: true, hardNat: true, relayOnly: false, discovery: true };
 
 describe('advice', () => {
   it('is none while nothing is known, and nothing to do in the open', () => {

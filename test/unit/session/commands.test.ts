@@ -30,7 +30,12 @@ describe('without a room', () => {
     await app.do({ type: 'set', setting: 'hard-nat', on: false });
     expect(loadSettings(app.stateDir)).toMatchObject({ portMapping: false, hardNat: false });
     await expect.poll(() => app.changes.at(-1)?.snapshot?.settings.hardNat).toBe(false);
-    expect(app.state.snapshot.settings).toEqual({ portMapping: false, hardNat: false, relayOnly: false });
+    expect(app.state.snapshot.settings).toEqual({
+      portMapping: false,
+      hardNat: false,
+      relayOnly: false,
+      discovery: true,
+    });
   });
 
   it('damaged settings do not keep the app from starting, but an engine', async () => {

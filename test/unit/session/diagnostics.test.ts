@@ -128,7 +128,7 @@ describe('the diagnostics bundle', () => {
       connection: { state: 'running', attached: false },
       snapshot: {
         state: 'joined',
-        settings: { portMapping: true, hardNat: true },
+        settings: { portMapping: true, hardNat: true, discovery: true },
         self: { interface: 'warren0', nat: { publicAddresses: ['198.51.x.x (reserved)', '2001:db8:x (reserved)'] } },
         peers: [
           {

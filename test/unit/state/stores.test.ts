@@ -106,10 +106,10 @@ describe("a room's memory", () => {
 
 describe('settings', () => {
   it('are on until they are turned off, one by one', () => {
-    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: true, filter: 'games' });
+    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: true, discovery: true, filter: 'games' });
     saveSettings(state, { hardNat: false });
     saveSettings(state, { portMapping: true });
-    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: false, filter: 'games' });
+    expect(loadSettings(state)).toEqual({ portMapping: true, hardNat: false, discovery: true, filter: 'games' });
   });
 
   it('that are damaged are an error, not a silent default', () => {

@@ -205,7 +205,10 @@ describe('a tab that was let in', () => {
     const published = 400;
     for (let count = 1; count <= published; count++) {
       ui.app.publish({
-        snapshot: snapshot({ chat, settings: { portMapping: count % 2 === 0, hardNat: true, relayOnly: false } }),
+        snapshot: snapshot({
+          chat,
+          settings: { portMapping: count % 2 === 0, hardNat: true, relayOnly: false, discovery: true },
+        }),
       });
       ui.app.publish({ connection: { state: 'running', room: `room ${count}`, attached: false } });
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,109 @@
+/**
+ * LAN discovery of games: what is set on the host while it is on, and what is seen of it.
+ *
+ * 1. The room gives this host its address: the interface gets it, with the routes of `routes`.
+ * 2. When the system has them, the device copies broadcasts to everybody, and the groups of known games are joined.
+ * 3. Off: routes and memberships go, and the device carries nothing to everybody, in either direction.
+ */
+import { DISCOVERY_OFF, type DiscoveryView } from '../../protocol/discovery.ts';
+import { type GameEntry, groupsOf } from '../core/discovery/games.ts';
+import type { DevicePort, LanPort } from '../ports.ts';
+
+export interface DiscoveryOptions {
+  device: DevicePort;
+  lan: LanPort | null;
+  /** False with a memory TUN: games on this host have no way in. */
+  hasInterface: boolean;
+  on: boolean;
+  games: readonly GameEntry[];
+  /** Applies `addresses` and `routes` to the interface; `configured` follows. */
+  configure(): void;
+}
+
+interface RoomAddress {
+  ipv4: string;
+  prefixLength: number;
+  ipv6: string;
+}
+
+export class Discovery {
+  readonly #options: DiscoveryOptions;
+  #on: boolean;
+  #address: RoomAddress | null = null;
+  #leave: (() => void) | null = null;
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+    this.#on = options.on;
+  }
+
+  /** Of the interface, CIDR; empty before the room gave one. */
+  get addresses(): string[] {
+    const address = this.#address;
+    return address === null ? [] : [`${address.ipv4}/${address.prefixLength}`, `${address.ipv6}/64`];
+  }
+
+  /** Beside the interface's own subnet: none while discovery is off. */
+  get routes(): string[] {
+    if (!this.#on) return [];
+    return ['255.255.255.255/32', ...this.#groups().map((group) => `${group}/32`)];
+  }
+
+  addressed(ipv4: string, prefixLength: number, ipv6: string): void {
+    this.#address = { ipv4, prefixLength, ipv6 };
+    this.#options.configure();
+  }
+
+  set(on: boolean): void {
+    if (on === this.#on) return;
+    this.#on = on;
+    if (this.#address === null) return;
+    if (!on) this.#quiet();
+    this.#options.configure();
+  }
+
+  /** The interface has what it was given. */
+  configured(): void {
+    this.#leave?.();
+    this.#leave = null;
+    if (!this.#on || this.#address === null) return;
+    const { ipv4, prefixLength } = this.#address;
+    this.#options.device.setFanout({ directedBroadcast: broadcastOf(ipv4, prefixLength) });
+    this.#leave = this.#options.lan?.join(this.#groups(), ipv4) ?? null;
+  }
+
+  view(): DiscoveryView {
+    if (!this.#on) return DISCOVERY_OFF;
+    const { sent, received, rateLimited, duplicates, loops } = this.#options.device.stats().fanout;
+    return {
+      way: this.#options.hasInterface ? 'routes' : 'no-interface',
+      sent,
+      received,
+      rateLimited,
+      duplicates,
+      loops,
+    };
+  }
+
+  stop(): void {
+    this.#leave?.();
+    this.#leave = null;
+  }
+
+  #quiet(): void {
+    this.#options.device.setFanout(null);
+    this.stop();
+  }
+
+  #groups(): string[] {
+    return groupsOf(this.#options.games);
+  }
+}
+
+/** The last address of the subnet. */
+export function broadcastOf(ipv4: string, prefixLength: number): string {
+  const number = ipv4.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const size = 2 ** (32 - prefixLength);
+  const last = Math.floor(number / size) * size + size - 1;
+  return [24, 16, 8, 0].map((shift) => Math.floor(last / 2 ** shift) % 256).join('.');
+}
