@@ -1,5 +1,5 @@
 /**
- * A gateway that means harm, as a process: `node hostile-gateway.mjs GATEWAY_IP ELSEWHERE_IP`. It answers PCP, NAT-PMP and SSDP
+ * A gateway that means harm, as a process: `node hostile-gateway.mjs GATEWAY_IP ELSEWHERE_IP`, of one family. It answers PCP, NAT-PMP and SSDP
  * with lies, and serves documents that no parser should swallow. What it was asked goes to standard output, a JSON line each.
  */
 import { createSocket } from 'node:dgram';
@@ -8,8 +8,10 @@ import { createServer } from 'node:http';
 const [gateway, elsewhere] = process.argv.slice(2);
 const say = (what, detail) => process.stdout.write(`${JSON.stringify({ what, detail })}\n`);
 const PORT = 5_000;
+const type = gateway.includes(':') ? 'udp6' : 'udp4';
+const host = (ip) => (ip.includes(':') ? `[${ip.replace(/%.*/, '')}]` : ip);
 
-const control = createSocket('udp4');
+const control = createSocket(type);
 control.on('message', (bytes, { port, address }) => {
   const send = (answer) => control.send(answer, port, address);
   send(Buffer.alloc(0));
@@ -34,18 +36,18 @@ control.on('message', (bytes, { port, address }) => {
 });
 control.bind(5_351, gateway);
 
-const ssdp = createSocket({ type: 'udp4', reuseAddr: true });
+const ssdp = createSocket({ type, reuseAddr: true });
 ssdp.on('message', (bytes, { port, address }) => {
   const target = /^ST: (.*)$/m.exec(bytes.toString('latin1'))?.[1];
   if (target === undefined) return;
   say('search');
   const locations = [
-    `http://${elsewhere}:${PORT}/elsewhere.xml`,
-    `http://${gateway}@${elsewhere}:${PORT}/user.xml`,
-    `http://${gateway}:${PORT}/redirect.xml`,
-    `http://${gateway}:${PORT}/endless.xml`,
-    `http://${gateway}:${PORT}/bomb.xml`,
-    `http://${gateway}:${PORT}/deep.xml`,
+    `http://${host(elsewhere)}:${PORT}/elsewhere.xml`,
+    `http://${host(gateway)}@${host(elsewhere)}:${PORT}/user.xml`,
+    `http://${host(gateway)}:${PORT}/redirect.xml`,
+    `http://${host(gateway)}:${PORT}/endless.xml`,
+    `http://${host(gateway)}:${PORT}/bomb.xml`,
+    `http://${host(gateway)}:${PORT}/deep.xml`,
   ];
   for (const location of locations) {
     ssdp.send(`HTTP/1.1 200 OK\r\nST: ${target}\r\nLOCATION: ${location}\r\n\r\n`, port, address);
@@ -57,7 +59,7 @@ ssdp.bind(1_900, gateway);
 createServer((request, response) => {
   say('http', request.url);
   if (request.url === '/redirect.xml') {
-    response.writeHead(301, { Location: `http://${elsewhere}:${PORT}/redirected.xml` }).end();
+    response.writeHead(301, { Location: `http://${host(elsewhere)}:${PORT}/redirected.xml` }).end();
   } else if (request.url === '/bomb.xml') {
     const entities = Array.from({ length: 20 }, (_, n) => `<!ENTITY e${n + 1} "&e${n};&e${n};&e${n};&e${n};">`);
     response.end(`<!DOCTYPE root [<!ENTITY e0 "boom">${entities.join('')}]><root>&e20;</root>`);

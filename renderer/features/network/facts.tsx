@@ -45,7 +45,7 @@ function Fact({ name, help, children }: { name: string; help?: string; children:
   return (
     <div className="flex flex-wrap items-baseline justify-between gap-x-4 py-2.5">
       <dt className="text-soft">{name}</dt>
-      <dd className="flex max-w-full flex-col items-end text-end font-medium">{children}</dd>
+      <dd className="ms-auto flex max-w-full flex-col items-end text-end font-medium">{children}</dd>
       {help && <dd className="w-full text-[12.5px] text-soft">{help}</dd>}
     </div>
   );

@@ -98,6 +98,16 @@ describe('IPv6 only, behind a NAT64', () => {
   );
 
   scenario(
+    'punches from sockets of its own where the NAT64 draws a port for each destination',
+    3,
+    { sites: [site('symmetric-random', { ipv6: 'only' }), site('port-restricted')], servers: [{ twoAddresses: true }] },
+    async (world) => {
+      await world.joinAll(300);
+      await world.until('a direct path', () => kinds(world).length === 2 && world.allDirect(), 90_000);
+    },
+  );
+
+  scenario(
     'takes IPv6 with whoever has it',
     3,
     { sites: [only, site('symmetric-random', { ipv6: true, members: ['both'] })] },
