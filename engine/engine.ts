@@ -428,6 +428,7 @@ class RunningEngine implements Engine {
 
   #remeasure(): void {
     this.#setStunServers();
+    this.#servers.check();
     this.#nats.networkChanged(this.#ports.interfaces.addresses());
     this.#mappings.refresh();
     this.#members.everyone({ type: 'network-changed' });

@@ -121,6 +121,8 @@ export interface RendezvousConnection {
   send(message: ClientMessage): void;
   /** false: dropped (the socket is not open or its queue is full). */
   frame(frame: BinaryFrame): boolean;
+  /** The host's network has changed: unless the server is heard soon, the connection is over (`lost`). */
+  check(): void;
   close(): void;
 }
 export interface RendezvousHandlers {

@@ -83,6 +83,11 @@ export class Servers {
     return this.#links.get(server)?.connection.frame({ type: FRAME_RELAY, member, payload }) ?? false;
   }
 
+  /** The host's network has changed: what stood may lead nowhere. */
+  check(): void {
+    for (const { connection } of this.#links.values()) connection.check();
+  }
+
   stunServers(): StunServer[] {
     return [...this.#stun.values()];
   }

@@ -63,15 +63,13 @@ describeLab('a path', () => {
     const flow = new PingFlow(topology.lab, twenty, mover);
     await flow.hasReplies(50);
     const { name } = topology.site('mover').hosts[0]!.namespace;
-    const changedAt = Date.now();
     await topology.lab.script(`
-ip -n ${name} address add 192.168.3.50/24 dev eth0
 ip -n ${name} address delete 192.168.3.10/24 dev eth0
+ip -n ${name} address add 192.168.3.50/24 dev eth0
 ip -n ${name} route replace default via 192.168.3.1`);
-    await flow.hasReplies(flow.replies.length + 100, 60_000);
+    // Through the server's link first, which is found dead at once and not by its own time-out.
+    await flow.hasReplies(flow.replies.length + 100);
     await bothOver(mover, twenty, ['direct'], 60_000);
     await flow.stop();
-    // Two seconds until it is seen, and the way to new candidates; no player waits for a time-out.
-    expect(flow.longestGapMs(changedAt, Date.now())).toBeLessThan(20_000);
   }, 180_000);
 });

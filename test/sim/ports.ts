@@ -147,6 +147,7 @@ export function fakeCrypto(request: CryptoRequest): CryptoResult {
 
 /** The real client's figures (engine/net/rendezvous). */
 const CONNECT_TIMEOUT_MS = 10_000;
+const CHECK_TIMEOUT_MS = 1_500;
 const PING_INTERVAL_MS = 5_000;
 
 /** Connections of one host to the servers of the world, by the host name in the URL. */
@@ -190,6 +191,7 @@ class SimConnection implements RendezvousConnection {
   #heardAt = 0;
   #refused = false;
   #cancel: () => void = () => {};
+  #cancelCheck: () => void = () => {};
 
   constructor(
     timeline: Timeline,
@@ -214,9 +216,20 @@ class SimConnection implements RendezvousConnection {
     return true;
   }
 
+  check(): void {
+    if (this.#phase !== 'open' && this.#phase !== 'welcomed') return;
+    const askedAt = this.#timeline.now();
+    this.#stream?.send(PING);
+    this.#cancelCheck();
+    this.#cancelCheck = this.#timeline.after(CHECK_TIMEOUT_MS, () => {
+      if (this.#heardAt < askedAt) this.#end('lost');
+    });
+  }
+
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
+    this.#cancelCheck();
     this.#cancel();
     this.#stream?.close();
   }
@@ -293,6 +306,7 @@ class SimConnection implements RendezvousConnection {
   }
 
   #end(code: 'unreachable' | 'refused' | 'lost' | 'timeout'): void {
+    this.#cancelCheck();
     this.#cancel();
     this.#stream?.abandon();
     this.#thread.run(() => {

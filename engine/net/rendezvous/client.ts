@@ -46,6 +46,8 @@ export interface RendezvousOptions {
   connectTimeoutMs?: number;
   /** The server is pinged this often and given up after two silent intervals (default 5,000 ms). */
   pingIntervalMs?: number;
+  /** How soon the server must be heard after a change of network (default 1,500 ms). */
+  checkTimeoutMs?: number;
 }
 
 /** Totals over all connections of a port. */
@@ -60,6 +62,8 @@ export interface RendezvousCounters {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 5_000;
+/** After a change of network: a round trip with a retransmission, and little of the time in which a player waits. */
+const CHECK_TIMEOUT_MS = 1_500;
 /** Unsent bytes above which data is stale before it leaves: 100 ms at 5 Mbit/s. */
 const RELAY_BUFFER_BYTES = 64 * 1024;
 /** Unsent bytes above which nothing more is queued. */
@@ -99,6 +103,8 @@ class WebSocketRendezvous implements RendezvousConnection {
   #phase: Phase = 'connecting';
   #timer: NodeJS.Timeout;
   #heardAt = 0;
+  /** Runs out when a `check` is not answered. */
+  #doubt: NodeJS.Timeout | undefined;
   #relayPayloadBytes: number = SERVER_LIMITS.relayPayloadBytes;
   /** The code that the server gave for closing. */
   #refusal: string | null = null;
@@ -179,10 +185,21 @@ class WebSocketRendezvous implements RendezvousConnection {
     return true;
   }
 
+  check(): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const askedAt = performance.now();
+    this.#socket.ping();
+    clearTimeout(this.#doubt);
+    // An answer may wait behind this timer in a process that was blocked.
+    const judge = () => this.#heardAt < askedAt && this.#end({ code: 'lost', error: 'silent on the new network' });
+    this.#doubt = setTimeout(() => setImmediate(judge), this.#shared.options.checkTimeoutMs ?? CHECK_TIMEOUT_MS);
+  }
+
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     clearTimeout(this.#timer);
+    clearTimeout(this.#doubt);
     if (this.#socket === null) return;
     if (this.#socket.readyState !== WebSocket.OPEN) {
       this.#socket.terminate();
@@ -284,6 +301,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     clearTimeout(this.#timer);
+    clearTimeout(this.#doubt);
     this.#socket?.terminate();
     this.#handlers.closed(this.#refusal === null ? cause : { code: 'refused', error: this.#refusal });
   }

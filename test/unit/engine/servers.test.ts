@@ -7,7 +7,7 @@ function stunAfter(stun: Welcome['stun'], remoteIp: string | null) {
   const dialled: RendezvousHandlers[] = [];
   const connect = (_url: string, handlers: RendezvousHandlers) => {
     dialled.push(handlers);
-    return { send: () => {}, frame: () => true, close: () => {} };
+    return { send: () => {}, frame: () => true, check: () => {}, close: () => {} };
   };
   const ignore = () => {};
   const servers = new Servers(

@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, FRAME_RELAY, FRAME_SIGNAL, type ServerMember } from '../../../protocol/server.ts';
@@ -114,6 +114,28 @@ describe('a server that says nothing', () => {
     const server = closing(await startFakeServer((socket) => socket.on('ping', () => pings++)));
     const { heard } = dial(server.url, { pingIntervalMs: 150 });
     await until(() => pings > 3);
+    expect(heard.causes).toEqual([]);
+  });
+
+  test('after a change of network is left at once, where it was not heard since', async () => {
+    const server = closing(await startFakeServer(() => undefined, false));
+    const { connection, heard } = dial(server.url, { checkTimeoutMs: 30 });
+    await until(() => heard.remoteIp !== undefined);
+    connection.check();
+    await until(() => heard.causes.length > 0);
+    expect(heard.causes).toMatchObject([{ code: 'lost' }]);
+  });
+
+  test('and answers after a change of network is kept', async () => {
+    let pings = 0;
+    const server = closing(await startFakeServer((socket) => socket.on('ping', () => pings++)));
+    const { connection, heard } = dial(server.url, { checkTimeoutMs: 5_000 });
+    connection.check();
+    await until(() => heard.remoteIp !== undefined);
+    connection.check();
+    connection.check();
+    await until(() => pings === 2);
+    connection.close();
     expect(heard.causes).toEqual([]);
   });
 
