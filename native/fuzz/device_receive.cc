@@ -1,14 +1,17 @@
 // Everything a device does with datagrams, without sockets or threads: classification, handshakes, cookies, transport data,
-// probes, STUN, and packets from the host. Two cores talk; the input says what they say, and bends what is in flight.
+// probes, STUN, packets from the host, and batches that the kernel joined. Two cores talk; the input says what they say, and
+// bends what is in flight.
 #include <cstdlib>
 
 #include "../src/device/core.h"
+#include "joined.h"
 #include "input.h"
 
 namespace {
 
 using namespace wg;
 using fuzz::Input;
+using fuzz::Joined;
 
 constexpr size_t max_datagram = 2'048;
 
@@ -56,7 +59,9 @@ class Conversation {
   }
 
   void step(Input& input) {
-    switch (input.byte() % 9) {
+    const uint8_t choice = input.byte();
+    if (choice >= 250) return batch(input);
+    switch (choice % 9) {
       case 0: return deliver(left_, input.block(max_datagram));
       case 1: return carry(right_, left_, {});
       case 2: return carry(left_, right_, {});
@@ -109,6 +114,41 @@ class Conversation {
     if (sealed.empty()) return;
     right_.core.data_sent(now_, *right_.peer, sealed.size());
     deliver(left_, {sealed.begin(), sealed.end()});
+  }
+
+  /// Authentic messages side by side, as UDP_GRO joins them, with any length for each and bytes bent.
+  void batch(Input& input) {
+    std::vector<uint8_t> bytes;
+    const size_t count = input.byte() % 16;
+    for (size_t i = 0; i < count; i++) {
+      const auto& session = right_.core.session_for_data(now_, *right_.peer, right_.effects);
+      if (!session) return;
+      const auto inner = input.block(max_datagram);
+      std::vector<uint8_t> buffer(inner.size() + data_overhead + 15);
+      std::copy(inner.begin(), inner.end(), buffer.begin() + data_header_size);
+      const ByteView sealed = session->seal(buffer.data(), inner.size(), right_.core.mtu());
+      bytes.insert(bytes.end(), sealed.begin(), sealed.end());
+    }
+    const size_t segment = input.number();
+    for (const uint8_t bend : input.block(4)) {
+      if (!bytes.empty()) bytes[bend % bytes.size()] ^= bend;
+    }
+    Joined joined;
+    udp::split({bytes, segment, {}}, [&](ByteSpan datagram) {
+      if (datagram.empty() || datagram.size() > segment) std::abort();
+      open(datagram, joined);
+    });
+    joined.finish();
+  }
+
+  void open(ByteSpan datagram, Joined& joined) {
+    const Arrival arrival{external, left_.peer->id};
+    const auto session = left_.core.receive(now_, arrival, datagram, left_.effects);
+    const auto inner = session ? session->open(datagram) : std::nullopt;
+    if (!inner) return;
+    const ByteView packet =
+        left_.core.received_data(now_, *session, arrival, *inner, datagram.size(), left_.effects);
+    if (!packet.empty()) joined.add(inner->first(packet.size()));
   }
 
   /// An authentic probe with any content; what we ask, `left_` has asked as well, so that a pong finds its ping.

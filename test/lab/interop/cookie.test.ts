@@ -1,13 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 
 import { afterEach, expect, it } from 'vitest';
-
+import { until } from '../../until.ts';
 import type { Namespace } from '../netns.ts';
 import { describeLab } from '../requirements.ts';
 import type { Command, Report } from './initiation-flood.ts';
 import { JsonLines } from './json-lines.ts';
 import { freshPresharedKey, inner, outer, Pair, ports, script } from './pair.ts';
-import { until } from '../../until.ts';
 
 /** Ten times what puts our device under load. */
 const FLOOD_PER_SECOND = 2_000;

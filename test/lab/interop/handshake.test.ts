@@ -1,8 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
-
+import { until } from '../../until.ts';
 import { describeLab } from '../requirements.ts';
 import { freshPresharedKey, inner, innerV6, outerV6, Pair, type PairOptions, ports } from './pair.ts';
-import { until } from '../../until.ts';
 
 /** Initiations that go unanswered before we call it refused: the fast schedule, 0, 250, 750 and 1,750 ms. */
 const UNANSWERED = 4;

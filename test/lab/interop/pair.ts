@@ -52,6 +52,8 @@ export interface PairOptions {
   theyKnowUs?: boolean;
   /** CLOCK_BOOTTIME of our process runs this many times faster: key ages pass sooner. Default 1. */
   ageFactor?: number;
+  /** What the kernel of our process refuses; see old-kernel.c. Default nothing. */
+  kernelLacks?: string[];
 }
 
 export class Pair {
@@ -66,13 +68,16 @@ export class Pair {
     lab: Lab,
     [ours, theirs]: readonly [Namespace, Namespace],
     wireguard: WireguardGo,
-    ageFactor: number,
+    { ageFactor = 1, kernelLacks = [] }: PairOptions,
   ) {
     this.lab = lab;
     this.ours = ours;
     this.theirs = theirs;
     this.wireguard = wireguard;
-    this.device = new JsonLines(lab, ours, [process.execPath, script('peer')], agingEnvironment(ageFactor));
+    this.device = new JsonLines(lab, ours, [process.execPath, script('peer')], {
+      ...agingEnvironment(ageFactor),
+      ...oldKernelEnvironment(kernelLacks),
+    });
   }
 
   static async open(options: PairOptions = {}): Promise<Pair> {
@@ -81,7 +86,7 @@ export class Pair {
       const [ours, theirs] = (await lab.namespaces(['ours', 'theirs'])) as [Namespace, Namespace];
       await lab.script(wire(ours.name, theirs.name));
       const wireguard = await WireguardGo.start(lab, theirs, [`${inner.theirs}/20`, `${innerV6.theirs}/64`]);
-      const pair = new Pair(lab, [ours, theirs], wireguard, options.ageFactor ?? 1);
+      const pair = new Pair(lab, [ours, theirs], wireguard, options);
       await pair.#start(options);
       return pair;
     } catch (error) {
@@ -167,9 +172,18 @@ function wire(ours: string, theirs: string): string {
 
 /** The environment under which CLOCK_BOOTTIME runs faster; see fast-clock.c. */
 function agingEnvironment(factor: number): Record<string, string> {
-  if (factor === 1) return {};
-  const library = join(repositoryRoot, 'build/test/lab/interop/fast-clock.so');
-  const source = join(repositoryRoot, 'test/lab/interop/fast-clock.c');
+  return factor === 1 ? {} : { LD_PRELOAD: preload('fast-clock'), FAST_CLOCK_FACTOR: String(factor) };
+}
+
+/** The environment under which the kernel refuses what is named; see old-kernel.c. */
+function oldKernelEnvironment(lacks: readonly string[]): Record<string, string> {
+  return lacks.length === 0 ? {} : { LD_PRELOAD: preload('old-kernel'), OLD_KERNEL_LACKS: lacks.join(',') };
+}
+
+/** Builds a library of this folder that is loaded before all others, and answers its path. */
+function preload(name: string): string {
+  const library = join(repositoryRoot, `build/test/lab/interop/${name}.so`);
+  const source = join(repositoryRoot, `test/lab/interop/${name}.c`);
   execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-Werror', source, '-o', library]);
-  return { LD_PRELOAD: library, FAST_CLOCK_FACTOR: String(factor) };
+  return library;
 }

@@ -1,7 +1,7 @@
 /** A process that runs one of our devices on a system TUN, driven by JSON lines. It runs inside a namespace of the lab. */
 import { createInterface } from 'node:readline';
 
-import { Device, type DeviceEvent, type DeviceStats, type Endpoint, type Path, openTun } from 'node-wireguard';
+import { Device, type DeviceEvent, type DeviceStats, type Endpoint, openTun, type Path } from 'node-wireguard';
 
 /** The other side. Keys travel as base64. */
 export interface PeerSettings {

@@ -1,8 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
-
+import { until } from '../../until.ts';
 import { describeLab } from '../requirements.ts';
 import { outer, Pair, type PairOptions, ports } from './pair.ts';
-import { until } from '../../until.ts';
 
 const OTHER_ADDRESS = '198.51.100.9';
 const OTHER_PORT = 40_000;

@@ -1,6 +1,7 @@
 /** The reference implementation in user space (Debian's `wireguard-go`), configured with `wg`. */
-import type { Lab, LabProcess, Namespace } from '../netns.ts';
+
 import { until } from '../../until.ts';
+import type { Lab, LabProcess, Namespace } from '../netns.ts';
 
 /** What `wg show NAME dump` says of a peer. */
 export interface PeerState {
