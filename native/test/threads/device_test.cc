@@ -182,6 +182,55 @@ TEST("two devices carry packets, pings and messages under a flood while sockets 
   EXPECT_EQ(threads_of_process(), threads_before);
 }
 
+TEST("256 sockets open, receive and close again and again, and no packet beside them is lost") {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  End left(1), right(2);
+  const Key towards_left = random_key(), towards_right = random_key();
+  left.add(right, {towards_right, towards_left}, true);
+  right.add(left, {towards_left, towards_right}, false);
+  right.device->set_path(right.peer, right.path_to(left), {});
+  left.device->set_path(left.peer, left.path_to(right), {});
+  left.await(EventType::handshake, 1);
+  right.await(EventType::handshake, 1);
+
+  const auto before = descriptors();
+  constexpr size_t count = 256, rounds = 8;
+  uint64_t seq = 0, sent = 0;
+  const auto carried = [&] { return right.device->peer_counters()[0].counters.rx_packets; };
+  const auto settle = [&] {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (carried() < sent) {
+      EXPECT(std::chrono::steady_clock::now() < end);
+      std::this_thread::yield();
+    }
+  };
+  for (size_t round = 1; round <= rounds; round++) {
+    int error = 0;
+    const auto extra = left.device->open_sockets(count, AF_INET, error);
+    EXPECT_EQ(extra.size(), count);
+    for (const auto& socket : extra) {
+      // Bulk stays on the main socket; each of the others hears one message.
+      left.device->write_tun(packet(1, 2, 1'000));
+      if (++sent % 64 == 0) settle();
+      const Path to{PathKind::udp, right.device->socket(0), *Endpoint::parse("127.0.0.1", socket->port())};
+      EXPECT(right.device->send_message(right.peer, seq++, to, packet(2, 1, 50)));
+    }
+    left.await(EventType::message, count * round);
+    for (const auto& socket : extra) {
+      left.device->close_socket(socket->id());
+      left.device->write_tun(packet(1, 2, 1'000));
+      if (++sent % 64 == 0) settle();
+      right.take();
+    }
+  }
+  settle();
+  EXPECT_EQ(carried(), sent);
+  EXPECT_EQ(descriptors(), before);
+}
+
 TEST("devices that open and close at once leave no thread and no descriptor") {
   const auto descriptors = [] {
     const std::filesystem::directory_iterator open("/proc/self/fd");
