@@ -42,8 +42,9 @@ export class Publisher {
     });
   }
 
-  /** Nothing is published from here on, except by `end`. */
+  /** Nothing is published from here on, except by `end`. Who asks meanwhile sees it as it was left: what it is built from closes. */
   stop(): void {
+    if (!this.#stopped) this.#last = this.#build();
     this.#stopped = true;
     this.#cancel?.();
     this.#cancel = null;
