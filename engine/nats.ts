@@ -167,9 +167,18 @@ export class Nats {
   }
 
   #open(id: 4 | 6, opened: (socket: { id: SocketId; port: number }) => void): void {
-    for (const socket of this.#device.openSockets(1, id)) {
+    for (const socket of this.#openOne(id)) {
       this.#sockets.set(socket.id, id);
       opened(socket);
+    }
+  }
+
+  /** None where the host is out of sockets: measurements go on without. */
+  #openOne(id: 4 | 6): ReturnType<DevicePort['openSockets']> {
+    try {
+      return this.#device.openSockets(1, id);
+    } catch {
+      return [];
     }
   }
 

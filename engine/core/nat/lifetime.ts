@@ -66,7 +66,8 @@ interface Question {
 
 type State =
   | { phase: 'waiting'; until: number }
-  | { phase: 'opening'; request: number }
+  /** A host that is out of sockets never opens one: it is asked again then. */
+  | { phase: 'opening'; request: number; until: number }
   | { phase: 'question'; socket: number; question: Question }
   /** Nothing leaves the spare socket until then. */
   | { phase: 'silent'; socket: number; until: number }
@@ -130,15 +131,16 @@ export class Lifetime {
   }
 
   #step(now: number, state: State): void {
-    if (state.phase === 'waiting' && this.#server !== null && now >= state.until) this.#open();
+    if (state.phase === 'waiting' && this.#server !== null && now >= state.until) this.#open(now);
+    else if (state.phase === 'opening' && now >= state.until) this.#open(now);
     else if (state.phase === 'silent' && now >= state.until) this.#ask(now, state.socket, false);
     else if (state.phase === 'question') this.#repeat(now, state.socket, state.question);
   }
 
-  #open(): void {
-    this.#asked = this.#server;
+  #open(now: number): void {
+    this.#asked = this.#server ?? this.#asked;
     this.#requests += 1;
-    this.#state = { phase: 'opening', request: this.#requests };
+    this.#state = { phase: 'opening', request: this.#requests, until: now + LIFETIME_RETRY_MS };
     this.#actions.push({ type: 'open-socket', request: this.#requests });
   }
 
@@ -260,7 +262,7 @@ export class Lifetime {
 
   #wakeAt(): number {
     const state = this.#state;
-    if (state.phase === 'silent') return state.until;
+    if (state.phase === 'silent' || state.phase === 'opening') return state.until;
     if (state.phase === 'waiting') return this.#server === null ? Number.POSITIVE_INFINITY : state.until;
     if (state.phase !== 'question') return Number.POSITIVE_INFINITY;
     const { startedAt, sent } = state.question;

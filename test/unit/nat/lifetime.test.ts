@@ -28,6 +28,8 @@ class World {
   inboundRefreshes = false;
   loses: () => boolean = () => false;
   serverUp = true;
+  /** Whether the host has sockets left. */
+  opens = true;
   readonly core: Lifetime;
   /** Datagrams out of the spare sockets. */
   readonly held: number[] = [];
@@ -71,6 +73,7 @@ class World {
         this.seen.push(this.core.view().alive);
         return;
       case 'open-socket': {
+        if (!this.opens) return;
         const socket = this.#nextSocket++;
         this.open.add(socket);
         return this.#later(1, () => this.feed({ type: 'socket', request: action.request, socket }));
@@ -247,6 +250,17 @@ describe('the lifetime of a mapping', () => {
     world.run(400);
     expect(world.core.view().alive).toBe(60);
     expect(world.open.size).toBe(0);
+  });
+
+  it('is measured when the host has a socket to spare again', () => {
+    const world = new World(20);
+    world.opens = false;
+    world.begin();
+    world.run(100);
+    expect(world.core.view().alive).toBeNull();
+    world.opens = true;
+    world.run(200);
+    expect(world.core.view().alive).toBe(20);
   });
 
   it('ignores what nobody asked, and answers from elsewhere', () => {
