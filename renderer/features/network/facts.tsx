@@ -34,6 +34,11 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
         </Fact>
       )}
       <Fact name={t('network.cgnat')}>{yesNo(t, nat.cgnat)}</Fact>
+      <Fact name={t('network.lifetime')} help={t('network.lifetimeHelp')}>
+        {nat.lifetimeSeconds == null
+          ? t('common.unknown')
+          : t('network.lifetimeValue', { seconds: nat.lifetimeSeconds })}
+      </Fact>
       <Fact name={t('network.hairpin')} help={t('network.hairpinHelp')}>
         {yesNo(t, nat.hairpin)}
       </Fact>
