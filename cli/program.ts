@@ -100,6 +100,7 @@ function addUp(program: Command, io: Io, done: Done): void {
     .option('--no-port-mapping', 'do not ask the router to open a port')
     .option('--no-hard-nat', 'no probing through symmetric NATs')
     .option('--relay-only', 'tell nobody your addresses; everything goes over the relay')
+    .option('--download-dir <dir>', 'where received files go (default: your downloads folder)')
     .option('--policy-file <file>', 'who may reach what on this machine; followed while it runs')
     .addOption(caFileOption())
     .addOption(new Option('--ui [port]', 'the app in a browser as well (port 0: any)').preset('0').argParser(port))
@@ -189,6 +190,28 @@ function addMembers(program: Command, io: Io, done: Done): void {
       .addOption(jsonOption())
       .action(async (peer, options) => done(await (await import('./commands/small.ts')).block(peer, on, options, io)));
   }
+  program
+    .command('send')
+    .description('offer a file to a member')
+    .argument('<nick-or-key>')
+    .argument('<file>')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .action(async (peer, file, options) =>
+      done(await (await import('./commands/files.ts')).send(peer, file, options, io)),
+    );
+  program
+    .command('files')
+    .description('files from and to members: list them, or accept, decline, cancel or remove one')
+    .addArgument(new Argument('[action]').choices(['accept', 'decline', 'cancel', 'remove']))
+    .argument('[id]')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .action(async (action, id, options) => {
+      if (action !== undefined && id === undefined)
+        throw new WarrenError('usage', `which one? warren files ${action} ID`);
+      done(await (await import('./commands/files.ts')).files(action ?? null, id ?? null, options, io));
+    });
   program
     .command('invite')
     .description('print an invite link and its QR code')

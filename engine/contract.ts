@@ -37,6 +37,8 @@ export interface UpOptions {
   caFile: string | null;
   /** Instead of the preset and of a policy that the app keeps; followed while the engine runs. */
   policyFile?: string | undefined;
+  /** Where received files go. Default: the user's downloads folder. */
+  downloadDir?: string | undefined;
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 /**

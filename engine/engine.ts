@@ -32,7 +32,7 @@ import { namesOf } from './names/labels.ts';
 import { Nat64, Nat64Device } from './nat64.ts';
 import { Nats } from './nats.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
-import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
+import type { CryptoPort, DeviceEvent, DevicePort, FilesPort, PeerId } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { Punches } from './punches.ts';
 import { Saver } from './saver.ts';
@@ -200,6 +200,11 @@ class RunningEngine implements Engine {
     if (options.stun.length > 0) this.#setStunServers();
     this.#nat64.look();
     this.#mappings.set(this.#wantsMapping());
+    ports.files?.start({
+      send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
+      open: (peer, port) => this.#open(peer, port),
+      changed: () => this.#publisher.soon(),
+    });
     this.#roomEvent({ type: 'start' });
   }
 
@@ -240,6 +245,11 @@ class RunningEngine implements Engine {
         return await this.#members.ping(findMember(this.#room.view(), command.peer), command.timeoutMs);
       case 'chat':
         return this.#say(command.text);
+      case 'send-file':
+        return { id: await this.#files().offer(findMember(this.#room.view(), command.peer), command.path) };
+      case 'file':
+        await this.#files().act(command.id, command.action);
+        return null;
     }
   }
 
@@ -272,6 +282,7 @@ class RunningEngine implements Engine {
     this.#discovery.stop();
     await this.#tunWork;
     await this.#ports.names?.stop();
+    await this.#ports.files?.stop();
     await this.#device.close();
     await unmapped;
     this.#publisher.end({
@@ -362,6 +373,11 @@ class RunningEngine implements Engine {
 
   #peerMessage(key: PeerKey, message: PeerMessage): void {
     if (isPunchMessage(message)) return this.#punches.message(key, message);
+    if (message.t === 'file-offer' || message.t === 'file-end') {
+      const from = this.#room.view().members.find((one) => one.key === key);
+      if (from && !from.blocked) this.#ports.files?.message(from, message);
+      return;
+    }
     if (message.t !== 'chat') {
       this.#members.event(key, { type: 'message', message });
       return this.#punches.review();
@@ -520,7 +536,25 @@ class RunningEngine implements Engine {
       inRoom: (ip: string) => isInRoom(ip, room),
       ready: this.#tunWork,
     };
+    this.#ports.files?.room({ ipv4, members: room.members.filter(({ proven, blocked }) => proven && !blocked) });
     this.#ports.names?.update(names, () => this.#publisher.soon());
+  }
+
+  /** Throws WarrenError('unsupported') where nothing could carry a file. */
+  #files(): FilesPort {
+    const { files } = this.#ports;
+    if (!files) throw new WarrenError('unsupported', 'files need the network interface: start without --no-tun');
+    return files;
+  }
+
+  /** A door for one member to one TCP port of this host. */
+  #open(key: PeerKey, port: number): () => void {
+    const close = this.#filters.open(key, { action: 'accept', protocol: 'tcp', ports: [[port, port]] });
+    this.#reviewFilter();
+    return () => {
+      close();
+      if (!this.#ended) this.#reviewFilter();
+    };
   }
 
   #reviewFilter(): null {
@@ -550,6 +584,7 @@ class RunningEngine implements Engine {
       discovery: this.#discovery.view(),
       filters: this.#filters,
       names: this.#ports.names?.view() ?? null,
+      files: this.#ports.files?.view(),
     });
   }
 }

@@ -9,6 +9,7 @@ import type {
   ClockPort,
   CryptoPort,
   DevicePort,
+  FilesPort,
   InterfacesPort,
   LanPort,
   NamesPort,
@@ -33,6 +34,8 @@ export interface EnginePorts {
   store: StorePort;
   /** Absent: nobody here asks for names (no interface, the simulator). */
   names?: NamesPort;
+  /** Absent: as above. */
+  files?: FilesPort;
   tun: TunPort;
   /** Null: nothing of this host's network is touched. */
   lan: LanPort | null;

@@ -2,6 +2,9 @@
  * What the engine needs from the world. The desktop app and the CLI give it real sockets; the simulator gives it
  * virtual ones, with the same engine on top. No `node:` import belongs here.
  */
+
+import type { FileAction, FileTransfer } from '../protocol/files.ts';
+import type { PeerMessage } from '../protocol/peer.ts';
 import type { BinaryFrame, ClientMessage, ServerMessage } from '../protocol/server.ts';
 import type { MappingView, Transport } from './core/mapping/contract.ts';
 import type { CryptoRequest, CryptoResult } from './core/room/contract.ts';
@@ -205,6 +208,32 @@ export interface LanPort {
    * leaves them. A group that cannot be joined is logged.
    */
   join(groups: readonly string[], address: string): () => void;
+}
+
+export interface FilesRoom {
+  /** This host's virtual address. */
+  ipv4: string | null;
+  members: readonly { key: string; ipv4: string | null }[];
+}
+export interface FilesHooks {
+  send(peer: string, message: PeerMessage): void;
+  /** Lets the member reach this TCP port of ours until the result is called. */
+  open(peer: string, port: number): () => void;
+  changed(): void;
+}
+/** Files to and from members. */
+export interface FilesPort {
+  start(hooks: FilesHooks): void;
+  view(): FileTransfer[];
+  /** At every change of the room. */
+  room(room: FilesRoom): void;
+  message(peer: { key: string; nick: string }, message: Extract<PeerMessage, { t: 'file-offer' | 'file-end' }>): void;
+  /** Answers the transfer's id. Rejects with WarrenError('invalid') for what is no readable file. */
+  offer(peer: { key: string; nick: string }, path: string): Promise<string>;
+  /** `id` may be its beginning. Rejects with WarrenError('invalid'). */
+  act(id: string, action: FileAction): Promise<void>;
+  /** Idempotent. */
+  stop(): Promise<void>;
 }
 
 /** Where the room remembers what must survive a restart. */

@@ -1,5 +1,6 @@
 import type { ChatMessage, PeerSnapshot, Snapshot } from '../protocol/app.ts';
 import type { DiscoveryView } from '../protocol/discovery.ts';
+import type { FileTransfer } from '../protocol/files.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Filters } from './filter/filters.ts';
@@ -29,6 +30,7 @@ export interface SnapshotInputs {
   discovery: DiscoveryView;
   filters: Filters;
   names: NamesView | null;
+  files: FileTransfer[] | undefined;
 }
 
 /** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
@@ -57,6 +59,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     chat: [...inputs.chat],
     discovery: inputs.discovery,
     filter: inputs.filters.view(),
+    ...(inputs.files && { files: inputs.files }),
     ...(inputs.names && { names: { ...inputs.names, own: names.get(room.publicKey) ?? '' } }),
   };
 }

@@ -10,6 +10,7 @@
  */
 import * as z from 'zod';
 import { DISCOVERY_OFF, discoveryView } from './discovery.ts';
+import { fileCommand, fileTransfer, sendFileCommand } from './files.ts';
 import { filterPreset, filterView, memberAccess, POLICY_CHARACTERS } from './filter.ts';
 import { natReport } from './nat.ts';
 
@@ -143,6 +144,8 @@ export const snapshot = z.object({
   chat: z.array(chatMessage).default([]),
   /** Absent: the engine does not tell. */
   filter: filterView.optional(),
+  /** Files between this host and members. Absent: the engine has no interface to send them over, or does not tell. */
+  files: z.array(fileTransfer).optional(),
   /** How `nick.warren` is resolved here: by every program, by those that ask LLMNR or mDNS, or not. Absent: not told. */
   names: z
     .object({ state: z.enum(['system', 'multicast', 'off']), server: z.string().nullable(), own: z.string() })
@@ -165,6 +168,8 @@ export const command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('set'), setting: settingName, on: z.boolean() }),
   filterCommand,
   policyCommand,
+  sendFileCommand,
+  fileCommand,
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),
   z.object({ type: z.literal('block'), peer: z.string().max(128), on: z.boolean() }),
   z.object({ type: z.literal('invite') }),

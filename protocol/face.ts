@@ -8,6 +8,7 @@
  */
 import * as z from 'zod';
 import { CHAT_CHARACTERS, filterCommand, policyCommand, settingName, snapshot } from './app.ts';
+import { fileCommand, sendFileCommand } from './files.ts';
 import { ROOM_LIMITS } from './limits.ts';
 
 export const FACE_VERSION = 1;
@@ -133,6 +134,8 @@ export const appCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('set'), setting: settingName, on: z.boolean() }),
   filterCommand,
   policyCommand,
+  sendFileCommand,
+  fileCommand,
   z.object({ type: z.literal('prefer'), change: preferences.partial() }),
   /** Answered with a bundle without secrets: `DiagnosticsResult`. */
   z.object({ type: z.literal('diagnostics') }),
@@ -187,4 +190,6 @@ export interface AppClient {
   command(command: AppCommand): Promise<CommandAnswer>;
   /** True while the app can be asked; calls back at once and at every change. */
   onLink(listener: (up: boolean) => void): () => void;
+  /** Where a file that the person chose or dropped lies on this machine. Absent where that cannot be known (a browser). */
+  pathOf?(file: unknown): string;
 }

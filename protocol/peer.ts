@@ -3,6 +3,7 @@
  * messages are ignored; every list is bounded.
  */
 import * as z from 'zod';
+import { fileMessages } from './files.ts';
 import { natReport } from './nat.ts';
 import { punchMessages } from './punch.ts';
 
@@ -51,6 +52,7 @@ export const peerMessage = z.discriminatedUnion('t', [
   }),
   z.object({ t: z.literal('candidates-ack'), revision: z.int().min(0) }),
   ...punchMessages,
+  ...fileMessages,
   /** A line of chat. Receivers drop an id that they have seen, and more than a few a second. */
   z.object({ t: z.literal('chat'), id: z.string().regex(/^[0-9a-f]{32}$/), text: z.string().min(1).max(1_000) }),
   /** The sender leaves for good (not a crash): paths and pins of the moment may be dropped at once. */

@@ -33,6 +33,7 @@ export interface UpArguments extends PasswordOptions, StateOptions {
   relayOnly?: boolean;
   caFile?: string;
   policyFile?: string;
+  downloadDir?: string;
   /** TCP port of the browser UI, 0 for a free one. */
   ui?: number;
   json?: boolean;
@@ -100,6 +101,7 @@ function engineOptions(
     relayOnly: asked.relayOnly === true,
     caFile: asked.caFile ?? null,
     policyFile: asked.policyFile,
+    downloadDir: asked.downloadDir,
     log,
   };
 }

@@ -2,7 +2,7 @@
  * The one thing that the page gets from Electron: an `AppClient` as `window.warren`. It runs in the sandbox, so all it can do is
  * send what `electron/main/ipc.ts` checks.
  */
-import { contextBridge, ipcRenderer } from 'electron';
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
 import type { AppClient, AppCommand, CommandAnswer, StateChange } from '../../protocol/face.ts';
 import { IPC_CHANNELS } from '../../protocol/ipc.ts';
 
@@ -37,6 +37,7 @@ const client: AppClient = {
     listener(true);
     return () => undefined;
   },
+  pathOf: (file) => webUtils.getPathForFile(file as File),
 };
 
 contextBridge.exposeInMainWorld('warren', client);

@@ -10,9 +10,12 @@ import { roomTopic } from '../core/crypto/topic.ts';
 import type { StunServer } from '../core/nat/contract.ts';
 import { WARM_UPS } from '../core/room/warm-up.ts';
 import { createEngine } from '../engine.ts';
-import type { CryptoPort, DevicePort, TunPort } from '../ports.ts';
+import type { CryptoPort, DevicePort, FilesPort, TunPort } from '../ports.ts';
 import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
+import { downloadsFolder } from './files/downloads.ts';
+import { filesStore } from './files/store.ts';
+import { Transfers } from './files/transfers.ts';
 import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
 import { systemNat64 } from './interfaces/nat64.ts';
@@ -74,7 +77,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         store,
         tun: tunPort(tun),
         lan: tun ? systemLan(options.log) : null,
-        ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)) }),
+        ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)), files: transfers(options) }),
         createDevice: (privateKey) => {
           const tunOption = tun ?? ({ kind: 'memory', mtu: TUN_MTU } as const);
           const created = new native.Device({ privateKey, tun: tunOption, udpPort: options.udpPort });
@@ -112,6 +115,12 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
     await undo(crypto, device, tun);
     throw asWarrenError(error);
   }
+}
+
+function transfers({ stateDir, room, downloadDir, log }: UpOptions): FilesPort {
+  const say = (line: string) => log('warn', line);
+  const store = filesStore(stateDir, roomTopic(room), say);
+  return new Transfers({ folder: downloadDir ?? downloadsFolder(), store, log: say });
 }
 
 /** While the servers are being dialled; one step a turn, so that what arrives is not kept waiting. */

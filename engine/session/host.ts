@@ -135,6 +135,8 @@ class Host implements AppHost {
         return await this.#session.command({ ...command, timeoutMs: PING_TIMEOUT_MS });
       case 'chat':
       case 'block':
+      case 'send-file':
+      case 'file':
         return await this.#session.command(command);
       case 'set':
         return await this.#keep(command, (stateDir) =>

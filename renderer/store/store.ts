@@ -51,6 +51,8 @@ export interface FaceActions {
   closeNotice(id: string): void;
   closeToast(id: number): void;
   setInviting(on: boolean): void;
+  /** Offers files to a member; null where this window does not know where a file lies. */
+  sendFiles: ((peer: string, files: readonly File[]) => void) | null;
 }
 
 export interface Face {
@@ -123,16 +125,24 @@ export const noticeId = (notice: { code: string; nick?: string; at: number }): s
 function createActions(client: AppClient, state: StoreApi<FaceState>): FaceActions {
   let nextToast = 0;
   const command = (asked: AppCommand) => client.command(asked);
+  const ask = async (asked: AppCommand) => {
+    const answer = await command(asked);
+    if (!answer.ok) {
+      const toast = { id: nextToast++, code: answer.code };
+      state.setState(({ toasts }) => ({ toasts: [...toasts, toast].slice(-TOASTS_KEPT) }));
+    }
+    return answer;
+  };
+  const { pathOf } = client;
   return {
     command,
-    async ask(asked) {
-      const answer = await command(asked);
-      if (!answer.ok) {
-        const toast = { id: nextToast++, code: answer.code };
-        state.setState(({ toasts }) => ({ toasts: [...toasts, toast].slice(-TOASTS_KEPT) }));
-      }
-      return answer;
-    },
+    ask,
+    sendFiles:
+      pathOf === undefined
+        ? null
+        : (peer, files) => {
+            for (const file of files) void ask({ type: 'send-file', peer, path: pathOf(file) });
+          },
     show: (section) => state.setState({ section }),
     edit: (change) => state.setState((before) => ({ draft: { ...draftOf(before), ...change } })),
     openMember: (key) => state.setState({ openMember: key }),

@@ -20,7 +20,11 @@ export function Choice<T extends string>({
 }: ChoiceProps<T>): ReactNode {
   const name = useId();
   return (
-    <fieldset disabled={disabled} className="min-w-0" aria-describedby={help ? `${name}-help` : undefined}>
+    <fieldset
+      disabled={disabled}
+      className="min-w-0 disabled:opacity-60"
+      aria-describedby={help ? `${name}-help` : undefined}
+    >
       <legend className="mb-1.5 text-[13px] font-semibold">{label}</legend>
       <div className="flex gap-1 rounded-lg border border-line bg-sunken p-1">
         {options.map((option) => (

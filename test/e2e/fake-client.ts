@@ -94,6 +94,7 @@ function provideClient(initial: AppState): void {
       listener(up);
       return () => links.delete(listener);
     },
+    pathOf: (file) => `/home/alice/${(file as File).name}`,
   };
   Object.assign(window, { __warrenTestClient: client });
   page.warrenTest = {

@@ -52,6 +52,27 @@ const OPERATIONS: Record<AppCommand['type'], Operation | 'the tray'> = {
     },
     asks: { type: 'forget', room: 'friday-night' },
   },
+  'send-file': {
+    from: sample('room-files'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: new RegExp(en.member.open.replace('{nick}', '.*')) }).first());
+      const chosen = page.waitForEvent('filechooser');
+      await user.use(page.getByRole('button', { name: en.files.send }));
+      await (await chosen).setFiles({
+        name: 'map.w3x',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from('map'),
+      });
+    },
+    asks: { type: 'send-file', path: '/home/alice/map.w3x' },
+  },
+  file: {
+    from: sample('room-files'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: `${en.files.accept}: map pack.zip` }));
+    },
+    asks: { type: 'file', id: '1'.repeat(32), action: 'accept' },
+  },
   filter: {
     from: sample('settings'),
     async steps(user, { page }) {

@@ -10,6 +10,7 @@ import { Button } from '../../ui/button.tsx';
 import { Confirm } from '../../ui/confirm.tsx';
 import { CopyValue } from '../../ui/copy.tsx';
 import { bytesText, msText, pingText } from '../../ui/format.ts';
+import { SendFile } from '../files/send.tsx';
 import { PunchView } from './punch.tsx';
 
 /** What a member opens into: hole punching live, the path timeline, details, block and ping. */
@@ -181,6 +182,7 @@ function Actions({ peer }: { peer: PeerSnapshot }): ReactNode {
       <Button size="small" icon={Radio} disabled={peer.path === null || peer.blocked} onClick={() => void ping()}>
         {t('member.pingNow')}
       </Button>
+      <SendFile peer={peer.publicKey} disabled={peer.blocked} />
       {peer.blocked ? (
         <Button size="small" icon={Undo2} onClick={() => block(false)}>
           {t('member.unblock')}

@@ -10,6 +10,7 @@ import { lossText, pingText } from '../../ui/format.ts';
 import { Avatar, Nick } from '../../ui/nick.tsx';
 import { Sparkline } from '../../ui/sparkline.tsx';
 import { StandingBadge, StandingCount } from '../../ui/standing.tsx';
+import { useDrop } from '../files/send.tsx';
 import { MemberDetails } from './member-details.tsx';
 import { PunchLine } from './punch.tsx';
 import { reasonText } from './reason.ts';
@@ -44,11 +45,12 @@ export function Members(): ReactNode {
 const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; open: boolean }): ReactNode {
   const t = useText();
   const { openMember } = useActions();
+  const drop = useDrop(peer.publicKey);
   const how = standing(peer);
   const reason = reasonText(t, peer);
   const away = how === 'lost' || how === 'blocked';
   return (
-    <li className={open ? '' : 'row-window'}>
+    <li className={open ? '' : 'row-window'} {...drop}>
       <div className="relative flex items-center gap-3 px-3 py-2.5 has-[.opener:hover]:bg-hover sm:px-4">
         <Avatar nick={peer.nick} publicKey={peer.publicKey} faded={away} />
         <div className="min-w-0 flex-1">

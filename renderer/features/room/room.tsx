@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { useText } from '../../i18n/text.tsx';
 import { useApp } from '../../store/hooks.ts';
 import { Banner } from '../../ui/banner.tsx';
+import { Files } from '../files/files.tsx';
 import { Chat } from './chat.tsx';
 import { EmptyRoom } from './empty.tsx';
 import { RoomHeader } from './header.tsx';
@@ -26,6 +27,7 @@ export function Room(): ReactNode {
             <div className="mx-auto flex max-w-5xl flex-col gap-3 px-3 py-3 sm:px-6 sm:py-5">
               <RoomTroubles />
               <Notices />
+              <Files />
               {empty ? <EmptyRoom /> : <Members />}
             </div>
           </div>
