@@ -38,7 +38,12 @@ describeElectron('a page in the window', () => {
       ['require', 'process', 'module', 'Buffer', 'global', 'electron'].filter((name) => name in globalThis),
     );
     expect(globals).toEqual([]);
-    expect(await page.evaluate(() => Object.keys(window.warren).sort())).toEqual(['command', 'onLink', 'pathOf', 'subscribe']);
+    expect(await page.evaluate(() => Object.keys(window.warren).sort())).toEqual([
+      'command',
+      'onLink',
+      'pathOf',
+      'subscribe',
+    ]);
     const preferences = await app.electron.evaluate(({ BrowserWindow }) => {
       const contents = BrowserWindow.getAllWindows()[0]?.webContents as unknown as {
         getLastWebPreferences(): Record<string, unknown>;
