@@ -33,9 +33,14 @@ export interface SimServerOptions {
   stunPort?: number;
 }
 
+/** An address that nobody has. */
+const NOBODY = { ip: '192.0.2.1', port: 9 };
+
 export class SimServer {
   readonly host: Host;
   readonly address: string;
+  /** What its STUN answers say instead of the truth. */
+  lie: 'no' | 'address' | 'port' | 'other-address' = 'no';
   relayFrames = 0;
   droppedFrames = 0;
   readonly #options: SimServerOptions;
@@ -137,21 +142,29 @@ export class SimServer {
     };
   }
 
+  #seen(client: { ip: string; port: number }): { ip: string; port: number } {
+    if (this.lie === 'address') return { ...client, ip: NOBODY.ip };
+    return this.lie === 'port' ? { ...client, port: this.#random.int(1_024, 65_535) } : client;
+  }
+
   #stun(port: number, position: 0 | 1): HostSocket[] {
     const { host, address, alternateAddress, stunPort = 3_478 } = this.#options;
     const ips = [address, alternateAddress ?? address];
-    const published = (at: Position) => ({ ip: ips[at.address] as string, port: stunPort + at.port });
+    const published = (at: Position) =>
+      this.lie === 'other-address' ? NOBODY : { ip: ips[at.address] as string, port: stunPort + at.port };
     const families = new Set(host.addresses().map(({ family }) => family));
     return [...families].flatMap((family) => {
       const socket = host.bind(family, port, (client, bytes, to) => {
         const arrived: Position = { address: to.ip === alternateAddress ? 1 : 0, port: position };
         const twoAddresses = alternateAddress !== undefined && family === 4;
-        const answer = answerStun(bytes, client, arrived, { twoAddresses, published });
+        const answer = answerStun(bytes, this.#seen(client), arrived, { twoAddresses, published });
         if (!('bytes' in answer)) return;
         const from =
           answer.from.port === position ? socket : this.#sockets.find((s) => s !== socket && s.family === family);
         const ip = family === 4 ? (ips[answer.from.address] as string) : to.ip;
-        from?.send({ ip: client.ip, port: answer.port }, answer.bytes, { from: ip });
+        // A lie about the port is in the answer, not in where it goes.
+        const back = this.lie === 'port' ? client.port : answer.port;
+        from?.send({ ip: client.ip, port: back }, answer.bytes, { from: ip });
       });
       return socket === null ? [] : [socket];
     });

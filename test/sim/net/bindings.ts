@@ -41,7 +41,7 @@ export interface ClientCost {
 }
 
 export class Bindings {
-  readonly options: BindingOptions;
+  options: BindingOptions;
   readonly #byKey = new Map<string, Mapping>();
   readonly #byOutside = new Map<string, Mapping[]>();
   /** When each outside endpoint was taken: what a punch costs the router. Netfilter's shared ones count once. */

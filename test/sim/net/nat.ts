@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Random } from '../core/random.ts';
 import type { Timeline } from '../core/timeline.ts';
-import { type Behaviour, Bindings, type Mapping } from './bindings.ts';
+import { type Behaviour, type BindingOptions, Bindings, type Mapping } from './bindings.ts';
 import { Firewall } from './firewall.ts';
 import type { LinkOptions } from './link.ts';
 import {
@@ -57,7 +57,7 @@ const CLAIM_MS = 30_000;
 
 export class Nat implements Node {
   readonly name: string;
-  readonly options: NatOptions;
+  options: NatOptions;
   readonly bindings: Bindings;
   /** Rises when connections through it die: reboot, flush, change of address. */
   generation = 0;
@@ -80,15 +80,8 @@ export class Nat implements Node {
     this.#random = random.stream(`nat ${name}`);
     this.name = name;
     this.options = options;
-    const mappingLifetimeMs = options.mappingLifetimeMs ?? 120_000;
-    this.bindings = new Bindings({
-      mapping: options.mapping,
-      filtering: options.filtering,
-      mappingLifetimeMs,
-      filterLifetimeMs: options.filterLifetimeMs ?? mappingLifetimeMs,
-      maxMappings: options.maxMappings ?? Number.POSITIVE_INFINITY,
-      maxSessions: options.maxSessions ?? Number.POSITIVE_INFINITY,
-    });
+    this.bindings = new Bindings(bindingOptions(options));
+    const { mappingLifetimeMs } = this.bindings.options;
     this.#firewall = new Firewall(options.ipv6Filtering ?? 'address-and-port-dependent', mappingLifetimeMs);
     this.#allocator = createAllocator(options.ports, this.#random);
   }
@@ -135,6 +128,14 @@ export class Nat implements Node {
     this.flush();
     this.#allocator = createAllocator(this.options.ports, this.#random);
     this.#downUntil = this.#timeline.now() + downMs;
+  }
+
+  /** Another box takes over, which knows nothing of the one before and behaves as it likes. */
+  become(options: NatOptions): void {
+    this.options = options;
+    this.bindings.options = bindingOptions(options);
+    this.#allocator = createAllocator(options.ports, this.#random);
+    this.flush();
   }
 
   flush(): void {
@@ -273,6 +274,18 @@ export class Nat implements Node {
     }
     to.segment.send({ ...packet, ttl: packet.ttl - 1 }, to);
   }
+}
+
+function bindingOptions(options: NatOptions): BindingOptions {
+  const mappingLifetimeMs = options.mappingLifetimeMs ?? 120_000;
+  return {
+    mapping: options.mapping,
+    filtering: options.filtering,
+    mappingLifetimeMs,
+    filterLifetimeMs: options.filterLifetimeMs ?? mappingLifetimeMs,
+    maxMappings: options.maxMappings ?? Number.POSITIVE_INFINITY,
+    maxSessions: options.maxSessions ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 function tuple(outside: Endpoint, remote: Endpoint): string {

@@ -1,0 +1,137 @@
+/** Routers that bear little, and peers that ask for much: what leaves is counted at the router and on the wire (`World.check`). */
+import { describe, expect } from 'vitest';
+import type { Member } from '../member.ts';
+import { NATS, type Profile, site } from '../profiles.ts';
+import { scenario } from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const HARD: readonly Profile[] = [
+  'symmetric-random',
+  'symmetric-sequential',
+  'symmetric-block',
+  'symmetric-down',
+  'symmetric-open',
+];
+
+scenario(
+  'a room of 30 hard NATs',
+  1,
+  { sites: Array.from({ length: 30 }, (_, i) => site(HARD[i % HARD.length] as Profile)) },
+  async (world) => {
+    await world.joinAll(10_000);
+    await world.until('everyone connected', () => world.pairs().length === 870 && world.allConnected(), 120_000);
+    await world.runFor(60_000);
+    expect(world.allConnected()).toBe(true);
+  },
+);
+
+scenario(
+  'two hostile peers that ask for punches without end, and come back as new ones when they are refused',
+  2,
+  {
+    sites: [
+      site('port-restricted', { members: ['ann'] }),
+      site('symmetric-random', { members: ['eve'] }),
+      site('symmetric-block', { members: ['mal'] }),
+    ],
+  },
+  async (world) => {
+    const [ann, eve, mal] = world.members as [Member, Member, Member];
+    // Nothing of theirs ever arrives, so that no attempt succeeds.
+    const home = world.sites[0]?.nats[0]?.addresses ?? [];
+    world.internet.lose = ({ kind, src, dst }) =>
+      kind === 'udp' && (home.includes(src.ip) || home.includes(dst.ip)) && !isServer(src.ip) && !isServer(dst.ip);
+    ann.start();
+    for (let round = 0; round < 20; round++) {
+      for (const hostile of [eve, mal]) {
+        hostile.kill();
+        hostile.start();
+      }
+      await world.runFor(world.random.int(6_000, 14_000));
+    }
+    expect(ann.probes.length).toBeGreaterThan(1_000);
+    world.check();
+  },
+);
+
+function isServer(ip: string): boolean {
+  return ip.startsWith('203.0.113.');
+}
+
+describe('a router with a small table', () => {
+  for (const [name, limits] of [
+    ['of 128 mappings', { maxMappings: 128 }],
+    ['of 256 sessions', { maxSessions: 256 }],
+  ] as const) {
+    for (const other of ['symmetric-random', 'port-restricted'] as const) {
+      scenario(
+        `${name} x ${other}`,
+        2,
+        { sites: [{ nats: [{ ...NATS['port-restricted'], ...limits }], link: { delayMs: 10 } }, site(other)] },
+        async (world) => {
+          await world.joinAll(300);
+          await world.until('connected', () => world.pairs().length === 2 && world.allConnected(), 5_000);
+          if (other === 'port-restricted') await world.until('direct', () => world.allDirect(), 10_000);
+          await world.runFor(60_000);
+          expect(world.allConnected()).toBe(true);
+        },
+      );
+    }
+
+    scenario(
+      `symmetric-random ${name}: the table is not all there is to try with`,
+      2,
+      { sites: [{ nats: [{ ...NATS['symmetric-random'], ...limits }] }, site('port-restricted')] },
+      async (world) => {
+        await world.joinAll(300);
+        await world.until('connected', () => world.pairs().length === 2 && world.allConnected(), 5_000);
+        await world.until('direct', () => world.allDirect(), 600_000);
+      },
+    );
+  }
+});
+
+describe('carriers', () => {
+  scenario(
+    'three NATs in a chain on both sides: direct, and again after each of them forgot',
+    3,
+    {
+      sites: ['ann', 'bob'].map((nick) => ({
+        nats: [NATS['full-cone'], NATS['port-restricted'], NATS.carrier],
+        members: [nick],
+      })),
+    },
+    async (world) => {
+      await directAgain(world, 10_000);
+      for (const nat of world.sites[0]?.nats ?? []) {
+        nat.flush();
+        await world.runFor(3_000);
+        await directAgain(world, 60_000);
+      }
+    },
+  );
+
+  scenario(
+    'a hard home behind an easy carrier, and the other way round',
+    2,
+    {
+      sites: [
+        { nats: [NATS['symmetric-sequential'], NATS.carrier] },
+        { nats: [NATS['port-restricted'], NATS['symmetric-block']] },
+        site('port-restricted'),
+      ],
+    },
+    async (world) => {
+      await world.joinAll(500);
+      const easy = world.members[2] as Member;
+      const others = world.members.slice(0, 2);
+      const direct = () => others.every((member) => member.directTo(easy) && easy.directTo(member));
+      await world.until('both direct to the easy one', () => world.pairs().length === 6 && direct(), 300_000);
+    },
+  );
+});
+
+async function directAgain(world: World, limitMs: number): Promise<void> {
+  if (world.members.some((member) => !member.running)) await world.joinAll(300);
+  await world.until('direct', () => world.pairs().length === 2 && world.allDirect(), limitMs);
+}
