@@ -2,7 +2,7 @@ import type { PingResult } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { Candidate, PeerMessage } from '../protocol/peer.ts';
-import type { Budget } from './core/budget.ts';
+import type { Budget, Dependence } from './core/budget.ts';
 import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import { LOST_AFTER_MS } from './core/peer/tuning.ts';
@@ -30,7 +30,7 @@ export interface MembersOptions {
   /** Seals and sends a message to a member. */
   send(peer: PeerKey, message: PeerMessage): void;
   /** Whether this host's mappings depend on the destination, or are not known not to. */
-  dependentMappings(): boolean;
+  dependentMappings(): Dependence;
   /** A path began, moved or ended. */
   pathChanged(): void;
   /** The member proved itself in the tunnel since it was last said. */
@@ -176,7 +176,7 @@ export class Members {
       case 'ping': {
         const { seq, via, purpose, ttl, size } = action;
         if (purpose === 'probe') this.#options.budget.spend(clock.now());
-        else if (!this.#options.budget.take(clock.now())) return;
+        else if (!this.#admits(via) || !this.#options.budget.take(clock.now())) return;
         this.#count(via);
         device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
         return;
@@ -202,6 +202,11 @@ export class Members {
     if (!member || !budget.take(clock.now())) return false;
     this.#count(via);
     return device.ping(member.id, member.core.nextSeq(), via, ttl === undefined ? {} : { ttl });
+  }
+
+  #admits(via: Via): boolean {
+    const { budget, clock, dependentMappings } = this.#options;
+    return via === 'external' || budget.admits(clock.now(), via.socket, via.remote, dependentMappings());
   }
 
   #count(via: Via): void {

@@ -1,7 +1,7 @@
 import type { NatReport } from '../protocol/nat.ts';
 import { UNKNOWN_NAT } from '../protocol/nat.ts';
 import type { Candidate } from '../protocol/peer.ts';
-import type { Budget } from './core/budget.ts';
+import type { Budget, Dependence } from './core/budget.ts';
 import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
 import { createNatCore } from './core/nat/discovery.ts';
 import { Lifetime, type LifetimeAction, type LifetimeEvent, type LifetimeView } from './core/nat/lifetime.ts';
@@ -114,8 +114,9 @@ export class Nats {
   }
 
   /** IPv4 mappings depend on the destination, or are not known not to. */
-  dependentMappings(): boolean {
+  dependentMappings(): Dependence {
     const mapping = this.#families.get(4)?.core.report().mapping ?? 'unknown';
+    if (mapping === 'address-dependent') return 'address';
     return mapping !== 'endpoint-independent' && mapping !== 'none';
   }
 

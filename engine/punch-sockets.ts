@@ -1,4 +1,4 @@
-import type { Budget } from './core/budget.ts';
+import type { Budget, Dependence } from './core/budget.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
@@ -60,7 +60,7 @@ export class PunchSockets {
   }
 
   /** Asks a server how this socket looks from outside; answered by a `stun` event. */
-  ask(id: SocketId, dependent: boolean): void {
+  ask(id: SocketId, dependent: Dependence): void {
     const { random, answering, budget, device, clock } = this.#options;
     const socket = this.#sockets.get(id);
     const to = answering();

@@ -1,7 +1,7 @@
 import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
-import type { Budget } from './core/budget.ts';
+import type { Budget, Dependence } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, makePlan } from './core/punch/plan.ts';
@@ -30,7 +30,7 @@ export interface PunchesOptions {
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   nat(): NatReport;
   /** Own mappings depend on the destination, or are not known not to. */
-  dependentMappings(): boolean;
+  dependentMappings(): Dependence;
   /** NAT discovery is done: what is unknown now stays unknown. */
   settled(): boolean;
   /** A STUN server that answers. */
@@ -43,6 +43,8 @@ export interface PunchesOptions {
 
 /** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
 const DOUBTS = 3;
+/** Half of all attempts with 256 sockets meet with so many, over all ports. */
+const DEAR_PROBES = 180;
 /** A follower that can send less than this part of a plan's probes asks for patience. */
 const WORTHWHILE_SHARE = 0.6;
 
@@ -196,8 +198,10 @@ export class Punches {
     const { ownKey, nat } = this.#options;
     const view = member.core.view(now);
     if (!member.proven || view.direct || view.nat === null || this.#target(member) === null) return null;
-    const choice = chooseStrategy(nat(), view.nat, ownKey < member.key);
-    return choice ?? (view.reason === 'no-answer' && this.#doubts(member.key) ? doubtedStrategy(nat()) : null);
+    const lower = ownKey < member.key;
+    const choice = chooseStrategy(nat(), view.nat, lower);
+    const disproved = view.reason === 'no-answer' || view.reason === 'hard-nat-pair';
+    return choice ?? (disproved && this.#doubts(member.key) ? doubtedStrategy(nat(), view.nat, lower) : null);
   }
 
   /** Whether labels that promise a path without a punch are worth another doubt. */
@@ -205,11 +209,11 @@ export class Punches {
     return this.#options.settings().hardNat && this.#schedule.failures(key) < DOUBTS;
   }
 
-  /** The member's public endpoint. One behind our own NAT is reached by other ways. */
+  /** A public endpoint of the member, another at each try: servers may see it differently. One behind our own NAT is reached by other ways. */
   #target(member: Member): Endpoint | null {
-    const endpoint = member.core.endpoint();
     const { hairpin, publicAddresses } = this.#options.nat();
-    return endpoint !== null && publicAddresses.includes(endpoint.ip) && hairpin !== true ? null : endpoint;
+    const endpoints = member.core.endpoints().filter(({ ip }) => hairpin === true || !publicAddresses.includes(ip));
+    return endpoints[this.#schedule.tries(member.key) % Math.max(1, endpoints.length)] ?? null;
   }
 
   #propose(now: number, member: Member): void {
@@ -283,7 +287,12 @@ export class Punches {
     if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
     // The leader's mappings are dearer than a wait.
     const left = budget.remotesLeft(now, this.#options.dependentMappings());
-    return left < plan.probes * WORTHWHILE_SHARE ? 'budget' : null;
+    return left < Math.min(plan.probes * WORTHWHILE_SHARE, this.#worthwhileProbes()) ? 'budget' : null;
+  }
+
+  /** Where every probe may cost a mapping there are never more. */
+  #worthwhileProbes(): number {
+    return this.#options.dependentMappings() === true ? DEAR_PROBES : Number.POSITIVE_INFINITY;
   }
 
   // The attempt

@@ -23,6 +23,12 @@ export const MIN_MAPPING_LIFETIME_MS = 30_000;
 /** Kept from punches for candidates of other members and for NAT discovery. */
 export const MAPPING_RESERVE = 24;
 
+/** What a new remote costs: nothing, a mapping, or one for all of its address. */
+export type Dependence = boolean | 'address';
+
+/** Of that, what checks leave to NAT discovery. */
+const DISCOVERY_RESERVE = 12;
+
 /** Something that sends from `socket` of this client. */
 interface Use {
   createdAt: number;
@@ -69,10 +75,18 @@ export class Budget {
    * A datagram leaves `socket` for `remote`. `dependent`: the mapping depends on the destination, or is not known not to,
    * so that each remote costs one.
    */
-  sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: boolean): void {
-    const session = `${socket} ${remote.ip} ${remote.port}`;
+  sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): void {
+    const { session, mapping } = keysOf(socket, remote, dependent);
     this.#use(this.#sessions, session, now);
-    this.#use(this.#mappings, dependent ? session : String(socket), now);
+    this.#use(this.#mappings, mapping, now);
+  }
+
+  /** Whether a check of an address that may be worth nothing may leave: peers name as many as they like. */
+  admits(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
+    const { session, mapping } = keysOf(socket, remote, dependent);
+    const spare = (uses: Map<string, Use>, key: string, max: number) =>
+      uses.has(key) || this.#count(uses, now) < max - DISCOVERY_RESERVE;
+    return spare(this.#sessions, session, MAX_SESSIONS) && spare(this.#mappings, mapping, MAX_MAPPINGS);
   }
 
   /** Mappings created within one lifetime, and so likely to stand. */
@@ -92,8 +106,8 @@ export class Budget {
   }
 
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
-  remotesLeft(now: number, dependent: boolean): number {
-    return dependent ? this.mappingsLeft(now) : this.sessionsLeft(now);
+  remotesLeft(now: number, dependent: Dependence): number {
+    return dependent === true ? this.mappingsLeft(now) : this.sessionsLeft(now);
   }
 
   #refill(now: number): void {
@@ -117,4 +131,12 @@ export class Budget {
     }
     return created;
   }
+}
+
+/** What a datagram from `socket` to `remote` takes in the router. */
+function keysOf(socket: number, remote: { ip: string; port: number }, dependent: Dependence) {
+  const session = `${socket} ${remote.ip} ${remote.port}`;
+  const address = `${socket} ${remote.ip}`;
+  if (dependent === false) return { session, mapping: String(socket) };
+  return { session, mapping: dependent === 'address' ? address : session };
 }

@@ -194,7 +194,7 @@ export class World {
     const site: Site = { lan, nats, members: [] };
     for (const [i, nick] of (options.members ?? [`m${index}`]).entries()) {
       const host = new Host(nick, this.random);
-      if (nats.length === 0) host.connect(lan, `198.51.100.${10 * (index + 1) + i}`, line);
+      if (nats.length === 0) host.connect(lan, publicAddress(index, i), line);
       else if (options.ipv6 !== 'only') host.connect(lan, `192.168.1.${2 + i}`, { delayMs: 0.2 });
       if (options.ipv6) {
         const address = `2001:db8:${index + 1}::${2 + i}`;
@@ -225,7 +225,7 @@ export class World {
       const inside = new Segment(this.timeline, this.random, name);
       const nat64 = options.ipv6 === 'only' && depth === 0;
       const nat = new Nat(this.timeline, this.random, name, { ...natOptions, ...(nat64 ? { nat64 } : {}) });
-      const pool = Array.from({ length: options.poolSize ?? 1 }, (_, i) => `198.51.100.${10 * (index + 1) + i}`);
+      const pool = Array.from({ length: options.poolSize ?? 1 }, (_, i) => publicAddress(index, i));
       nat.attachOutside(
         outside,
         depth === 0 ? pool : [`100.64.${index}.${1 + depth}`],
@@ -237,6 +237,12 @@ export class World {
     }
     return outside;
   }
+}
+
+/** Ten for each site, from 198.51.100.10 upwards. */
+function publicAddress(site: number, index: number): string {
+  const number = 10 * (site + 1) + index;
+  return `198.51.${100 + Math.floor(number / 250)}.${number % 250}`;
 }
 
 export function createWorld(options: WorldOptions): World {

@@ -11,10 +11,11 @@ export function mappingOf(evidence: Evidence): MappingBehaviour {
   if (first === undefined) return 'unknown';
   if (seen.every((endpoint) => isOwn(endpoint, evidence))) return 'none';
   const outside = evidence.servers.filter(({ primary }) => isSeen(primary) && !isInside(primary.ip, evidence));
-  if (outside.some((server) => comparison(server, server.secondPort) === 'differs')) {
+  const portSame = outside.some((server) => comparison(server, server.secondPort) === 'same');
+  // Where one server sees two mappings and another only one, one of them lies: the milder name can be doubted.
+  if (!portSame && outside.some((server) => comparison(server, server.secondPort) === 'differs')) {
     return 'address-and-port-dependent';
   }
-  const portSame = outside.some((server) => comparison(server, server.secondPort) === 'same');
   if (seen.some((endpoint) => !sameEndpoint(endpoint, first))) {
     // Without a second port on one address it stays open whether ports matter too. Nearly every such NAT does both.
     return portSame ? 'address-dependent' : 'address-and-port-dependent';

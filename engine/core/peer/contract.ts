@@ -73,8 +73,8 @@ export interface PeerCore {
   view(now: number): PeerView;
   /** Sockets by which a proven path leaves. */
   sockets(): number[];
-  /** The peer's first public IPv4 endpoint as a server saw it; null while none is known. */
-  endpoint(): Endpoint | null;
+  /** The peer's public IPv4 endpoints as servers saw them. */
+  endpoints(): Endpoint[];
   /** Next seq for this peer's probe keys; shared with tunnel messages. */
   nextSeq(): number;
 }

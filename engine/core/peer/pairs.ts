@@ -175,14 +175,13 @@ export class PairList {
   }
 }
 
-/** The first public IPv4 endpoint that a server saw; null where there is none. */
-export function publicEndpoint(candidates: readonly Candidate[]): Endpoint | null {
-  for (const { kind, ip, port } of candidates) {
+/** Public IPv4 endpoints that servers saw. */
+export function publicEndpoints(candidates: readonly Candidate[]): Endpoint[] {
+  return candidates.flatMap(({ kind, ip, port }) => {
     const address = kind === 'reflexive' ? parseAddress(ip) : null;
-    if (address?.family !== 4) continue;
-    if (address.scope === 'global' || address.scope === 'carrier-nat') return { ip: address.ip, port };
-  }
-  return null;
+    if (address?.family !== 4) return [];
+    return address.scope === 'global' || address.scope === 'carrier-nat' ? [{ ip: address.ip, port }] : [];
+  });
 }
 
 /** Next check of a pair that has not answered; `direct` tells that some other direct path works. */

@@ -17,7 +17,7 @@ import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
 import { keepaliveMs, type Pace } from './pace.ts';
-import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoint } from './pairs.ts';
+import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoints } from './pairs.ts';
 import { PathRecord } from './path.ts';
 import { Pings } from './pings.ts';
 import { relayReason } from './reason.ts';
@@ -73,8 +73,8 @@ class Peer implements PeerCore {
     return alive.flatMap(({ via }) => (via === 'external' ? [] : [via.socket]));
   }
 
-  endpoint(): Endpoint | null {
-    return publicEndpoint(this.#theirs?.candidates ?? []);
+  endpoints(): Endpoint[] {
+    return publicEndpoints(this.#theirs?.candidates ?? []);
   }
 
   handle(now: number, event: PeerEvent): PeerAction[] {

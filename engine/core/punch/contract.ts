@@ -4,7 +4,7 @@
  */
 import type { NatReport, PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage, PunchRefusal, PunchStrategy } from '../../../protocol/punch.ts';
-import type { Budget } from '../budget.ts';
+import type { Budget, Dependence } from '../budget.ts';
 import type { Endpoint } from '../peer/contract.ts';
 
 export interface PunchPlan {
@@ -24,7 +24,7 @@ export interface PunchOptions {
   /** Own way of drawing ports. */
   ports: NatReport['ports'];
   /** Own mappings depend on the destination, or are not known not to. */
-  dependent: boolean;
+  dependent: Dependence;
   /** Failed attempts with this member before this one: later ones open more quietly (`openingTtl`). */
   failures: number;
   /** Open sockets of a failed attempt before this one, whose mappings still stand. */

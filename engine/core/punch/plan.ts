@@ -58,8 +58,16 @@ function likeliestPorts(nat: NatReport): number {
  * Labels say that the checks suffice, and they do not: one of the mappings depends on what no server could show. Each side
  * supposes that of itself in turn; whose plan stands where both propose, the messages decide.
  */
-export function doubtedStrategy(own: NatReport): Choice {
-  return { strategy: predictable(own) ? 'bracket' : 'birthday', leads: true };
+export function doubtedStrategy(own: NatReport, theirs: NatReport, lower: boolean): Choice | null {
+  const strategy = (leader: NatReport) => (predictable(leader) ? 'bracket' : 'birthday');
+  if (!dependsOnDestination(own.mapping) && !dependsOnDestination(theirs.mapping)) {
+    return { strategy: strategy(own), leads: true };
+  }
+  // Two servers that disagree make a mapping look so; hardly any NAT does it.
+  const [ownWeak, theirsWeak] = [own, theirs].map(({ mapping }) => mapping === 'address-dependent');
+  if (!ownWeak && !theirsWeak) return null;
+  const leads = theirsWeak === true && (ownWeak !== true || lower);
+  return { strategy: strategy(leads ? own : theirs), leads };
 }
 
 /** Harder mapping, then narrower filter, then lower key. */

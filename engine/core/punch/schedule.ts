@@ -56,6 +56,12 @@ export class Schedule {
     return this.#histories.get(key)?.failures ?? 0;
   }
 
+  /** Attempts so far that have not led anywhere, whoever asked. */
+  tries(key: string): number {
+    const history = this.#histories.get(key);
+    return history === undefined ? 0 : history.failures + history.accepts;
+  }
+
   lastOutcome(key: string): PunchOutcome | null {
     return this.#histories.get(key)?.last ?? null;
   }

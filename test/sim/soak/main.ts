@@ -55,6 +55,12 @@ function* seeds(): Generator<number> {
   for (let seed = Number(values.from); report.seconds < Number(values.seconds); seed++) yield seed;
 }
 
+// Ended early, it says how far it came.
+process.once('SIGTERM', () => {
+  console.log(report.toString());
+  process.exit(report.failed.length > 0 ? 1 : 143);
+});
+
 if (values.seed !== undefined) report.add(await soak(Number(values.seed)));
 else {
   const worker = new URL('./worker.js', import.meta.url);
