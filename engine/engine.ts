@@ -18,6 +18,7 @@ import { Chat } from './chat.ts';
 import type { Engine } from './contract.ts';
 import { Budget } from './core/budget.ts';
 import { gatherCandidates } from './core/candidates/gather.ts';
+import { dependsOnDestination } from './core/nat/fresh.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
 import { Discovery } from './discovery/discovery.ts';
@@ -141,7 +142,7 @@ class RunningEngine implements Engine {
       changed: () => this.#publisher.soon(),
       dependentMappings: () => this.#nats.dependentMappings(),
       pathChanged: () => {
-        this.#nats.watch(this.#members.someRelayed());
+        this.#watchNats();
         this.#inbox.post(() => this.#punches.review());
         this.#publisher.soon();
       },
@@ -341,7 +342,7 @@ class RunningEngine implements Engine {
       case 'peer-proven':
         this.#members.proven(action.peer);
         this.#giveLocal();
-        return this.#nats.watch(this.#members.someRelayed());
+        return this.#watchNats();
       case 'peer-down':
         this.#ports.log('info', `member ${action.peer} is gone (${action.reason})`);
         return this.#members.down(action.peer);
@@ -435,6 +436,13 @@ class RunningEngine implements Engine {
   #setStunServers(): void {
     const servers = [...this.#servers.stunServers(), ...this.#options.stun];
     this.#nats.setServers(servers.map((server) => this.#nat64.server(server)));
+  }
+
+  /** The mapping that a server sees carries friends' packets where it lets everyone in, and only asking the server keeps it. */
+  #watchNats(): void {
+    const { mapping, filtering } = this.#nats.report();
+    const carries = dependsOnDestination(mapping) && filtering === 'endpoint-independent';
+    this.#nats.watch(carries || this.#members.someRelayed());
   }
 
   #onNetworkChanged(): void {

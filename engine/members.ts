@@ -174,11 +174,15 @@ export class Members {
     const { clock, device, log } = this.#options;
     switch (action.type) {
       case 'ping': {
-        const { seq, via, purpose, ttl, size } = action;
+        const { seq, via, purpose, ttl, size, doubly } = action;
         if (purpose === 'probe') this.#options.budget.spend(clock.now());
         else if (!this.#admits(via) || !this.#options.budget.take(clock.now())) return;
         this.#count(via);
-        device.ping(member.id, seq, via, { ...(ttl ? { ttl } : {}), ...(size ? { size } : {}) });
+        device.ping(member.id, seq, via, {
+          ...(ttl ? { ttl } : {}),
+          ...(size ? { size } : {}),
+          ...(doubly ? { doubly } : {}),
+        });
         return;
       }
       case 'path':
@@ -201,7 +205,10 @@ export class Members {
     const member = this.#byKey.get(key);
     if (!member || !budget.take(clock.now())) return false;
     this.#count(via);
-    return device.ping(member.id, member.core.nextSeq(), via, ttl === undefined ? {} : { ttl });
+    const seq = member.core.nextSeq();
+    const doubly = member.core.bothDependent();
+    if (doubly) this.event(key, { type: 'punched', seq, via });
+    return device.ping(member.id, seq, via, { ...(ttl === undefined ? {} : { ttl }), ...(doubly ? { doubly } : {}) });
   }
 
   #admits(via: Via): boolean {

@@ -109,7 +109,7 @@ export interface DevicePort {
   closeSockets(ids: SocketId[]): void;
   sockets(): { id: SocketId; family: 4 | 6; port: number }[];
   send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean;
-  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean;
+  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number; doubly?: boolean }): boolean;
   sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   setFilter(options: FilterOptions | null): void;

@@ -35,6 +35,10 @@ export class PunchSockets {
     return this.#sockets.has(id);
   }
 
+  ownerOf(id: SocketId): PeerKey | null {
+    return this.#sockets.get(id)?.key ?? null;
+  }
+
   owners(): Set<PeerKey> {
     return new Set([...this.#sockets.values()].map(({ key }) => key));
   }

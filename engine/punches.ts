@@ -1,10 +1,11 @@
 import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
-import type { NatReport } from '../protocol/nat.ts';
+import type { NatReport, PortRange } from '../protocol/nat.ts';
 import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget, Dependence } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { type Choice, chooseStrategy, doubtedStrategy, makePlan } from './core/punch/plan.ts';
+import { rangesOf } from './core/nat/ports.ts';
+import { type Choice, chooseStrategy, doubtedStrategy, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import {
   AMBUSH_PROBES,
@@ -51,6 +52,8 @@ const WORTHWHILE_SHARE = 0.6;
 interface Active {
   key: PeerKey;
   attempt: Attempt;
+  /** A ping of the member came by one of the attempt's sockets. */
+  heard: boolean;
 }
 
 /**
@@ -148,6 +151,10 @@ export class Punches {
     if (event.type === 'pong' && event.via !== 'external' && event.observed !== null) {
       this.#sockets.observed(event.via.socket, event.observed.port);
     }
+    if (event.type === 'ping' && event.via !== 'external' && this.#sockets.has(event.via.socket)) {
+      const owner = this.#sockets.ownerOf(event.via.socket);
+      for (const running of this.#running()) running.heard ||= running.key === owner;
+    }
     this.#judge(this.#options.clock.now());
   }
 
@@ -169,7 +176,8 @@ export class Punches {
   reason(key: PeerKey): RelayReason | null {
     const outcome = this.#schedule.lastOutcome(key);
     if (outcome === 'off') return 'hard-nat-off';
-    return outcome === 'budget' ? 'budget' : null;
+    if (outcome === 'budget' || outcome === 'one-way') return outcome;
+    return this.#schedule.gaveUp(key) ? 'gave-up' : null;
   }
 
   // Own plans
@@ -226,7 +234,8 @@ export class Punches {
     const strategy = this.#strategy(choice, member.key);
     const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
-    const limits = { mappings: mappings + reused.length, used, hardNat: settings().hardNat };
+    const dependent = member.core.bothDependent();
+    const limits = { mappings: mappings + reused.length, used, hardNat: settings().hardNat, dependent };
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
     else this.#start(member, 'leader', plan, remote, reused);
@@ -309,9 +318,18 @@ export class Punches {
     log('info', `punching to ${member.key}: ${plan.strategy} as ${role}, ${plan.sockets} sockets`);
     const dependent = dependentMappings();
     const { ports } = nat();
-    const attempt = new Attempt({ role, plan, remote, ports, dependent, failures, reused, budget, random });
-    this.#active = { key: member.key, attempt };
+    const followerRanges = this.#followerRanges(member, role);
+    const options = { role, plan, remote, ports, followerRanges, dependent, failures, reused, budget, random };
+    this.#active = { key: member.key, attempt: new Attempt(options), heard: false };
     this.#handle(this.#active, { type: 'begin' });
+  }
+
+  /** Where the follower's mappings may lie, if neither filter looks at ports. */
+  #followerRanges(member: Member, role: 'leader' | 'follower'): PortRange[] | null {
+    const theirs = member.core.view(this.#options.clock.now()).nat;
+    const own = this.#options.nat();
+    if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
+    return rangesOf((role === 'leader' ? theirs : own).ports);
   }
 
   #judge(now: number): void {
@@ -365,8 +383,10 @@ export class Punches {
     }
   }
 
-  #ended({ key, attempt }: Active, outcome: PunchOutcome): void {
-    const { clock, log } = this.#options;
+  #ended({ key, attempt, heard }: Active, ending: PunchOutcome): void {
+    const { clock, log, members } = this.#options;
+    const hopeless = ending === 'exhausted' && heard && members.get(key)?.core.bothDependent() === true;
+    const outcome = hopeless ? 'one-way' : ending;
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     if (attempt.role === 'leader' || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
     const { strategy, sockets } = attempt.plan;

@@ -165,7 +165,10 @@ export type DeviceEvent =
   | { type: 'stun'; socket: SocketId; from: Endpoint; bytes: Uint8Array; at: number }
   /** An authenticated ping arrived, once for each seq; the device has already answered it. */
   | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
-  /** The answer to our ping. `observed` is our endpoint as the peer saw it, null over an external path. */
+  /**
+   * The answer to our ping. `observed` is our endpoint as the peer saw it, null for a ping over an external path. A ping that
+   * asked `doubly` may be answered twice, once over the external path.
+   */
   | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
   /** Opaque authenticated bytes from `sendMessage`. */
   | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
@@ -244,8 +247,11 @@ export interface WireguardDevice {
   sockets(): SocketInfo[];
   /** One datagram as it is; `ttl` for this datagram only. false: not sent. A STUN request is remembered for its answer. */
   send(socket: SocketId, to: Endpoint, bytes: Uint8Array, options?: { ttl?: number }): boolean;
-  /** One authenticated ping; `seq` rises strictly for each pair of keys, below 2^53. `size` pads the datagram (bytes). */
-  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean;
+  /**
+   * One authenticated ping; `seq` rises strictly for each pair of keys, below 2^53. `size` pads the datagram (bytes).
+   * `doubly`: the peer answers over its external path too, which older ones ignore.
+   */
+  ping(peer: PeerId, seq: number, via: Via, options?: { ttl?: number; size?: number; doubly?: boolean }): boolean;
   /** Up to 1,200 opaque bytes, authenticated with the probe key, `seq` from the same counter as ping. */
   sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
   /** A packet that came by the external path: WireGuard or probe, treated as if from a socket. */

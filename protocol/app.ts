@@ -42,6 +42,7 @@ export const relayReason = z.enum([
   'udp-blocked-here',
   'udp-blocked-there',
   'hard-nat-pair',
+  'one-way',
   'no-answer',
   'no-candidates',
   'path-lost',
@@ -49,6 +50,7 @@ export const relayReason = z.enum([
   /** Both are behind one public address, and that NAT does not let neighbours meet. */
   'no-hairpin',
   'budget',
+  'gave-up',
 ]);
 export type RelayReason = z.infer<typeof relayReason>;
 

@@ -23,6 +23,8 @@ export const REASON_WORDS: Record<RelayReason, string> = {
   'udp-blocked-here': 'your network blocks UDP',
   'udp-blocked-there': 'their network blocks UDP',
   'hard-nat-pair': 'both NATs together cannot be passed',
+  'one-way': 'they hear us, but their NAT answers from another port',
+  'gave-up': 'every way was tried and failed; tried anew when the network changes',
   'no-answer': 'no direct path answered; trying again now and then',
   'no-candidates': 'no address to try yet',
   'path-lost': 'the direct path died; looking for another',

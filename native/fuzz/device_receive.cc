@@ -153,7 +153,7 @@ class Conversation {
 
   /// An authentic probe with any content; what we ask, `left_` has asked as well, so that a pong finds its ping.
   void probe(ProbeKind kind, uint64_t seq, const std::vector<uint8_t>& body) {
-    if (kind == ProbeKind::pong) left_.core.ping_sent(*left_.peer, seq, now_.mono_ms);
+    if (kind == ProbeKind::pong) left_.core.ping_sent(*left_.peer, seq, (seq & 1) != 0, now_.mono_ms);
     deliver(left_, right_.core.seal_probe(*right_.peer, kind, seq, body));
   }
 

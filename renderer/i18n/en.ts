@@ -230,6 +230,9 @@ export const en = {
     'udp-blocked-there': 'Their network blocks UDP, so there is no direct way to them.',
     'hard-nat-pair':
       'Both of you are behind strict NATs that give a new port for every destination. Port mapping or IPv6 on one side is enough.',
+    'one-way':
+      'They hear us, but their answers cannot get back: their NAT sends them from another port. Port mapping or IPv6 on one side is enough.',
+    'gave-up': 'Every way that we know was tried, and none got through. Trying again when your network changes.',
     'no-answer': 'Their router did not let us through. Trying again now and then.',
     'no-candidates': 'They have not said where they can be reached.',
     'no-hairpin':

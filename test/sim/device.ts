@@ -12,7 +12,7 @@ import type { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';
 import { AllowedIps, parseInner } from './device/address.ts';
 import { innerLimit } from './device/fragments.ts';
-import { MESSAGE, observedOf, PING, PONG, ProbeKeysState } from './device/probe.ts';
+import { asksDoubly, MESSAGE, observedOf, PING, PONG, ProbeKeysState } from './device/probe.ts';
 import { StunTransactions } from './device/stun-transactions.ts';
 import { Tunnel } from './device/tunnel.ts';
 import * as wireguard from './device/wireguard.ts';
@@ -159,12 +159,12 @@ export class SimDevice implements DevicePort {
     return this.#transmit({ socket, remote: to }, null, bytes.slice(), options?.ttl);
   }
 
-  ping(id: number, seq: number, via: Via, options?: { ttl?: number; size?: number }): boolean {
+  ping(id: number, seq: number, via: Via, options?: { ttl?: number; size?: number; doubly?: boolean }): boolean {
     this.#open();
     this.#check(via);
     const peer = this.#peer(id);
     if (peer.probe === null) return false;
-    const bytes = peer.probe.ping(this.#now(), seq, options?.size ?? 0);
+    const bytes = peer.probe.ping(this.#now(), seq, options?.size ?? 0, options?.doubly === true);
     this.onProbe?.(via);
     return this.#transmit(via, peer, bytes, options?.ttl);
   }
@@ -325,13 +325,18 @@ export class SimDevice implements DevicePort {
     const { seq } = probe;
     switch (probe.kind) {
       case PING:
-        this.#transmit(via, peer, peer.probe.pong(bytes, seq, via === 'external' ? null : via.remote));
+        this.#pong(
+          peer,
+          peer.probe.pong(bytes, seq, via === 'external' ? null : via.remote),
+          via,
+          asksDoubly(probe.body),
+        );
         this.#emit({ type: 'ping', peer: peer.id, via, seq, at });
         return true;
       case PONG: {
-        const rttMs = peer.probe.answered(at, seq);
+        const rttMs = peer.probe.answered(at, seq, via === 'external' ? via : 'socket');
         if (rttMs === null) return false;
-        const observed = via === 'external' ? null : observedOf(probe.body);
+        const observed = observedOf(probe.body);
         this.#emit({ type: 'pong', peer: peer.id, via, seq, observed, rttMs, at });
         return true;
       }
@@ -341,6 +346,12 @@ export class SimDevice implements DevicePort {
       default:
         return false;
     }
+  }
+
+  /** By the way that the ping came, and where it asked for that over the external path too. */
+  #pong(peer: Peer, pong: Uint8Array, via: Via, doubly: boolean): void {
+    this.#transmit(via, peer, pong);
+    if (doubly && via !== 'external') this.#transmit('external', peer, pong);
   }
 
   /** Only the owner of the inner source may speak for it. */

@@ -36,6 +36,8 @@ export type PeerEvent =
   | { type: 'handshake'; at: number }
   /** Counters since the last event, given every 250 ms while they move. */
   | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
+  /** A punch pinged a guessed address: between two NATs that map by destination its answer may come from elsewhere. */
+  | { type: 'punched'; seq: number; via: { socket: number; remote: Endpoint } }
   /** Extra sockets of a punch that lost: nothing may leave by them any more. */
   | { type: 'sockets-closed'; sockets: readonly number[] }
   /** Interface, address or sleep: every path must prove itself again, candidates are gathered anew. */
@@ -43,8 +45,11 @@ export type PeerEvent =
   | { type: 'tick' };
 
 export type PeerAction =
-  /** `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. `size` pads the datagram. */
-  | { type: 'ping'; seq: number; via: Via; purpose: 'check' | 'probe'; ttl?: number; size?: number }
+  /**
+   * `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. `size` pads the
+   * datagram; `doubly` asks for the answer over the relay too.
+   */
+  | { type: 'ping'; seq: number; via: Via; purpose: 'check' | 'probe'; ttl?: number; size?: number; doubly?: boolean }
   | { type: 'path'; path: CorePath | null; duplicate: CorePath | null }
   | { type: 'send'; message: PeerMessage }
   /** Takes the place of the last one; each `handle` ends with one while there is anything to wait for. */
@@ -66,6 +71,8 @@ export interface PeerView {
   punch: PeerSnapshot['punch'];
   nat: NatReport | null;
   direct: boolean;
+  /** The member told over the relay that pings of ours arrive, while none of its own answers does. */
+  oneWay: boolean;
 }
 
 export interface PeerCore {
@@ -75,6 +82,8 @@ export interface PeerCore {
   sockets(): number[];
   /** The peer's public IPv4 endpoints as servers saw them. */
   endpoints(): Endpoint[];
+  /** Both NATs map by destination: an answer need not come from where the ping went. */
+  bothDependent(): boolean;
   /** Next seq for this peer's probe keys; shared with tunnel messages. */
   nextSeq(): number;
 }

@@ -12,6 +12,7 @@
 import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
 import { canonicalIp } from '../candidates/address.ts';
+import { dependsOnDestination } from '../nat/fresh.ts';
 import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
@@ -55,6 +56,8 @@ class Peer implements PeerCore {
   #since = 0;
   /** Last sign of life of any kind, null before the first. */
   #heardAt: number | null = null;
+  /** When the relay last told that a ping to an unproven address arrived. */
+  #arrivedAt = Number.NEGATIVE_INFINITY;
   #wakeAt = Number.POSITIVE_INFINITY;
   /** What the device was last told, as text. */
   #told = '';
@@ -71,6 +74,11 @@ class Peer implements PeerCore {
   sockets(): number[] {
     const alive = [...this.#paths.records.values()].filter(({ key }) => this.#livesOrCarries(key));
     return alive.flatMap(({ via }) => (via === 'external' ? [] : [via.socket]));
+  }
+
+  bothDependent(): boolean {
+    const theirs = this.#theirs?.nat;
+    return theirs != null && dependsOnDestination(this.#own.nat.mapping) && dependsOnDestination(theirs.mapping);
   }
 
   endpoints(): Endpoint[] {
@@ -103,6 +111,8 @@ class Peer implements PeerCore {
         if (event.txPackets > 0) this.#activeUntil = event.at + ACTIVE_HOLD_MS;
         if (event.rxPackets > 0) this.#alive(event.at);
         return;
+      case 'punched':
+        return this.#punched(now, event.seq, event.via);
       case 'sockets-closed':
         return this.#socketsClosed(event.sockets);
       case 'network-changed':
@@ -157,6 +167,8 @@ class Peer implements PeerCore {
     const remote = canonical(via.remote);
     const known = this.#pairs.get(pairKey(via.socket, remote));
     const news = known === undefined || at - (known.heardAt ?? Number.NEGATIVE_INFINITY) > PEER_REFLEXIVE_LIFETIME_MS;
+    // Both answer from a new port each time: with a path that carries the echo is not followed any further.
+    if (known === undefined && this.bothDependent() && this.#isDirect()) return;
     const pair = this.#pairs.heard(via.socket, remote, at);
     if (pair === null || this.#lives(pair.key)) return;
     // Triggered check (RFC 8445, 7.3.1.4): the peer's NAT is open towards us right now.
@@ -166,29 +178,41 @@ class Peer implements PeerCore {
 
   #pong(now: number, event: Extract<PeerEvent, { type: 'pong' }>): void {
     this.#alive(event.at);
+    const told = event.via === 'external' ? this.#pings.of(event.seq) : undefined;
+    // One direction works, and nothing is known of the other.
+    if (told !== undefined && told.key !== RELAY) {
+      this.#arrivedAt = event.at;
+      return;
+    }
     const ping = this.#pings.take(event.seq);
     // The device takes an answer to our own pings only: this one was a punch's, and names an address that works.
     if (ping === undefined) return this.#ping(now, event.via, event.at);
-    const via =
+    const from =
       event.via === 'external' ? event.via : { socket: event.via.socket, remote: canonical(event.via.remote) };
-    const key = via === 'external' ? RELAY : pairKey(via.socket, via.remote);
+    const key = from === 'external' ? RELAY : pairKey(from.socket, from.remote);
     // An answer from elsewhere proves nothing about where we sent to (RFC 8445, 7.2.5.2.1), but names a new address.
-    if (key !== ping.key) return this.#ping(now, event.via, event.at);
-    const record = this.#recordOf(key, via, event.at);
+    if (key !== ping.key && !this.bothDependent()) return this.#ping(now, event.via, event.at);
+    // Two NATs that map by destination have two mappings for one path: the ping got there, and its answer got here.
+    if (ping.guess !== null) this.#pairs.heard(ping.guess.socket, ping.guess.remote, event.at);
+    const record = this.#recordOf(ping.key, event.at);
     if (record === null) return;
     if (ping.packetSize !== null) return record.mtu.answered(ping.packetSize, event.at);
     if (!record.alive) record.revived(event.at);
     record.answered(event.seq, ping.sentAt, event.rttMs, event.at);
-    if (event.observed !== null && via !== 'external') record.tieBreak = this.#tieBreak(event.observed, via.remote);
+    if (event.observed !== null && from !== 'external') record.tieBreak = this.#tieBreak(event.observed, from.remote);
     if (isDirect(record.kind)) this.#paths.firstDirectAt ??= now;
   }
 
-  #recordOf(key: string, via: Via, at: number): PathRecord | null {
+  #punched(now: number, seq: number, via: Pair['via']): void {
+    if (this.bothDependent()) this.#pings.guessed(seq, pairKey(via.socket, via.remote), via, now);
+  }
+
+  #recordOf(key: string, at: number): PathRecord | null {
     const known = this.#paths.records.get(key);
     if (known !== undefined) return known;
     const pair = this.#pairs.get(key);
     if (pair === undefined) return null;
-    const record = new PathRecord(key, via, pair.kind, at);
+    const record = new PathRecord(key, pair.via, pair.kind, at);
     this.#paths.records.set(key, record);
     return record;
   }
@@ -288,7 +312,7 @@ class Peer implements PeerCore {
     pair.checks += 1;
     // A late turn sends one ping, not all that were missed; a triggered check takes no turn of the burst.
     pair.sent = BURST_OFFSETS_MS.filter((offset) => pair.roundAt + offset <= now).length;
-    this.#actions.push(this.#pings.send({ key: pair.key, via: pair.via, purpose: 'check' }, now));
+    this.#actions.push(this.#pings.send({ key: pair.key, via: pair.via, purpose: 'check', doubly: this.bothDependent() }, now));
   }
 
   #sendProbes(now: number): void {
@@ -348,6 +372,7 @@ class Peer implements PeerCore {
   view(now: number): PeerView {
     const direct = this.#isDirect();
     const record = this.#paths.chosen === null ? undefined : this.#paths.records.get(this.#paths.chosen);
+    const oneWay = !direct && now - this.#arrivedAt < PEER_REFLEXIVE_LIFETIME_MS;
     const reason = relayReason({
       direct,
       relayOnly: this.#options.relayOnly,
@@ -355,13 +380,15 @@ class Peer implements PeerCore {
       theirNat: this.#theirs?.nat ?? null,
       theirCandidates: this.#theirs?.candidates.length ?? null,
       pairs: this.#pairs.size,
+      oneWay,
       hadDirect: this.#paths.firstDirectAt !== null,
       checkedForMs: this.#checkingSince === null ? null : now - this.#checkingSince,
     });
     const state = this.#state(now, record);
     const path = record === undefined ? null : pathView(record, this.#relayHost, this.#since);
     const tried = direct ? [] : [...this.#pairs.all()].filter(({ key }) => !this.#lives(key));
-    return { state, path, reason, punch: simultaneousOpen(tried, now), nat: this.#theirs?.nat ?? null, direct };
+    const punch = simultaneousOpen(tried, now);
+    return { state, path, reason, punch, nat: this.#theirs?.nat ?? null, direct, oneWay };
   }
 
   #state(now: number, record: PathRecord | undefined): PeerView['state'] {

@@ -8,6 +8,8 @@ export interface Outstanding {
   sentAt: number;
   /** IP packet that it was padded to; null for an ordinary one. */
   packetSize: number | null;
+  /** Of a punch's ping, whose address was guessed and is no pair yet. */
+  guess: Extract<Via, object> | null;
 }
 
 export interface Ping {
@@ -15,6 +17,8 @@ export interface Ping {
   via: Via;
   purpose: 'check' | 'probe';
   packetSize?: number;
+  /** The answer is asked for over the relay too. */
+  doubly?: boolean;
 }
 
 export class Pings {
@@ -27,11 +31,21 @@ export class Pings {
     return this.#seq;
   }
 
-  send({ key, via, purpose, packetSize }: Ping, now: number): Extract<PeerAction, { type: 'ping' }> {
+  send({ key, via, purpose, packetSize, doubly }: Ping, now: number): Extract<PeerAction, { type: 'ping' }> {
     const seq = this.nextSeq();
-    this.#outstanding.set(seq, { key, sentAt: now, packetSize: packetSize ?? null });
+    this.#outstanding.set(seq, { key, sentAt: now, packetSize: packetSize ?? null, guess: null });
     const size = packetSize === undefined || via === 'external' ? undefined : packetSize - headersTo(via.remote.ip);
-    return { type: 'ping', seq, via, purpose, ...(size === undefined ? {} : { size }) };
+    return { type: 'ping', seq, via, purpose, ...(size === undefined ? {} : { size }), ...(doubly ? { doubly } : {}) };
+  }
+
+  /** A ping that left without this list's doing, with a seq of `nextSeq`. */
+  guessed(seq: number, key: string, guess: Extract<Via, object>, now: number): void {
+    this.#outstanding.set(seq, { key, sentAt: now, packetSize: null, guess });
+  }
+
+  /** The ping that a pong answers; it may be answered once more by another way. */
+  of(seq: number): Outstanding | undefined {
+    return this.#outstanding.get(seq);
   }
 
   /** The ping that a pong answers, once; undefined where it is none of these. */

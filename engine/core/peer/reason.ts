@@ -12,6 +12,8 @@ export interface ReasonFacts {
   theirCandidates: number | null;
   /** Pairs that can be checked at all. */
   pairs: number;
+  /** The relay told that pings of ours arrive. */
+  oneWay: boolean;
   hadDirect: boolean;
   /** Milliseconds since checks began; null before that. */
   checkedForMs: number | null;
@@ -27,6 +29,7 @@ export function relayReason(facts: ReasonFacts): RelayReason | null {
   if (facts.checkedForMs === null || facts.checkedForMs < CONNECTING_MS) return 'connecting';
   if (facts.pairs === 0) return 'no-candidates';
   if (neighboursApart(facts.ownNat, facts.theirNat)) return 'no-hairpin';
+  if (facts.oneWay) return 'one-way';
   return hardPair(facts.ownNat, facts.theirNat) ? 'hard-nat-pair' : 'no-answer';
 }
 

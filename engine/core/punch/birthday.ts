@@ -1,12 +1,14 @@
 /**
  * A birthday punch: the leader opens mappings towards the follower's one endpoint, one from each socket; the follower probes
  * ports of the leader's address, drawn without replacement. A hit is any port that is in both, whichever came first: the
- * probe passes the leader's filter, or the leader's packet passes the follower's.
+ * probe passes the leader's filter, or the leader's packet passes the follower's. Where both map by destination the leader
+ * is the side whose filter does not look at ports; where neither does, the leader's pings are guesses too.
  */
+import type { PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
-import { mixedOdds } from './odds.ts';
+import { either, mixedOdds, shareOf } from './odds.ts';
 import { Openings } from './openings.ts';
 import { ProgressReports } from './progress.ts';
 import { AFTERGLOW_MS, BATCH_MS } from './tuning.ts';
@@ -20,7 +22,9 @@ export class BirthdayLeader implements Tactic {
 
   constructor(context: TacticContext) {
     this.#context = context;
-    this.#openings = new Openings(context, () => context.remote.port);
+    const { followerRanges, random } = context;
+    const draw = followerRanges === null ? null : new PortDraw(followerRanges, random);
+    this.#openings = new Openings(context, () => draw?.next() ?? context.remote.port);
     this.#progress = new ProgressReports(context);
   }
 
@@ -54,10 +58,10 @@ export class BirthdayLeader implements Tactic {
   }
 
   progress(): PunchProgress {
-    const { plan } = this.#context;
+    const { plan, followerRanges } = this.#context;
     const mappings = this.#openings.count;
-    const total = plan.ranges.reduce((sum, range) => sum + range.weight, 0);
-    const odds = mixedOdds(plan.ranges, mappings, (range) => Math.round((this.#probes * range.weight) / total));
+    const forth = mixedOdds(plan.ranges, mappings, shareOf(this.#probes, plan.ranges));
+    const odds = either(forth, oddsBack(followerRanges, mappings, this.#probes));
     return { probesSent: this.#probes, probesMax: plan.probes, mappings, odds };
   }
 }
@@ -115,7 +119,13 @@ export class BirthdayFollower implements Tactic {
 
   progress(): PunchProgress {
     const { ranges, probes } = this.#context.plan;
-    const odds = mixedOdds(ranges, this.#mappings, (range) => this.#draw.countIn(range));
+    const forth = mixedOdds(ranges, this.#mappings, (range) => this.#draw.countIn(range));
+    const odds = either(forth, oddsBack(this.#context.followerRanges, this.#mappings, this.#draw.count));
     return { probesSent: this.#draw.count, probesMax: probes, mappings: this.#mappings, odds };
   }
+}
+
+/** Of a leader's ping on one of the mappings that the follower's probes made. */
+function oddsBack(followerRanges: readonly PortRange[] | null, pings: number, mappings: number): number {
+  return followerRanges === null ? 0 : mixedOdds(followerRanges, mappings, shareOf(pings, followerRanges));
 }

@@ -23,6 +23,11 @@ export interface PunchOptions {
   remote: Endpoint;
   /** Own way of drawing ports. */
   ports: NatReport['ports'];
+  /**
+   * Where the follower's mappings may lie, where both map by destination and neither filter looks at ports: then every ping
+   * of the leader is a guess too. Null elsewhere.
+   */
+  followerRanges: readonly PortRange[] | null;
   /** Own mappings depend on the destination, or are not known not to. */
   dependent: Dependence;
   /** Failed attempts with this member before this one: later ones open more quietly (`openingTtl`). */
@@ -57,7 +62,8 @@ export type PunchAction =
   /** The last action. Whoever acts closes what is still open and carries nothing. */
   | { type: 'end'; outcome: PunchOutcome };
 
-export type PunchOutcome = 'direct' | 'exhausted' | 'silent' | PunchRefusal;
+/** `one-way`: the other's probes arrived, and no answer got back: no number of tries will change that. */
+export type PunchOutcome = 'direct' | 'exhausted' | 'one-way' | 'silent' | PunchRefusal;
 
 export interface PunchProgress {
   /** Pings to guessed ports so far, and at most. */

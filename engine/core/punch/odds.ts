@@ -23,6 +23,17 @@ export function mixedOdds(
   return odds.reduce((sum, share) => sum + share, 0) / total;
 }
 
+/** The chance that at least one of two independent things happened. */
+export function either(a: number, b: number): number {
+  return 1 - (1 - a) * (1 - b);
+}
+
+/** How many of `count` guesses fell into a range, where they were drawn by weight. */
+export function shareOf(count: number, ranges: readonly PortRange[]): (range: PortRange) => number {
+  const total = ranges.reduce((sum, range) => sum + range.weight, 0);
+  return ({ weight }) => Math.round((count * weight) / total);
+}
+
 /** The fewest probes that reach `odds`, at most `limit`. */
 export function probesFor(odds: number, ports: number, sockets: number, limit: number): number {
   let miss = 1;

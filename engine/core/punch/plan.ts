@@ -18,6 +18,7 @@ import {
   BRACKET_SOCKETS,
   CROSSING_ROUNDS,
   CROSSING_WINDOWS,
+  DEPENDENT_PROBES,
   MAX_PROBES,
   MIN_AMBUSH_SOCKETS,
   MIN_BIRTHDAY_SOCKETS,
@@ -43,9 +44,23 @@ function bothHard(own: NatReport, theirs: NatReport, lower: boolean): Choice | n
     const leads = counts(own) === counts(theirs) ? isLeader(own, theirs, lower) : counts(theirs);
     return { strategy: 'crossing', leads };
   }
+  const open = openSide(own, theirs, lower);
+  if (open !== null) return { strategy: predictable(open) ? 'bracket' : 'birthday', leads: open === own };
   if (!predictable(own) && !predictable(theirs)) return null;
   const drawing = predictable(own) ? theirs : own;
   return likeliestPorts(drawing) <= BLOCK_PORTS ? { strategy: 'ambush', leads: drawing === own } : null;
+}
+
+/** The side of which only a port must be found: its filter does not look at the other's. Of two, one whose ports are known. */
+function openSide(own: NatReport, theirs: NatReport, lower: boolean): NatReport | null {
+  if (!isLenient(own) || !isLenient(theirs)) return [own, theirs].find(isLenient) ?? null;
+  if (predictable(own) !== predictable(theirs)) return predictable(own) ? own : theirs;
+  return isLeader(own, theirs, lower) ? own : theirs;
+}
+
+/** Whoever was sent to from this NAT may answer from any port. */
+export function isLenient(nat: NatReport): boolean {
+  return nat.filtering === 'endpoint-independent' || nat.filtering === 'address-dependent';
 }
 
 /** Size of the range that its mappings most likely lie in. */
@@ -109,6 +124,8 @@ export interface PlanLimits {
   used: number;
   /** Hard-NAT punching is switched on. */
   hardNat: boolean;
+  /** Every probe costs the other side a mapping. */
+  dependent: boolean;
 }
 
 /** The leader's plan, or why there is none now. */
@@ -125,7 +142,8 @@ export function makePlan(
   if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
   const sockets = Math.min(wanted, limits.mappings, free);
   if (sockets < Math.min(wanted * ENOUGH[strategy], FEWEST_SOCKETS[strategy])) return 'budget';
-  return { id, strategy, sockets, probes: probesOf(strategy, ports, sockets), ranges };
+  const probes = probesOf(strategy, ports, sockets);
+  return { id, strategy, sockets, probes: limits.dependent ? Math.min(probes, DEPENDENT_PROBES) : probes, ranges };
 }
 
 /** Share of the sockets that a strategy wants without which an attempt waits for the budget. */

@@ -62,6 +62,11 @@ export class Schedule {
     return history === undefined ? 0 : history.failures + history.accepts;
   }
 
+  /** Nothing more will be tried until something changes. */
+  gaveUp(key: string): boolean {
+    return this.#histories.get(key)?.notBefore === Number.POSITIVE_INFINITY;
+  }
+
   lastOutcome(key: string): PunchOutcome | null {
     return this.#histories.get(key)?.last ?? null;
   }
@@ -85,6 +90,8 @@ export class Schedule {
       case 'silent':
       case 'no-address':
         return this.#backOff(history);
+      case 'one-way':
+        return Number.POSITIVE_INFINITY;
       case 'busy':
       case 'later':
         history.refusals += 1;

@@ -37,6 +37,8 @@ export const REUSED_FOR_MS = 150_000;
 /** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
 export const BIRTHDAY_ODDS = 0.9999;
 export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
+/** Of a side whose probes each cost a mapping: what the budget has, less what a room's other members need. */
+export const DEPENDENT_PROBES = 240;
 
 /** Sockets of one bracket: STUN, ping, STUN. */
 export const BRACKET_SOCKETS = 3;

@@ -42,6 +42,8 @@ struct Arrival {
 };
 
 enum class ProbeKind : uint8_t { ping = 1, pong = 2, message = 3, pace_request = 4, pace_report = 5 };
+/// First byte of a ping's body: answer over the external path too.
+constexpr uint8_t ping_doubly = 1;
 
 struct CoreCounters {
   uint64_t rejected = 0, tx_dropped = 0, route_misses = 0;
@@ -95,7 +97,8 @@ class Core {
 
   // Probes. Empty when the peer has no probe keys.
   std::vector<uint8_t> seal_probe(Peer& peer, ProbeKind kind, uint64_t seq, ByteView body);
-  void ping_sent(Peer& peer, uint64_t seq, double now_ms);
+  /// `doubly`: the ping asks for an answer over the external path too.
+  void ping_sent(Peer& peer, uint64_t seq, bool doubly, double now_ms);
   udp::StunTransactions& stun() { return stun_; }
 
   // Pacing.
@@ -159,7 +162,8 @@ class Core {
 
   // core_probes.cc
   void receive_probe(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
-  void answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, size_t size, Effects& effects);
+  void answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, bool doubly, size_t size,
+                   Effects& effects);
   bool take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, ByteView body, Effects& effects);
 
   // core_pacing.cc

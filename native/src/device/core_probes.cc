@@ -87,13 +87,13 @@ std::vector<uint8_t> Core::seal_probe(Peer& peer, ProbeKind kind, uint64_t seq, 
   return out;
 }
 
-void Core::ping_sent(Peer& peer, uint64_t seq, double now_ms) {
+void Core::ping_sent(Peer& peer, uint64_t seq, bool doubly, double now_ms) {
   auto& outstanding = peer.probe->outstanding;
   while (!outstanding.empty() &&
-         (outstanding.size() >= max_outstanding || now_ms - outstanding.begin()->second >= outstanding_ms)) {
+         (outstanding.size() >= max_outstanding || now_ms - outstanding.begin()->second.sent_ms >= outstanding_ms)) {
     outstanding.erase(outstanding.begin());
   }
-  outstanding[seq] = now_ms;
+  outstanding[seq] = {.sent_ms = now_ms, .doubly = doubly};
 }
 
 void Core::receive_probe(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects) {
@@ -113,7 +113,7 @@ void Core::receive_probe(const Now& now, const Arrival& arrival, ByteView datagr
     if (!take_pong(now, peer, arrival, seq, body, effects)) reject();
   } else if (kind == static_cast<uint8_t>(ProbeKind::ping)) {
     if (body.size() < pong_body_size || !peer.probe->window.accept(seq)) return reject();
-    answer_ping(now, peer, arrival, seq, datagram.size(), effects);
+    answer_ping(now, peer, arrival, seq, (body[0] & ping_doubly) != 0, datagram.size(), effects);
   } else if (kind == static_cast<uint8_t>(ProbeKind::message)) {
     if (body.size() > max_message || !peer.probe->window.accept(seq)) return reject();
     Event event = probe_event(EventType::message, peer, arrival, seq, now);
@@ -124,11 +124,19 @@ void Core::receive_probe(const Now& now, const Arrival& arrival, ByteView datagr
   }
 }
 
-void Core::answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, size_t size,
+// The way back may be closed where the way here is open: between two NATs that map by destination the answer leaves from
+// another port. Over the external path it tells at least that the ping arrived, and from where.
+void Core::answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, bool doubly, size_t size,
                        Effects& effects) {
   Bytes<pong_body_size> body{};
   write_observed(arrival, size, body);
-  effects.outgoing.push_back({peer.id, arrival.via, seal_probe(peer, ProbeKind::pong, seq, body)});
+  const std::vector<uint8_t> pong = seal_probe(peer, ProbeKind::pong, seq, body);
+  effects.outgoing.push_back({peer.id, arrival.via, pong});
+  if (doubly && arrival.via.kind == PathKind::udp) {
+    Path external;
+    external.kind = PathKind::external;
+    effects.outgoing.push_back({peer.id, external, pong});
+  }
   effects.events.push_back(probe_event(EventType::ping, peer, arrival, seq, now));
 }
 
@@ -137,10 +145,13 @@ bool Core::take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_
   auto& outstanding = peer.probe->outstanding;
   const auto sent = outstanding.find(seq);
   if (sent == outstanding.end() || body.size() != pong_body_size) return false;
-  const double rtt_ms = now.mono_ms - sent->second;
+  OutstandingPing& ping = sent->second;
+  const double rtt_ms = now.mono_ms - ping.sent_ms;
   const auto observed = read_observed(body);
-  if (rtt_ms >= outstanding_ms || !observed) return false;
-  outstanding.erase(sent);
+  bool& answered = arrival.via.kind == PathKind::external ? ping.answered_externally : ping.answered;
+  if (rtt_ms >= outstanding_ms || !observed || answered) return false;
+  answered = true;
+  if (!ping.doubly || (ping.answered && ping.answered_externally)) outstanding.erase(sent);
   Event event = probe_event(EventType::pong, peer, arrival, seq, now);
   event.rtt_ms = rtt_ms;
   event.has_observed = observed->family() != AF_UNSPEC;

@@ -258,16 +258,17 @@ bool Device::send(udp::Socket& socket, const Endpoint& to, ByteView bytes, int t
   return error == 0;
 }
 
-bool Device::ping(PeerId id, uint64_t seq, const Path& via, size_t size, int ttl) {
+bool Device::ping(PeerId id, uint64_t seq, const Path& via, size_t size, bool doubly, int ttl) {
   // Header and MAC are 36 bytes; 24 is the shortest body.
-  const std::vector<uint8_t> body(std::max<size_t>(size, 60) - 36);
+  std::vector<uint8_t> body(std::max<size_t>(size, 60) - 36);
+  if (doubly) body[0] = ping_doubly;
   std::vector<uint8_t> probe;
   {
     const std::lock_guard lock(state_.mutex);
     Peer* peer = state_.core.find(id);
     if (!peer || !peer->probe) return false;
     probe = state_.core.seal_probe(*peer, ProbeKind::ping, seq, body);
-    state_.core.ping_sent(*peer, seq, read_clocks().mono_ms);
+    state_.core.ping_sent(*peer, seq, doubly, read_clocks().mono_ms);
   }
   return send_probe(via, id, probe, ttl);
 }

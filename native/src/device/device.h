@@ -52,7 +52,7 @@ class Device {
   std::shared_ptr<udp::Socket> socket(SocketId id);
 
   bool send(udp::Socket& socket, const Endpoint& to, ByteView bytes, int ttl);
-  bool ping(PeerId id, uint64_t seq, const Path& via, size_t size, int ttl);
+  bool ping(PeerId id, uint64_t seq, const Path& via, size_t size, bool doubly, int ttl);
   bool send_message(PeerId id, uint64_t seq, const Path& via, ByteView body);
   void receive_external(PeerId id, ByteView bytes);
   /// Memory TUN only; at most mtu bytes.

@@ -80,14 +80,22 @@ struct PaceState {
   std::array<Nanos, kept> sent{};
 };
 
+/// A ping of ours that waits for its pong, or for both of them where the answer was asked for over the external path too.
+struct OutstandingPing {
+  double sent_ms = 0;
+  bool doubly = false;
+  bool answered = false;
+  bool answered_externally = false;
+};
+
 /// Probes of one pair of keys; docs/protocol.md, "Probes".
 struct ProbeState {
   ProbeKeys keys;
   Bytes<8> send_tag;
   uint64_t receive_tag;
   ReplayWindow window;
-  /// Send times by seq. Seqs rise, so the first is the oldest.
-  std::map<uint64_t, double> outstanding;
+  /// By seq. Seqs rise, so the first is the oldest.
+  std::map<uint64_t, OutstandingPing> outstanding;
   PaceState pace;
 };
 

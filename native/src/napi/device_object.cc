@@ -243,7 +243,8 @@ Napi::Value DeviceObject::ping(const Info& info) {
   const Path via = via_of(info.Env(), info[2]);
   const size_t size =
       info[3].IsUndefined() ? 0 : integer_or(object_of(info[3], "options").Get("size"), "size", 0, 1'500, 0);
-  return Napi::Boolean::New(info.Env(), target.ping(id, seq, via, size, ttl_of(info[3])));
+  const bool doubly = !info[3].IsUndefined() && object_of(info[3], "options").Get("doubly").ToBoolean();
+  return Napi::Boolean::New(info.Env(), target.ping(id, seq, via, size, doubly, ttl_of(info[3])));
 }
 
 Napi::Value DeviceObject::send_message(const Info& info) {

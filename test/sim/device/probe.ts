@@ -17,6 +17,15 @@ const MIN_BODY = 24;
 /** A pong counts only while its ping is this young. */
 const OUTSTANDING_MS = 30_000;
 
+/** First byte of a ping's body: answer over the external path too. */
+const DOUBLY = 1;
+
+interface Outstanding {
+  sentAt: number;
+  doubly: boolean;
+  answered: Set<'socket' | 'external'>;
+}
+
 export interface Probe {
   kind: number;
   seq: number;
@@ -30,7 +39,7 @@ export class ProbeKeysState {
   readonly #receiveTag: string;
   readonly #sendTag: Uint8Array;
   readonly #window = new ReplayWindow();
-  readonly #outstanding = new Map<number, number>();
+  readonly #outstanding = new Map<number, Outstanding>();
 
   constructor(keys: { sendKey: Uint8Array; receiveKey: Uint8Array }) {
     this.#send = keys.sendKey.slice();
@@ -43,9 +52,11 @@ export class ProbeKeysState {
     return datagram.subarray(4, 12).join() === this.#receiveTag;
   }
 
-  ping(now: number, seq: number, size: number): Uint8Array {
-    this.#outstanding.set(seq, now);
-    return this.#seal(PING, seq, new Uint8Array(Math.max(MIN_BODY, size - HEADER - MAC)));
+  ping(now: number, seq: number, size: number, doubly: boolean): Uint8Array {
+    this.#outstanding.set(seq, { sentAt: now, doubly, answered: new Set() });
+    const body = new Uint8Array(Math.max(MIN_BODY, size - HEADER - MAC));
+    if (doubly) body[0] = DOUBLY;
+    return this.#seal(PING, seq, body);
   }
 
   message(seq: number, bytes: Uint8Array): Uint8Array {
@@ -76,11 +87,13 @@ export class ProbeKeysState {
     return { kind, seq, body: datagram.subarray(HEADER, end) };
   }
 
-  /** Round trip of the ping that this pong answers; null when none is outstanding. */
-  answered(now: number, seq: number): number | null {
-    const sentAt = this.#outstanding.get(seq);
-    this.#outstanding.delete(seq);
-    return sentAt === undefined || now - sentAt > OUTSTANDING_MS ? null : now - sentAt;
+  /** Round trip of the ping that this pong answers; null when none is outstanding, or was answered by this way. */
+  answered(now: number, seq: number, way: 'socket' | 'external'): number | null {
+    const ping = this.#outstanding.get(seq);
+    if (ping === undefined || now - ping.sentAt > OUTSTANDING_MS || ping.answered.has(way)) return null;
+    ping.answered.add(way);
+    if (!ping.doubly || ping.answered.size === 2) this.#outstanding.delete(seq);
+    return now - ping.sentAt;
   }
 
   #seal(kind: number, seq: number, body: Uint8Array): Uint8Array {
@@ -94,6 +107,10 @@ export class ProbeKeysState {
     out.set(digest(MAC, this.#send, out.subarray(0, end)), end);
     return out;
   }
+}
+
+export function asksDoubly(ping: Uint8Array): boolean {
+  return ((ping[0] ?? 0) & DOUBLY) !== 0;
 }
 
 /** Where the peer saw our ping come from; null for an external path. */

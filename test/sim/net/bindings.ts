@@ -62,7 +62,13 @@ export class Bindings {
     if (mapping === undefined) return null;
     if (mapping.expiresAt > now) return mapping;
     this.remove(mapping);
+    this.#byKey.delete(this.#key(inside, remote));
     return null;
+  }
+
+  /** Packets to `remote` leave by this mapping from now on, unless they have one of their own. */
+  adopt(now: number, mapping: Mapping, remote: Endpoint): void {
+    if (this.find(now, mapping.inside, remote) === null) this.#byKey.set(this.#key(mapping.inside, remote), mapping);
   }
 
   /** Null when the table is full. */
@@ -111,14 +117,14 @@ export class Bindings {
   sessions(now: number): number {
     if (this.options.maxSessions === Number.POSITIVE_INFINITY) return 0;
     let count = 0;
-    for (const mapping of this.#byKey.values()) {
+    for (const mapping of new Set(this.#byKey.values())) {
       if (mapping.expiresAt > now) for (const until of mapping.filters.values()) if (until > now) count++;
     }
     return count;
   }
 
   live(now: number): Mapping[] {
-    return [...this.#byKey.values()].filter((mapping) => mapping.expiresAt > now);
+    return [...new Set(this.#byKey.values())].filter((mapping) => mapping.expiresAt > now);
   }
 
   remove(mapping: Mapping): void {

@@ -32,6 +32,11 @@ export interface NatOptions {
   filterLifetimeMs?: number;
   /** Packets that are let in keep their mapping too. Default false: only outbound ones do (RFC 4787, REQ-6 allows either). */
   inboundRefresh?: boolean;
+  /**
+   * A packet that is let in begins a flow, and its answer leaves by the mapping that let it in, as in NATs that look up whole
+   * flows. Default false: the answer's destination decides (RFC 4787's mapping behaviours to the letter).
+   */
+  flows?: boolean;
   /** What a hairpinned packet's source is. Default `none`: such packets are dropped. */
   hairpin?: 'none' | 'internal-source' | 'external-source';
   maxMappings?: number;
@@ -217,6 +222,7 @@ export class Nat implements Node {
       this.outside.segment.send(icmpAbout(packet, 'time-exceeded', packet.dst.ip), this.outside);
       return;
     }
+    if (this.options.flows) this.bindings.adopt(now, mapping, packet.src);
     if (this.options.inboundRefresh) this.bindings.refresh(now, mapping, packet.src);
     const inside = this.#inside as Attachment;
     inside.segment.send(toInsider({ ...packet, ttl: packet.ttl - 1 }, mapping.inside), inside);

@@ -2,9 +2,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
 import { blake2s } from '@noble/hashes/blake2.js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
 import type { ProbeKeys, WireguardDevice } from 'node-wireguard';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeDevices, openDevice, openPair, probeKeys, settle, type TestDevice, until } from './fixture.ts';
 
 afterEach(closeDevices);
@@ -56,6 +55,22 @@ describe('a ping', () => {
     const blockedMs = 400;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockedMs);
     expect((await a.next('pong')).rttMs).toBeLessThan(blockedMs / 2);
+  });
+
+  it('asks for its answer over the external path too, which proves its own direction', async () => {
+    const { a, b, peerA, peerB } = openPair();
+    a.device.ping(peerB, 7, a.via(b), { doubly: true });
+    const { bytes } = await b.next('outbound');
+    expect(await a.next('pong')).toMatchObject({ seq: 7, via: a.via(b) });
+    a.device.receiveExternal(peerB, bytes);
+    expect(await a.next('pong', ({ via }) => via === 'external')).toMatchObject({
+      seq: 7,
+      observed: { ip: '127.0.0.1', port: a.port },
+    });
+    expect(await b.next('ping')).toMatchObject({ peer: peerA, seq: 7 });
+    const before = rejected(a.device);
+    a.device.receiveExternal(peerB, bytes);
+    await until(() => rejected(a.device) === before + 1, 'a third answer to be refused');
   });
 
   it('goes nowhere without probe keys', () => {

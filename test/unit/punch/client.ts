@@ -93,7 +93,15 @@ export class Client {
     this.#members.set(key, {
       key,
       id: 1,
-      core: { ...core, view, sockets: () => [], endpoints: () => core.endpoints(), handle: () => [], nextSeq: () => 1 },
+      core: {
+        ...core,
+        view,
+        sockets: () => [],
+        endpoints: () => core.endpoints(),
+        bothDependent: () => false,
+        handle: () => [],
+        nextSeq: () => 1,
+      },
       waker: new Waker(clock, () => {}),
       routes: [{ server: 0, member: key }],
       proven: true,

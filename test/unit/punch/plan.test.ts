@@ -16,7 +16,7 @@ const hard = (ports: NatReport['ports']): NatReport => ({
 const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
 const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
 const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
-const plenty = { mappings: 276, used: 0, hardNat: true };
+const plenty = { mappings: 276, used: 0, hardNat: true, dependent: false };
 
 describe('what is tried', () => {
   it.each([
