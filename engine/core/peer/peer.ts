@@ -312,7 +312,9 @@ class Peer implements PeerCore {
     pair.checks += 1;
     // A late turn sends one ping, not all that were missed; a triggered check takes no turn of the burst.
     pair.sent = BURST_OFFSETS_MS.filter((offset) => pair.roundAt + offset <= now).length;
-    this.#actions.push(this.#pings.send({ key: pair.key, via: pair.via, purpose: 'check', doubly: this.bothDependent() }, now));
+    this.#actions.push(
+      this.#pings.send({ key: pair.key, via: pair.via, purpose: 'check', doubly: this.bothDependent() }, now),
+    );
   }
 
   #sendProbes(now: number): void {
@@ -337,7 +339,9 @@ class Peer implements PeerCore {
 
   #forget(now: number): void {
     this.#pings.forget(now);
-    this.#pairs.forget(now, (key) => this.#livesOrCarries(key));
+    // Where both map by destination the peer may reach us by the mapping of a path that does not lead to it any more.
+    const kept = (key: string) => this.bothDependent() && this.#paths.records.has(key);
+    this.#pairs.forget(now, (key) => this.#livesOrCarries(key) || kept(key));
     for (const key of this.#paths.records.keys()) {
       if (key !== RELAY && !this.#livesOrCarries(key) && this.#pairs.get(key) === undefined) {
         this.#paths.records.delete(key);

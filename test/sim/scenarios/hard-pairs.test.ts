@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { birthdayOdds } from '../../../engine/core/punch/odds.ts';
 import type { Member } from '../member.ts';
 import type { NatOptions } from '../net/nat.ts';
-import { NATS, site } from '../profiles.ts';
+import { NATS, type Profile, site } from '../profiles.ts';
 import { scenario, seeds } from '../scenario.ts';
 import { createWorld, type World } from '../world.ts';
 
@@ -25,6 +25,11 @@ function extraSockets(member: Member): number {
 }
 
 const KEPT_ONCE: NatOptions = { ...NATS['symmetric-random'], ports: { kind: 'preserved', conflict: 'random' } };
+const LENIENT_COUNTER: NatOptions = {
+  ...NATS['symmetric-restricted-flows'],
+  ports: NATS['symmetric-sequential'].ports,
+};
+const LENIENT_BLOCK: NatOptions = { ...NATS['symmetric-restricted-flows'], ports: NATS['symmetric-block'].ports };
 /** Nearly half of its ports are a punch's, so that each attempt is little worse than the toss of a coin. */
 const SMALL_BLOCK: NatOptions = { ...NATS['symmetric-block'], ports: { kind: 'block', size: 256, within: 'random' } };
 /** Every attempt of an evening: each two minutes, and then less often. */
@@ -59,6 +64,13 @@ const PAIRS: [string, NatOptions, NatOptions][] = [
   ['netfilter-accepting x symmetric-sequential', NATS['netfilter-accepting'], NATS['symmetric-sequential']],
   ['symmetric-sequential x symmetric-sequential', NATS['symmetric-sequential'], NATS['symmetric-sequential']],
   ['symmetric-sequential x symmetric-down', NATS['symmetric-sequential'], NATS['symmetric-down']],
+  ['symmetric-open x symmetric-open', NATS['symmetric-open'], NATS['symmetric-open']],
+  ['symmetric-open x symmetric-restricted', NATS['symmetric-open'], NATS['symmetric-restricted']],
+  ['symmetric-open-flows x symmetric-random', NATS['symmetric-open-flows'], NATS['symmetric-random']],
+  ['symmetric-open-flows x symmetric-block', NATS['symmetric-open-flows'], NATS['symmetric-block']],
+  ['symmetric-open-flows x symmetric-sequential', NATS['symmetric-open-flows'], NATS['symmetric-sequential']],
+  ['a counter with a lenient filter x symmetric-random', LENIENT_COUNTER, NATS['symmetric-random']],
+  ['a lenient block x symmetric-random', LENIENT_BLOCK, NATS['symmetric-random']],
   ['symmetric-sequential x a port kept once for each socket', NATS['symmetric-sequential'], KEPT_ONCE],
   ['a port kept once for each socket x another', KEPT_ONCE, KEPT_ONCE],
 ];
@@ -75,14 +87,48 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
     });
   }
 
-  for (const [name, nat] of [
-    ['symmetric-sequential', NATS['symmetric-sequential']],
-    ['symmetric-down', NATS['symmetric-down']],
-    ['a port kept once for each socket', KEPT_ONCE],
+  for (const [name, a, b] of [
+    ['symmetric-sequential x a small block', NATS['symmetric-sequential'], SMALL_BLOCK],
+    ['symmetric-down x a small block', NATS['symmetric-down'], SMALL_BLOCK],
+    ['a port kept once for each socket x a small block', KEPT_ONCE, SMALL_BLOCK],
+    ['symmetric-restricted x symmetric-restricted', NATS['symmetric-restricted'], NATS['symmetric-restricted']],
+    ['symmetric-restricted-flows x symmetric-random', NATS['symmetric-restricted-flows'], NATS['symmetric-random']],
+    ['symmetric-restricted-flows x symmetric-block', NATS['symmetric-restricted-flows'], NATS['symmetric-block']],
   ] as const) {
-    const sites = [nat, SMALL_BLOCK].map((one) => ({ nats: [one], link: LINK }));
-    scenario(`${name} x a small block, sooner or later`, 2, { sites }, (world) => becomesDirect(world, LUCK_MS));
+    const sites = [a, b].map((nat) => ({ nats: [nat], link: LINK }));
+    scenario(`${name}, sooner or later`, 2, { sites }, (world) => becomesDirect(world, LUCK_MS));
   }
+
+  scenario(
+    'symmetric-open x symmetric-random: one way only, which is said and soon not tried any more',
+    2,
+    { sites: ['symmetric-open', 'symmetric-random'].map((name) => site(name as Profile, { link: LINK })) },
+    async (world) => {
+      const [open, strict] = world.members as [Member, Member];
+      await world.joinAll(200);
+      const reasons = () => [open.peer(strict)?.reason, strict.peer(open)?.reason];
+      await world.until('both say so', () => reasons().every((reason) => reason === 'one-way'), LUCK_MS);
+      const mappings = () => world.sites[0]?.nats[0]?.bindings.created.length ?? 0;
+      const before = mappings();
+      await world.runFor(300_000);
+      expect(reasons()).toEqual(['one-way', 'one-way']);
+      expect(mappings() - before).toBeLessThan(60);
+    },
+  );
+
+  scenario(
+    'open filters: a path that nobody sends data on lives for ten minutes',
+    2,
+    { sites: ['symmetric-open', 'symmetric-open'].map((name) => site(name as Profile, { link: LINK })) },
+    async (world) => {
+      await becomesDirect(world, PUNCH_MS);
+      const changes = () => world.members.map((member) => member.pathChanges.length);
+      await world.runFor(60_000);
+      const before = changes();
+      await world.runFor(600_000);
+      expect(changes()).toEqual(before);
+    },
+  );
 
   scenario(
     'behind a carrier too',

@@ -19,6 +19,7 @@ const reason = (ownNat: NatReport, theirNat: NatReport, change: Partial<ReasonFa
     theirNat,
     theirCandidates: 3,
     pairs: 3,
+    oneWay: false,
     hadDirect: false,
     checkedForMs: 60_000,
     ...change,
