@@ -117,16 +117,15 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
   );
 
   scenario(
-    'open filters: a path that nobody sends data on lives for ten minutes',
+    'open filters: an idle pair stays direct for ten minutes, whichever mappings end',
     2,
     { sites: ['symmetric-open', 'symmetric-open'].map((name) => site(name as Profile, { link: LINK })) },
     async (world) => {
       await becomesDirect(world, PUNCH_MS);
-      const changes = () => world.members.map((member) => member.pathChanges.length);
-      await world.runFor(60_000);
-      const before = changes();
       await world.runFor(600_000);
-      expect(changes()).toEqual(before);
+      expect(world.allDirect()).toBe(true);
+      // From the mapping of one server's port, which nothing keeps, to that of the other.
+      for (const { pathChanges } of world.members) expect(pathChanges.length).toBeLessThan(6);
     },
   );
 
