@@ -19,7 +19,10 @@ async function becomesDirect(world: World, limitMs: number): Promise<void> {
   expect(world.allDirect()).toBe(true);
 }
 
-/** What the winner leaves open: nothing but the main socket and at most the one that carries. */
+/** Sockets that measure how long a mapping lives. */
+const LIFETIME_SOCKETS = 1;
+
+/** Beyond the main sockets: at most the one that carries, when a punch is over, and those that measure. */
 function extraSockets(member: Member): number {
   return (member.device?.sockets() ?? []).filter(({ id }) => id > 1).length;
 }
@@ -81,7 +84,7 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
     scenario(name, 3, { sites }, async (world) => {
       await becomesDirect(world, PUNCH_MS);
       for (const member of world.members) {
-        expect(extraSockets(member)).toBeLessThanOrEqual(1);
+        expect(extraSockets(member)).toBeLessThanOrEqual(1 + LIFETIME_SOCKETS);
         expect(member.snapshot().peers[0]?.punch).toBeNull();
       }
     });
@@ -192,7 +195,7 @@ describe('while it is punched', () => {
       await world.runFor(15_000);
       expect(b.peer(a)?.path?.kind).toBe('relay');
       expect(b.peer(a)?.reason).toBe('hard-nat-off');
-      expect(extraSockets(b)).toBe(0);
+      expect(extraSockets(b)).toBeLessThanOrEqual(LIFETIME_SOCKETS);
       expect(world.sites[1]?.nats[0]?.bindings.created.length).toBeLessThan(40);
       await a.engine?.command({ type: 'set', setting: 'hard-nat', on: true });
       await world.until('direct once it is on', () => world.allDirect(), 90_000);
@@ -264,11 +267,12 @@ describe('a room with hard NATs', () => {
     async (world) => {
       const [a, b] = world.members as [Member, Member];
       await becomesDirect(world, PUNCH_MS);
-      expect(extraSockets(b)).toBe(1);
+      expect(extraSockets(b)).toBeGreaterThanOrEqual(1);
+      expect(extraSockets(b)).toBeLessThanOrEqual(1 + LIFETIME_SOCKETS);
       await world.runFor(180_000);
       expect(world.allDirect()).toBe(true);
       a.stop();
-      await world.until('its socket is closed', () => extraSockets(b) === 0, 10_000);
+      await world.until('its socket is closed', () => extraSockets(b) <= LIFETIME_SOCKETS, 10_000);
       a.start();
       await world.until('direct again', () => world.pairs().length === 2 && world.allDirect(), 150_000);
     },
