@@ -2,9 +2,9 @@ import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
 import type { NatReport, PortRange } from '../protocol/nat.ts';
 import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget, Dependence } from './core/budget.ts';
+import { rangesOf } from './core/nat/ports.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { rangesOf } from './core/nat/ports.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import {

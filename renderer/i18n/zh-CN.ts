@@ -223,8 +223,7 @@ export const zhCN: Messages = {
     'udp-blocked-here': '你的网络屏蔽了 UDP。换个网络或用手机热点试试。',
     'udp-blocked-there': '对方的网络屏蔽了 UDP，没法直连。',
     'hard-nat-pair': '你们俩都是严格 NAT，对每个目标都换端口。只要一方开端口映射或 IPv6 就行。',
-    'one-way':
-      '对方收得到我们，但回包换了端口，进不来。任意一边有端口映射或 IPv6 就够了。',
+    'one-way': '对方收得到我们，但回包换了端口，进不来。任意一边有端口映射或 IPv6 就够了。',
     'gave-up': '所有办法都试过了，没打通。网络变化后会再试。',
     'no-answer': '对方的路由器没放行，会隔一阵再试。',
     'no-candidates': '对方还没说自己的地址。',
