@@ -49,7 +49,7 @@ struct SendBatch::Platform {
   Run* open_run(const Socket& socket, const Endpoint& to);
   void lay_out(size_t size);
   void describe(size_t run);
-  int send_singly(const Run& run, std::vector<SendFailure>& failures, size_t& dropped);
+  size_t send_singly(const Run& run, std::vector<SendFailure>& failures);
 };
 
 // The last run to that destination: what was added before it must leave before it.
@@ -117,21 +117,20 @@ void SendBatch::Platform::describe(size_t index) {
   std::memcpy(CMSG_DATA(control), &segment, sizeof segment);
 }
 
-// What the kernel would not cut. 0, or the last datagram's error.
-int SendBatch::Platform::send_singly(const Run& run, std::vector<SendFailure>& failures, size_t& dropped) {
-  int last = 0;
+// What the kernel would not cut. How many did not leave.
+size_t SendBatch::Platform::send_singly(const Run& run, std::vector<SendFailure>& failures) {
+  size_t dropped = 0;
   for (size_t i = 0; i < run.count; i++) {
     msghdr header{};
     header.msg_name = const_cast<sockaddr*>(run.to->raw());
     header.msg_namelen = run.to->raw_size();
     header.msg_iov = &vectors[run.first_vector + i];
     header.msg_iovlen = 1;
-    last = sendmsg(run.socket->fd(), &header, MSG_NOSIGNAL) < 0 ? errno : 0;
-    if (last == 0) continue;
+    if (sendmsg(run.socket->fd(), &header, MSG_NOSIGNAL) >= 0) continue;
     dropped++;
-    if (!is_full(last)) failures.push_back({run.socket, last});
+    if (!is_full(errno)) failures.push_back({run.socket, errno});
   }
-  return last;
+  return dropped;
 }
 
 size_t SendBatch::flush(bool patient, std::vector<SendFailure>& failures) {
@@ -167,7 +166,9 @@ size_t SendBatch::flush(bool patient, std::vector<SendFailure>& failures) {
     }
     if (run.count > 1 && is_refusal(error)) {
       // Where the same datagrams leave alone it was the cutting that the kernel refused.
-      if (batch.send_singly(run, failures, dropped) == 0) run.socket->refuse_segments();
+      const size_t lost = batch.send_singly(run, failures);
+      if (lost == 0) run.socket->refuse_segments();
+      dropped += lost;
     } else {
       failures.push_back({run.socket, error});
       dropped += run.count;
