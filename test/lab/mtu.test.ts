@@ -58,7 +58,7 @@ describeLab('a link that swallows big packets', () => {
       await probe.open('game', { port: gamePort });
       probes.set(nick, probe);
     }
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all([...probes.values()].map((probe) => probe.stop()));

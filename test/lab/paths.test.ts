@@ -35,7 +35,7 @@ describeLab('a path', () => {
     const players = topology.hosts.map(({ name, namespace }) => ({ nick: name, namespace }));
     const room = { room: 'paths', password: 'warm-otter-beacon-42', servers: [server.url] };
     members = await joinAll(topology.lab, players, room);
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all([...(members?.values() ?? [])].map((one) => one.stop()));
