@@ -198,13 +198,22 @@ export function mayTrigger(pair: Pair, now: number): boolean {
 }
 
 /**
- * The order of one burst. Behind one public address the LAN is tried first; behind different ones a private address is
- * the least likely to be the peer's. (All of a burst leaves at once: order matters only where a budget cuts it short.)
+ * The order of one burst. Behind one public address the LAN is tried first, then what needs no router (IPv6), then that
+ * address itself (a NAT that hairpins), then a port that the peer's own router opened; behind different ones a private
+ * address is the least likely to be the peer's. (All of a burst leaves at once: order matters only where a budget cuts it
+ * short.)
  */
 function inCheckOrder(theirs: readonly Candidate[], own: readonly Candidate[]): Candidate[] {
   const ours = new Set(own.filter((candidate) => candidate.kind === 'reflexive').map((candidate) => candidate.ip));
   const sameSite = theirs.some((candidate) => candidate.kind === 'reflexive' && ours.has(candidate.ip));
   const lan = theirs.filter((candidate) => candidate.kind === 'lan');
   const rest = theirs.filter((candidate) => candidate.kind !== 'lan');
-  return sameSite ? [...lan, ...rest] : [...rest, ...lan];
+  return sameSite ? [...lan, ...rest.toSorted((a, b) => neighbourRank(a) - neighbourRank(b))] : [...rest, ...lan];
+}
+
+const NEIGHBOURS_TRY: readonly CandidateKind[] = ['ipv6', 'reflexive', 'mapped'];
+
+function neighbourRank({ kind }: Candidate): number {
+  const rank = NEIGHBOURS_TRY.indexOf(kind);
+  return rank < 0 ? NEIGHBOURS_TRY.length : rank;
 }

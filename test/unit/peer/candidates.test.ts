@@ -30,6 +30,29 @@ function runTo(core: PeerCore, start: PeerAction[], now: number, end: number): {
   }
 }
 
+describe('the order of a burst', () => {
+  const theirs: Candidate[] = [
+    { kind: 'static', ip: '198.51.100.9', port: 1 },
+    { kind: 'mapped', ip: '100.64.0.9', port: 2 },
+    { kind: 'reflexive', ip: '203.0.113.7', port: 3 },
+    { kind: 'lan', ip: '192.168.1.11', port: 4 },
+  ];
+  const order = (own: string): string[] => {
+    const core = create();
+    const reflexive: Candidate = { kind: 'reflexive', ip: own, port: 9 };
+    core.handle(0, { type: 'local', candidates: [lan, reflexive], nat: UNKNOWN_NAT });
+    return pinged(core.handle(0, list(1, ...theirs)));
+  };
+
+  it('behind one public address is LAN, that address, the router’s port, the rest', () => {
+    expect(order('203.0.113.7')).toEqual(['192.168.1.11', '203.0.113.7', '100.64.0.9', '198.51.100.9']);
+  });
+
+  it('behind different ones ends with the LAN', () => {
+    expect(order('203.0.113.8')).toEqual(['198.51.100.9', '100.64.0.9', '203.0.113.7', '192.168.1.11']);
+  });
+});
+
 describe('own candidates', () => {
   it('are sent at once and again with back-off until they are acknowledged', () => {
     const core = create();
