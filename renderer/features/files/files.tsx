@@ -35,8 +35,8 @@ function FileRow({ file }: { file: FileTransfer }): ReactNode {
   return (
     <li className="flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5">
       <Icon aria-hidden className="size-4 shrink-0 text-soft" />
-      <div className="min-w-40 flex-1">
-        <p className="font-medium break-all">{plainLine(name)}</p>
+      <div className="min-w-40 flex-1 wrap-anywhere">
+        <p className="font-medium">{plainLine(name)}</p>
         <p className="text-[12.5px] text-soft">
           {who} · {bytesText(size)} · {stateText(t, file)}
         </p>
@@ -44,16 +44,27 @@ function FileRow({ file }: { file: FileTransfer }): ReactNode {
           <p className="font-mono text-[12px] break-all text-soft">{plainLine(path, 256)}</p>
         )}
         {(state === 'running' || (state === 'waiting' && done > 0)) && (
-          <progress
-            className="mt-1 h-1.5 w-full accent-accent"
-            max={Math.max(size, 1)}
-            value={done}
-            aria-label={t('files.progress', { name: plainLine(name) })}
-          />
+          <Progress share={size === 0 ? 1 : done / size} label={t('files.progress', { name: plainLine(name) })} />
         )}
       </div>
       <Actions file={file} />
     </li>
+  );
+}
+
+function Progress({ share, label }: { share: number; label: string }): ReactNode {
+  const percent = Math.floor(100 * Math.min(share, 1));
+  return (
+    <div
+      role="progressbar"
+      aria-label={label}
+      aria-valuenow={percent}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      className="mt-1.5 h-1.5 overflow-hidden rounded-full border border-line bg-sunken"
+    >
+      <div className="h-full bg-accent" style={{ width: `${percent}%` }} />
+    </div>
   );
 }
 
