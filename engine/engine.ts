@@ -141,6 +141,7 @@ class RunningEngine implements Engine {
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       changed: () => this.#publisher.soon(),
       dependentMappings: () => this.#nats.dependentMappings(),
+      punching: (peer) => this.#punches.view(peer)?.strategy ?? null,
       pathChanged: () => {
         this.#watchNats();
         this.#inbox.post(() => this.#punches.review());

@@ -31,6 +31,8 @@ export interface MembersOptions {
   send(peer: PeerKey, message: PeerMessage): void;
   /** Whether this host's mappings depend on the destination, or are not known not to. */
   dependentMappings(): Dependence;
+  /** Strategy of the punch with a member that is under way; null where there is none. */
+  punching(peer: PeerKey): string | null;
   /** A path began, moved or ended. */
   pathChanged(): void;
   /** The member proved itself in the tunnel since it was last said. */
@@ -224,7 +226,8 @@ export class Members {
   #note(member: Member, { to, why }: Extract<PeerAction, { type: 'path-changed' }>): void {
     const { clock } = this.#options;
     const rttMs = to === null ? null : (member.core.view(clock.now()).path?.rttMs ?? null);
-    const change = { at: Math.round(clock.epoch()), kind: to, why, rttMs };
+    const punch = to === 'direct' ? this.#options.punching(member.key) : null;
+    const change = { at: Math.round(clock.epoch()), kind: to, why, rttMs, ...(punch === null ? {} : { punch }) };
     member.timeline = [...member.timeline, change].slice(-TIMELINE_KEPT);
   }
 

@@ -63,6 +63,8 @@ export const pathChange = z.object({
   why: z.enum(['first', 'better', 'dead', 'clearly-better']),
   /** Smoothed round trip of the new path at that moment, where it was known. */
   rttMs: z.number().nullable(),
+  /** The punch that was under way when this path came to be: `birthday`, `bracket`, `crossing`, `ambush`, or a later one. */
+  punch: z.string().optional(),
 });
 export type PathChange = z.infer<typeof pathChange>;
 

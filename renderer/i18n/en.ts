@@ -268,6 +268,13 @@ export const en = {
     curveTries: 'tries',
     theirPorts: 'Where their NAT takes its ports',
     progress: 'Tries for {nick}',
+    found: {
+      birthday: 'through the strict NAT: ports guessed',
+      bracket: 'through the strict NAT: ports counted',
+      crossing: 'through both strict NATs: counts crossed',
+      ambush: 'through both strict NATs: a count met',
+      other: 'through a strict NAT',
+    },
     phase: {
       proposed: 'Agreeing on a plan',
       waiting: 'Knocking now and then',

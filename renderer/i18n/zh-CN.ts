@@ -259,6 +259,13 @@ export const zhCN: Messages = {
     curveTries: '次数',
     theirPorts: '对方 NAT 的端口分布',
     progress: '{nick} 的打洞进度',
+    found: {
+      birthday: '穿过严格 NAT：猜中端口',
+      bracket: '穿过严格 NAT：数出端口',
+      crossing: '穿过两边严格 NAT：两头计数碰上',
+      ambush: '穿过两边严格 NAT：等到了计数',
+      other: '穿过严格 NAT',
+    },
     phase: {
       proposed: '商量方案',
       waiting: '隔一会敲一下',

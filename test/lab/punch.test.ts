@@ -4,7 +4,15 @@ import type { Snapshot } from '../../protocol/app.ts';
 import { type Member, RendezvousServer } from './cli.ts';
 import { describeLab } from './requirements.ts';
 import { bothOver, joinAll } from './room.ts';
-import { type Topology, startTopology } from './topology.ts';
+import { startTopology, type Topology } from './topology.ts';
+
+/** Mappings by destination, drawn from all ports, and a filter that looks at less. */
+const byDestination = {
+  mapping: 'address-and-port-dependent',
+  ports: { kind: 'random', low: 1024, high: 65535 },
+} as const;
+const open = { ...byDestination, filtering: 'endpoint-independent' } as const;
+const restricted = { ...byDestination, filtering: 'address-dependent' } as const;
 
 const sites = [
   { name: 'port-restricted', nat: 'port-restricted' },
@@ -13,6 +21,9 @@ const sites = [
   { name: 'symmetric-block', nat: 'symmetric-block' },
   { name: 'symmetric-sequential', nat: 'symmetric-sequential' },
   { name: 'symmetric-sequential-2', nat: 'symmetric-sequential' },
+  { name: 'symmetric-open', nat: open },
+  { name: 'symmetric-open-2', nat: open },
+  { name: 'symmetric-restricted', nat: restricted },
   { name: 'kernel-fully-random', nat: 'kernel-fully-random' },
 ] as const;
 
@@ -25,6 +36,8 @@ const pairs: [Site, Site][] = [
   ['kernel-masquerade', 'kernel-fully-random'],
   ['kernel-masquerade', 'symmetric-sequential'],
   ['symmetric-sequential', 'symmetric-sequential-2'],
+  ['symmetric-open', 'symmetric-open-2'],
+  ['symmetric-open', 'symmetric-restricted'],
 ];
 
 /** One attempt of 20 s, its back-off, and another; a budget's two minutes are not waited for. */

@@ -4,8 +4,8 @@ import { CHAT_CHARACTERS, type ChatMessage } from '../../../protocol/app.ts';
 import { useFormat, useText } from '../../i18n/text.tsx';
 import { useActions, useApp } from '../../store/hooks.ts';
 import { plainLines } from '../../store/plain.ts';
-import { Avatar, Nick } from '../../ui/nick.tsx';
 import { INPUT } from '../../ui/field.tsx';
+import { Avatar, Nick } from '../../ui/nick.tsx';
 
 /** Nearer than this to its end, in px, the log follows new messages. */
 const FOLLOWS_WITHIN = 48;

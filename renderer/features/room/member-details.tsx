@@ -11,7 +11,7 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { CopyValue } from '../../ui/copy.tsx';
 import { bytesText, msText, pingText } from '../../ui/format.ts';
 import { SendFile } from '../files/send.tsx';
-import { PunchView } from './punch.tsx';
+import { PunchView, punchedText } from './punch.tsx';
 
 /** What a member opens into: hole punching live, the path timeline, details, block and ping. */
 export function MemberDetails({ peer }: { peer: PeerSnapshot }): ReactNode {
@@ -43,7 +43,7 @@ function Timeline({ changes }: { changes: readonly PathChange[] }): ReactNode {
 }
 
 /** Such as: 14:02 direct 18 ms. */
-function TimelineEntry({ change: { at, kind, why, rttMs } }: { change: PathChange }): ReactNode {
+function TimelineEntry({ change: { at, kind, why, rttMs, punch } }: { change: PathChange }): ReactNode {
   const t = useText();
   const format = useFormat();
   const path = t(`pathShort.${kind ?? 'none'}`);
@@ -67,7 +67,7 @@ function TimelineEntry({ change: { at, kind, why, rttMs } }: { change: PathChang
         <span className="font-medium">
           {rttMs === null ? path : t('member.timelineEntry', { path, ms: msText(rttMs) })}
         </span>{' '}
-        <span className="text-soft">{t(`why.${why}`)}</span>
+        <span className="text-soft">{punch === undefined ? t(`why.${why}`) : punchedText(t, punch)}</span>
       </span>
     </li>
   );

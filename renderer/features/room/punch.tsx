@@ -18,6 +18,11 @@ function strategyText(t: Text, strategy: string, strict: 'yours' | 'theirs'): st
   return Object.hasOwn(HARD, strategy) ? t(`punch.${strict}.${strategy as PunchStrategy}`) : t('punch.other');
 }
 
+/** How a path was found, for the timeline. */
+export function punchedText(t: Text, strategy: string): string {
+  return Object.hasOwn(HARD, strategy) ? t(`punch.found.${strategy as PunchStrategy}`) : t('punch.found.other');
+}
+
 function phaseText(t: Text, phase: string): string {
   return t(`punch.phase.${Object.hasOwn(PHASES, phase) ? (phase as keyof typeof PHASES) : 'other'}`);
 }
