@@ -101,7 +101,8 @@ function hostingOf(hosting: Hosting, clean: Clean): unknown {
 }
 
 /** Of the chat only how much there was: nobody logs it, and nobody else may read it. */
-function snapshotOf({ version, state, room, self, peers, notices, settings, chat }: Snapshot, clean: Clean): unknown {
+function snapshotOf(snapshot: Snapshot, clean: Clean): unknown {
+  const { version, state, room, self, peers, notices, settings, chat, filter, names, files } = snapshot;
   return {
     version,
     state,
@@ -118,6 +119,19 @@ function snapshotOf({ version, state, room, self, peers, notices, settings, chat
     notices: notices.map(({ code, nick, at }) => ({ code, ...(nick === undefined ? {} : { nick: clean(nick) }), at })),
     settings,
     chatMessages: chat.length,
+    // A policy's path and its problem may name people.
+    filter: filter && {
+      preset: filter.preset,
+      policy: filter.policy && { ...filter.policy, file: null, problem: filter.policy.problem !== null },
+    },
+    names: names?.state,
+    files: files?.map(({ direction, size, done, state: how, problem }) => ({
+      direction,
+      size,
+      done,
+      state: how,
+      problem,
+    })),
   };
 }
 
@@ -137,5 +151,6 @@ function peerOf(peer: PeerSnapshot, clean: Clean): unknown {
     txBytes: peer.txBytes,
     lastHandshake: peer.lastHandshake,
     timeline: peer.timeline,
+    filtered: peer.access?.filtered,
   };
 }

@@ -259,7 +259,9 @@ export class Transfers implements FilesPort {
       this.#end(item, end.ok ? 'done' : 'failed', end.ok ? null : end.problem);
     } catch (error) {
       if (item.stop.signal.aborted) return;
-      this.#options.log(`${name} cannot be received: ${String(error)}`);
+      this.#options.log(
+        `file ${id.slice(0, 8)} cannot be received: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`,
+      );
       this.#end(item, 'failed', 'disk');
     }
   }

@@ -38,6 +38,18 @@ describe('without a room', () => {
     });
   });
 
+  it('the filter and a policy are kept for the next engine, and a policy that is wrong is not', async () => {
+    app.start();
+    await app.do({ type: 'filter', preset: 'closed' });
+    await app.do({ type: 'policy', text: '{"rules": [{"action": "accept", "from": ["ann"], "to": ["games"]}]}' });
+    expect(app.state.snapshot.filter).toMatchObject({ preset: 'closed', policy: { rules: 1, problem: null } });
+    const wrong = app.do({ type: 'policy', text: '{"rules": 1}' });
+    await expect(wrong).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('line 1') });
+    expect(app.state.snapshot.filter?.policy?.rules).toBe(1);
+    await app.do({ type: 'policy', text: null });
+    expect(app.state.snapshot.filter).toEqual({ preset: 'closed', policy: null });
+  });
+
   it('damaged settings do not keep the app from starting, but an engine', async () => {
     writeFileSync(join(app.stateDir, 'settings.json'), '{');
     app.start();
