@@ -18,7 +18,9 @@ Nanos Core::jitter() {
 
 void Core::on_data_sent(const Now& now, Peer& peer) {
   if (peer.timers.new_handshake != never) return;
-  arm(peer.timers.new_handshake, now.boot_ns + keepalive_timeout + rekey_timeout + jitter());
+  // Once a packet on a quiet path: the clock's low digits differ enough between two sides, and cost nothing.
+  const Nanos spread = now.boot_ns / 1'000 % 334 * milliseconds;
+  arm(peer.timers.new_handshake, now.boot_ns + keepalive_timeout + rekey_timeout + spread);
 }
 
 void Core::on_data_received(const Now& now, Peer& peer) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 
 #include "../offload/coalescer.h"
 #include "host_tun.h"
@@ -105,7 +106,7 @@ void HostTun::wait(int64_t time) const {
   pollfd waiting[] = {{tun_.get(), POLLIN, 0}, {stopped_.get(), POLLIN, 0}};
   constexpr int64_t second = 1'000'000'000;
   const timespec most{std::max<int64_t>(0, time) / second, std::max<int64_t>(0, time) % second};
-  ppoll(waiting, 2, &most, nullptr);
+  ppoll(waiting, 2, time == std::numeric_limits<int64_t>::max() ? nullptr : &most, nullptr);
 }
 
 void HostTun::stop() {
