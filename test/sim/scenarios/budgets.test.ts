@@ -13,21 +13,25 @@ const HARD: readonly Profile[] = [
   'symmetric-open',
 ];
 
+/** The whole thirty take half a minute of processor time: with SIM_RUNS. */
+const CROWD = process.env.SIM_RUNS === undefined ? 10 : 30;
+
 scenario(
-  'a room of 30 hard NATs',
+  `a room of ${CROWD} hard NATs`,
   1,
-  { sites: Array.from({ length: 30 }, (_, i) => site(HARD[i % HARD.length] as Profile)) },
+  { sites: Array.from({ length: CROWD }, (_, i) => site(HARD[i % HARD.length] as Profile)) },
   async (world) => {
     await world.joinAll(10_000);
-    await world.until('everyone connected', () => world.pairs().length === 870 && world.allConnected(), 120_000);
-    await world.runFor(60_000);
+    const all = CROWD * (CROWD - 1);
+    await world.until('everyone connected', () => world.pairs().length === all && world.allConnected(), 120_000);
+    await world.runFor(30_000);
     expect(world.allConnected()).toBe(true);
   },
 );
 
 scenario(
   'two hostile peers that ask for punches without end, and come back as new ones when they are refused',
-  2,
+  1,
   {
     sites: [
       site('port-restricted', { members: ['ann'] }),
@@ -42,7 +46,7 @@ scenario(
     world.internet.lose = ({ kind, src, dst }) =>
       kind === 'udp' && (home.includes(src.ip) || home.includes(dst.ip)) && !isServer(src.ip) && !isServer(dst.ip);
     ann.start();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 14; round++) {
       for (const hostile of [eve, mal]) {
         hostile.kill();
         hostile.start();
