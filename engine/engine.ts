@@ -8,7 +8,7 @@
  * 4. Every change ends in one immutable snapshot.
  */
 import { type Command, SETTING_KEYS, type SettingName, type Snapshot } from '../protocol/app.ts';
-import { DISCOVERY_OFF } from '../protocol/discovery.ts';
+import { DISCOVERY_OFF, type DiscoveryCheck } from '../protocol/discovery.ts';
 import { type ErrorCode, WarrenError } from '../protocol/errors.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import type { NatReport } from '../protocol/nat.ts';
@@ -176,6 +176,8 @@ class RunningEngine implements Engine {
       changed: () => this.#publisher.soon(),
     });
     this.#discovery = new Discovery({
+      clock: ports.clock,
+      inRoom: (ip) => isInRoom(ip, this.#room.view()),
       device: this.#device,
       lan: ports.lan,
       hasInterface: ports.tun.name !== null,
@@ -243,6 +245,8 @@ class RunningEngine implements Engine {
       }
       case 'invite':
         return { link: this.#invite() };
+      case 'discovery-check':
+        return await this.#checkDiscovery();
       case 'ping':
         return await this.#members.ping(findMember(this.#room.view(), command.peer), command.timeoutMs);
       case 'chat':
@@ -411,8 +415,29 @@ class RunningEngine implements Engine {
       else if (event.type === 'message') this.#tunnelSignal(event.peer, event.bytes);
       else if (event.type === 'failed') void this.#end('internal', `the tunnel device failed: ${event.code}`);
       else if (event.type === 'socket-error') this.#ports.log('debug', `socket ${event.socket}: ${event.code}`);
-      else if (event.type !== 'packet' && event.type !== 'discovery') this.#onPeer(event);
+      else if (event.type === 'discovery') this.#onDiscovery(event);
+      else if (event.type !== 'packet') this.#onPeer(event);
     }
+  }
+
+  #onDiscovery(event: Extract<DeviceEvent, { type: 'discovery' }>): void {
+    const member = event.peer === null ? this.#room.view().publicKey : this.#members.keyOf(event.peer);
+    if (member) this.#discovery.heard(member, event);
+  }
+
+  #isHere(key: PeerKey): boolean {
+    return key === this.#room.view().publicKey || this.#members.get(key) !== undefined;
+  }
+
+  async #checkDiscovery(): Promise<DiscoveryCheck> {
+    const heard = await this.#discovery.check();
+    const members = this.#room.view().members.filter(({ proven, blocked }) => proven && !blocked);
+    return {
+      members: members.map(({ nick, ipv4 }) => {
+        const times = heard.get(ipv4 ?? '') ?? { broadcastMs: null, multicastMs: null };
+        return { nick, ipv4, ...times };
+      }),
+    };
   }
 
   #onPeer(event: Exclude<Extract<DeviceEvent, { peer: PeerId }>, { type: 'discovery' }>): void {
@@ -590,7 +615,7 @@ class RunningEngine implements Engine {
       notices: this.#notices,
       settings: this.#settings,
       chat: this.#chat.messages(),
-      discovery: this.#discovery.view(),
+      discovery: this.#discovery.view((key) => this.#isHere(key)),
       filters: this.#filters,
       names: this.#ports.names?.view() ?? null,
       files: this.#ports.files?.view(),

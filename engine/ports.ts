@@ -208,6 +208,15 @@ export interface LanPort {
    * leaves them. A group that cannot be joined is logged.
    */
   join(groups: readonly string[], address: string): () => void;
+  /** Answers probes from the room's addresses, as a game would hear them, until the result is called. */
+  answerProbes(address: string, inRoom: (ip: string) => boolean): () => void;
+  /** Sends a broadcast and a multicast as a game would, and hears answers for two seconds: times in ms by address. */
+  probe(): Promise<ReadonlyMap<string, ProbeTimes>>;
+}
+
+export interface ProbeTimes {
+  broadcastMs: number | null;
+  multicastMs: number | null;
 }
 
 export interface FilesRoom {

@@ -177,6 +177,8 @@ export const command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),
   z.object({ type: z.literal('block'), peer: z.string().max(128), on: z.boolean() }),
   z.object({ type: z.literal('invite') }),
+  /** Who hears this host's broadcasts: `DiscoveryCheck`. */
+  z.object({ type: z.literal('discovery-check') }),
   /** To everyone in the room. `not-joined` while nobody can be told. */
   z.object({ type: z.literal('chat'), text: z.string().min(1).max(CHAT_CHARACTERS) }),
 ]);

@@ -5,6 +5,35 @@ import * as z from 'zod';
 export const discoveryWay = z.enum(['off', 'no-interface', 'copies', 'routes']);
 export type DiscoveryWay = z.infer<typeof discoveryWay>;
 
+/** A game that was seen by its discovery packets. */
+export const seenGame = z.object({
+  name: z.string(),
+  /** Public key of the member, or this host's own. */
+  member: z.string(),
+  /** `seen`: the game's packets do not tell hosts from players. */
+  role: z.enum(['hosting', 'looking', 'seen']),
+  /** `ip:port` to type into the game, where the packet says it. */
+  address: z.string().nullable(),
+  /** What the host calls it: hostile text. */
+  title: z.string().max(64).nullable(),
+  /** Unix time in ms of the last packet. */
+  at: z.number(),
+});
+export type SeenGame = z.infer<typeof seenGame>;
+
+/** Result of `discovery-check`: who answered a probe broadcast and a probe multicast, and after how long. */
+export const discoveryCheck = z.object({
+  members: z.array(
+    z.object({
+      nick: z.string(),
+      ipv4: z.string().nullable(),
+      broadcastMs: z.number().nullable(),
+      multicastMs: z.number().nullable(),
+    }),
+  ),
+});
+export type DiscoveryCheck = z.infer<typeof discoveryCheck>;
+
 export const discoveryView = z.object({
   way: discoveryWay,
   /** Datagrams since the engine started: from this host, and from members. */
@@ -14,6 +43,8 @@ export const discoveryView = z.object({
   rateLimited: z.number(),
   duplicates: z.number(),
   loops: z.number(),
+  /** Who hosts what, newest first. */
+  games: z.array(seenGame).default([]),
 });
 export type DiscoveryView = z.infer<typeof discoveryView>;
 
@@ -24,4 +55,5 @@ export const DISCOVERY_OFF: DiscoveryView = {
   rateLimited: 0,
   duplicates: 0,
   loops: 0,
+  games: [],
 };

@@ -128,6 +128,7 @@ export const appCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('open-invite'), link: z.string().min(1).max(1_024) }),
   z.object({ type: z.literal('answer-invite'), accept: z.boolean(), nick: nick.optional() }),
   z.object({ type: z.literal('invite') }),
+  z.object({ type: z.literal('discovery-check') }),
   z.object({ type: z.literal('chat'), text: z.string().min(1).max(CHAT_CHARACTERS) }),
   z.object({ type: z.literal('ping'), peer: z.string().min(1).max(128) }),
   z.object({ type: z.literal('block'), peer: z.string().min(1).max(128), on: z.boolean() }),

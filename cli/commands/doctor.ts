@@ -8,6 +8,7 @@ import { privateDirectory, writeAtomic } from '../../engine/net/state/files.ts';
 import { loadSettings, machineKey } from '../../engine/net/state/stores.ts';
 import type { RendezvousConnection } from '../../engine/ports.ts';
 import { type Snapshot, snapshot } from '../../protocol/app.ts';
+import { discoveryCheck } from '../../protocol/discovery.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
@@ -34,20 +35,22 @@ const NAME_COLUMNS = 11;
 /** Exit code 0 when nothing is bad. */
 export async function doctor(asked: DoctorArguments, io: Io): Promise<number> {
   const stateDir = stateDirOf(asked);
-  const checks: (() => Finding | Promise<Finding>)[] = [
+  const checks: (() => Finding | Finding[] | Promise<Finding | Finding[]>)[] = [
     () => checkNode(process.versions.node),
     checkTunnel,
     () => checkState(stateDir),
     () => checkClock(Date.now()),
     () => checkEngine(stateDir),
+    () => checkDiscovery(stateDir),
     () => checkNames(stateDir),
     ...(asked.server ?? []).map((url) => () => checkServer(url, asked.caFile)),
   ];
   let bad = 0;
   for (const check of checks) {
-    const finding = await check();
-    if (finding.result === 'bad') bad++;
-    io.out(asked.json ? JSON.stringify(finding) : line(finding));
+    for (const finding of [await check()].flat()) {
+      if (finding.result === 'bad') bad++;
+      io.out(asked.json ? JSON.stringify(finding) : line(finding));
+    }
   }
   return bad === 0 ? 0 : 1;
 }
@@ -133,6 +136,29 @@ async function checkNames(stateDir: string): Promise<Finding> {
   } finally {
     client.close();
   }
+}
+
+/** Calls every member as a game would; nothing while no engine runs. A member that hears nothing may have it switched off. */
+async function checkDiscovery(stateDir: string): Promise<Finding[]> {
+  const check = 'discovery';
+  const client = await connectIfRunning(stateDir).catch(() => null);
+  if (client === null) return [];
+  try {
+    const { members } = discoveryCheck.parse(await client.request({ type: 'discovery-check' }));
+    return members.map(({ nick, broadcastMs, multicastMs }) => {
+      const heard = broadcastMs !== null && multicastMs !== null;
+      const detail = `${nick}: broadcast ${heardWords(broadcastMs)}, multicast ${heardWords(multicastMs)}`;
+      return { check, result: heard ? 'ok' : 'note', detail };
+    });
+  } catch (error) {
+    return [{ check, result: 'note', detail: `the engine could not check it: ${(error as Error).message}` }];
+  } finally {
+    client.close();
+  }
+}
+
+function heardWords(ms: number | null): string {
+  return ms === null ? 'not heard' : `heard after ${milliseconds(ms)}`;
 }
 
 /** Longer than a TCP handshake with two lost packets. */

@@ -25,6 +25,8 @@ export interface ViewOptions {
   now: number;
 }
 
+const GAME_ROLE_WORDS = { hosting: 'hosts it', looking: 'looks for it', seen: 'plays or looks' } as const;
+
 /** Notices are shown this long. */
 const NOTICE_MS = 60_000;
 
@@ -65,12 +67,23 @@ export function renderRoom(snapshot: Snapshot, options: ViewOptions): string[] {
   const colours = pc.createColors(options.colour);
   const lines = [...header(snapshot, colours), ''];
   lines.push(...(snapshot.peers.length === 0 ? [emptyRoom(snapshot)] : table(snapshot.peers, options, colours)));
+  lines.push(...games(snapshot, colours));
   const recent = snapshot.notices.filter((notice) => options.now - notice.at < NOTICE_MS).slice(-3);
   if (recent.length > 0) lines.push('');
   for (const notice of recent) {
     lines.push(colours.yellow(`! ${printable(noticeWords(notice.code, notice.nick))}`));
   }
   return lines;
+}
+
+/** Who hosts what, where games were seen. */
+function games(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>): string[] {
+  const nickOf = (key: string) => snapshot.peers.find(({ publicKey }) => publicKey === key)?.nick ?? 'you';
+  const rows = snapshot.discovery.games.map(({ name, member, role, address, title }) => {
+    const what = title === null ? printable(name) : `${printable(name)} "${printable(title)}"`;
+    return `  ${what}  ${printable(nickOf(member))} ${GAME_ROLE_WORDS[role]}${address === null ? '' : `  ${printable(address)}`}`;
+  });
+  return rows.length === 0 ? [] : ['', colours.dim('GAMES'), ...rows];
 }
 
 function header(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>): string[] {

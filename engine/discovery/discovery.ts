@@ -6,16 +6,21 @@
  * 3. Off: routes and memberships go, and the device carries nothing to everybody, in either direction.
  */
 import { DISCOVERY_OFF, type DiscoveryView } from '../../protocol/discovery.ts';
-import { type GameEntry, groupsOf } from '../core/discovery/games.ts';
-import type { DevicePort, LanPort } from '../ports.ts';
+import { type GameEntry, groupsOf, PROBE_GROUP } from '../core/discovery/games.ts';
+import type { PeerKey } from '../core/room/contract.ts';
+import type { ClockPort, DeviceEvent, DevicePort, LanPort, ProbeTimes } from '../ports.ts';
+import { SeenGames } from './seen-games.ts';
 
 export interface DiscoveryOptions {
+  clock: ClockPort;
   device: DevicePort;
   lan: LanPort | null;
   /** False with a memory TUN: games on this host have no way in. */
   hasInterface: boolean;
   on: boolean;
   games: readonly GameEntry[];
+  /** Whether an address is a member's. */
+  inRoom(ip: string): boolean;
   /** Applies `addresses` and `routes` to the interface; `configured` follows. */
   configure(): void;
 }
@@ -28,13 +33,15 @@ interface RoomAddress {
 
 export class Discovery {
   readonly #options: DiscoveryOptions;
+  readonly #seen: SeenGames;
   #on: boolean;
   #address: RoomAddress | null = null;
-  #leave: (() => void) | null = null;
+  #stops: (() => void)[] = [];
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
     this.#on = options.on;
+    this.#seen = new SeenGames(options.clock, options.games);
   }
 
   /** Of the interface, CIDR; empty before the room gave one. */
@@ -64,30 +71,34 @@ export class Discovery {
 
   /** The interface has what it was given. */
   configured(): void {
-    this.#leave?.();
-    this.#leave = null;
+    this.stop();
     if (!this.#on || this.#address === null) return;
+    const { device, lan, inRoom } = this.#options;
     const { ipv4, prefixLength } = this.#address;
-    this.#options.device.setFanout({ directedBroadcast: broadcastOf(ipv4, prefixLength) });
-    this.#leave = this.#options.lan?.join(this.#groups(), ipv4) ?? null;
+    device.setFanout({ directedBroadcast: broadcastOf(ipv4, prefixLength) });
+    if (lan) this.#stops = [lan.join(this.#groups(), ipv4), lan.answerProbes(ipv4, inRoom)];
   }
 
-  view(): DiscoveryView {
+  heard(member: PeerKey, event: Extract<DeviceEvent, { type: 'discovery' }>): void {
+    this.#seen.heard(member, event);
+  }
+
+  /** Who answers a broadcast of this host, by address; nobody while discovery is off. */
+  async check(): Promise<ReadonlyMap<string, ProbeTimes>> {
+    return this.#on && this.#options.lan ? await this.#options.lan.probe() : new Map();
+  }
+
+  view(isHere: (member: PeerKey) => boolean): DiscoveryView {
     if (!this.#on) return DISCOVERY_OFF;
     const { sent, received, rateLimited, duplicates, loops } = this.#options.device.stats().fanout;
-    return {
-      way: this.#options.hasInterface ? 'routes' : 'no-interface',
-      sent,
-      received,
-      rateLimited,
-      duplicates,
-      loops,
-    };
+    const way = this.#options.hasInterface ? 'routes' : 'no-interface';
+    return { way, sent, received, rateLimited, duplicates, loops, games: this.#seen.view(isHere) };
   }
 
+  /** Idempotent; `configured` begins again. */
   stop(): void {
-    this.#leave?.();
-    this.#leave = null;
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
   }
 
   #quiet(): void {
@@ -96,7 +107,7 @@ export class Discovery {
   }
 
   #groups(): string[] {
-    return groupsOf(this.#options.games);
+    return [...groupsOf(this.#options.games), PROBE_GROUP];
   }
 }
 

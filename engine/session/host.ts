@@ -137,6 +137,7 @@ class Host implements AppHost {
       case 'block':
       case 'send-file':
       case 'file':
+      case 'discovery-check':
         return await this.#session.command(command);
       case 'set':
         return await this.#keep(command, (stateDir) =>

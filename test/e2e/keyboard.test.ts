@@ -115,6 +115,14 @@ const OPERATIONS: Record<AppCommand['type'], Operation | 'the tray'> = {
     },
     asks: { type: 'answer-invite', accept: true },
   },
+  'discovery-check': {
+    from: sample('room-1'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: en.nav.network }));
+      await user.use(page.getByRole('button', { name: en.games.checkNow }));
+    },
+    asks: { type: 'discovery-check' },
+  },
   invite: {
     from: sample('room-empty'),
     async steps(user, { page }) {

@@ -1,7 +1,7 @@
 /** Every game's way of finding others, between three sites behind NATs, from ordinary sockets. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../until.ts';
-import { type Member, RendezvousServer } from './cli.ts';
+import { type Member, RendezvousServer, warren } from './cli.ts';
 import { Player } from './games/player.ts';
 import { GAME_ROWS, type GameRow } from './games/table.ts';
 import { describeLab } from './requirements.ts';
@@ -113,5 +113,118 @@ describeLab('games in a room of three sites', () => {
       () => ann.heard.filter(({ size, hex }) => size === 1_400 && hex.startsWith('cd')).length === 2,
       10_000,
     );
+  });
+
+  it('lists who hosts what, with the address to type', async () => {
+    const motd = Buffer.from('[MOTD]ann - world[/MOTD][AD]51234[/AD]').toString('hex');
+    await player('ann').send({ from: 0, to: '224.0.2.60', ports: [4445], hex: motd });
+    const { self } = await member('ann').joined();
+    for (const nick of ['bob', 'cleo']) {
+      const { discovery } = await member(nick).waitFor('the game', (snapshot) =>
+        snapshot.discovery.games.some(({ name, title }) => name === 'Minecraft' && title === 'ann - world'),
+      );
+      expect(discovery.games.find(({ name }) => name === 'Minecraft')).toMatchObject({
+        member: self?.publicKey,
+        role: 'hosting',
+        address: `${member('ann').ipv4}:51234`,
+      });
+    }
+  });
+
+  it('a discovery check names everyone who hears, with times', async () => {
+    const { stdout } = await warren(topology.lab, member('ann').namespace, [
+      'doctor',
+      '--json',
+      '--state-dir',
+      member('ann').stateDir,
+    ]);
+    const findings = stdout.split('\n').filter((line) => line.includes('"discovery"'));
+    expect(findings.toSorted().join('\n')).toMatch(
+      /"ok".*bob: broadcast heard after .*, multicast heard after .*\n.*"ok".*cleo: broadcast heard after/,
+    );
+  });
+
+  describe('storms', () => {
+    it('a flood is bounded and counted, and packets to one friend are not hurt', async () => {
+      const [ann, bob, cleo] = NICKS.map(player) as [Player, Player, Player];
+      for (const listener of [bob, cleo]) await listener.listen(6112);
+      const before = (await member('ann').joined()).discovery;
+      await ann.send({ from: 0, to: '255.255.255.255', ports: [6112], hex: 'f100d0', repeat: 5_000 });
+      await cleo.send({ from: 6113, to: member('bob').ipv4, ports: [6112], hex: 'aa55aa55' });
+      await until('the packet to one', () => bob.heard.some(({ hex }) => hex === 'aa55aa55'), 10_000);
+      const { discovery } = await member('ann').waitFor(
+        'the flood in the counters',
+        ({ discovery: now }) => now.sent + now.rateLimited - before.sent - before.rateLimited >= 4_900,
+      );
+      expect(discovery.rateLimited - before.rateLimited).toBeGreaterThan(2_000);
+      expect(bob.heard.length).toBeLessThan(2_500);
+    });
+
+    it('a program that says everything again feeds no loop', async () => {
+      const [ann, bob] = NICKS.map(player) as [Player, Player, Player];
+      const before = (await member('bob').joined()).discovery;
+      await bob.repeat(6120);
+      for (let i = 0; i < 20; i++) {
+        await ann.send({
+          from: 6120,
+          to: '255.255.255.255',
+          ports: [6120],
+          hex: `10090${i.toString(16).padStart(3, '0')}`,
+        });
+      }
+      await member('bob').waitFor(
+        'the echoes in the counters',
+        ({ discovery }) => discovery.loops - before.loops >= 10,
+      );
+      await ann.listen(6121);
+      await bob.send({ from: 0, to: '255.255.255.255', ports: [6121], hex: MARKER });
+      await until('the marker', () => ann.heard.some(({ hex }) => hex === MARKER), 10_000);
+      expect(ann.heard.filter(({ ip, port }) => port === 6120 && ip === member('bob').ipv4).length).toBeLessThan(20);
+    });
+  });
+
+  describe('switched off', () => {
+    const routes = async () => {
+      const { stdout } = await topology.lab.run(member('cleo').namespace, ['ip', 'route', 'show', 'table', 'all']);
+      // What the kernel derives from the interface's own address is not the home network's.
+      return stdout
+        .split('\n')
+        .filter(
+          (line) =>
+            !/ dev warren\d+ .*(?:proto kernel|table local)|^$/.test(line) && !/dev warren\d+ table local/.test(line),
+        );
+    };
+    const set = async (state: 'on' | 'off') => {
+      const argv = ['set', 'discovery', state, '--state-dir', member('cleo').stateDir];
+      expect((await warren(topology.lab, member('cleo').namespace, argv)).code).toBe(0);
+    };
+
+    it('leaves no route of its own, and takes them away and back', async () => {
+      const mine = (lines: string[]) => lines.filter((line) => line.includes('warren'));
+      await until('the routes', async () => mine(await routes()).some((line) => line.startsWith('255.255.255.255')));
+      await set('off');
+      await until('no routes', async () => mine(await routes()).length === 0);
+      await member('cleo').waitFor('off', ({ settings, discovery }) => !settings.discovery && discovery.way === 'off');
+      const [ann, , cleo] = NICKS.map(player) as [Player, Player, Player];
+      await cleo.listen(6112);
+      await player('bob').listen(6112);
+      await ann.send({ from: 6112, to: '255.255.255.255', ports: [6112], hex: '0ff0' });
+      await until('bob hears', () => player('bob').heard.some(({ hex }) => hex === '0ff0'), 10_000);
+      await ann.send({ from: 6112, to: member('cleo').ipv4, ports: [6112], hex: '0111' });
+      await until('cleo hears what is for her', () => cleo.heard.some(({ hex }) => hex === '0111'), 10_000);
+      expect(cleo.heard.map(({ hex }) => hex)).toEqual(['0111']);
+      await set('on');
+      await until('the routes again', async () => mine(await routes()).length > 0);
+    });
+
+    it('is as before Warren came, also after kill -9 and the next start', async () => {
+      await set('off');
+      await until('no routes', async () => !(await routes()).some((line) => line.includes('warren')));
+      const without = await routes();
+      await set('on');
+      await until('the routes', async () => (await routes()).length > without.length);
+      await member('cleo').stop('SIGKILL');
+      await until('the interface is gone', async () => (await routes()).join('\n') === without.join('\n'));
+    });
   });
 });

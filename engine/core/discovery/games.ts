@@ -4,6 +4,10 @@
  */
 import * as z from 'zod';
 
+/** Where members answer each other's discovery check: unassigned, and of the organization-local groups (RFC 2365). */
+export const PROBE_PORT = 47_868;
+export const PROBE_GROUP = '239.255.78.68';
+
 const portNumber = z.int().min(1).max(65_535);
 /** Hex digits, `..` for any byte. */
 const pattern = z

@@ -1,29 +1,107 @@
-/** Multicast memberships on the tunnel's interface: without one its system drops what members send to the group. */
-import { createSocket } from 'node:dgram';
-import type { LanPort } from '../../ports.ts';
+/**
+ * Discovery on the host: multicast memberships on the tunnel's interface (without one its system drops what members send to
+ * the group), and probes that go the way of a game's packets, through the same sockets and the same system.
+ */
+import { randomBytes } from 'node:crypto';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { PROBE_GROUP, PROBE_PORT } from '../../core/discovery/games.ts';
+import type { LanPort, ProbeTimes } from '../../ports.ts';
+import { systemClock } from '../clock.ts';
 
-export function systemLan(log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void): LanPort {
+type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
+
+const QUESTION = 'warren?';
+const ANSWER = 'warren!';
+const NONCE_BYTES = 8;
+/** Over a relay on the other side of the world, with a lost packet of its handshake. */
+const PATIENCE_MS = 2_000;
+/** Answers a second: a room of 250 may ask, a flood may not. */
+const ANSWERS_A_SECOND = 50;
+
+export function systemLan(log: Log): LanPort {
   return {
     join(groups, address) {
-      const socket = createSocket({ type: 'udp4', reuseAddr: true });
-      socket.on('error', (error) => log('warn', `multicast on ${address}: ${error.message}`));
+      const socket = openSocket(log);
       // Any port: the membership is the interface's, whichever socket asked for it.
       socket.bind({ port: 0, address, exclusive: true }, () => {
-        for (const group of groups) {
-          try {
-            socket.addMembership(group, address);
-          } catch (error) {
-            log('warn', `cannot join ${group} on ${address}: ${(error as Error).message}`);
-          }
-        }
+        for (const group of groups) join(socket, group, address, log);
       });
-      socket.unref();
       return closeOnce(socket);
     },
+    answerProbes(address, inRoom) {
+      const socket = openSocket(log);
+      const allowed = answerLimit();
+      socket.on('message', (bytes, from) => {
+        const text = bytes.toString('latin1');
+        const question = bytes.length === QUESTION.length + 1 + NONCE_BYTES && text.startsWith(QUESTION);
+        if (!question || from.address === address || !inRoom(from.address) || !allowed()) return;
+        socket.send(Buffer.from(ANSWER + text.slice(QUESTION.length), 'latin1'), from.port, from.address);
+      });
+      socket.bind(PROBE_PORT, () => join(socket, PROBE_GROUP, address, log));
+      return closeOnce(socket);
+    },
+    probe: () => probe(log),
   };
 }
 
-function closeOnce(socket: { close(): void }): () => void {
+async function probe(log: Log): Promise<ReadonlyMap<string, ProbeTimes>> {
+  const found = new Map<string, ProbeTimes>();
+  const nonce = randomBytes(NONCE_BYTES).toString('latin1');
+  const socket = openSocket(log);
+  const begun = systemClock.now();
+  socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
+    const text = bytes.toString('latin1');
+    const kind = text[ANSWER.length];
+    if (!text.startsWith(ANSWER) || text.slice(ANSWER.length + 1) !== nonce) return;
+    const times = found.get(from.address) ?? { broadcastMs: null, multicastMs: null };
+    const ms = systemClock.now() - begun;
+    if (kind === 'b') times.broadcastMs ??= ms;
+    if (kind === 'm') times.multicastMs ??= ms;
+    found.set(from.address, times);
+  });
+  await new Promise<void>((resolve) => {
+    socket.bind(0, () => {
+      socket.setBroadcast(true);
+      const say = (kind: string, to: string) =>
+        socket.send(Buffer.from(QUESTION + kind + nonce, 'latin1'), PROBE_PORT, to, (error) => {
+          if (error) log('warn', `the probe to ${to} did not leave: ${error.message}`);
+        });
+      say('b', '255.255.255.255');
+      say('m', PROBE_GROUP);
+    });
+    setTimeout(resolve, PATIENCE_MS);
+  });
+  socket.close();
+  return found;
+}
+
+function openSocket(log: Log): Socket {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  socket.on('error', (error) => log('warn', `discovery: ${error.message}`));
+  socket.unref();
+  return socket;
+}
+
+function join(socket: Socket, group: string, address: string, log: Log): void {
+  try {
+    socket.addMembership(group, address);
+  } catch (error) {
+    log('warn', `cannot join ${group} on ${address}: ${(error as Error).message}`);
+  }
+}
+
+function answerLimit(): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(systemClock.now() / 1_000);
+    count = now === second ? count + 1 : 1;
+    second = now;
+    return count <= ANSWERS_A_SECOND;
+  };
+}
+
+function closeOnce(socket: Socket): () => void {
   let open = true;
   return () => {
     if (open) socket.close();

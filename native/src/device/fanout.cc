@@ -158,6 +158,8 @@ FanoutVerdict Fanout::from_host(const Now& now, ByteView bytes, bool from_member
     return refuse(counters_.duplicates);
   }
   const bool echo = received_.seen(content, now.boot_ns);
+  // A program that hears its own echo never stops: it stays known for as long as it goes on.
+  if (echo) received_.add(content, now.boot_ns);
   const bool carried = !echo && host_.ready(now.boot_ns);
   fates_.note(datagram, carried, now.boot_ns);
   if (!carried) return refuse(echo ? counters_.loops : counters_.rate_limited);

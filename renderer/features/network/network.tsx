@@ -7,6 +7,7 @@ import { Card, Page } from '../../ui/page.tsx';
 import { PortPicture } from '../../ui/port-picture.tsx';
 import { AdviceCard } from './advice-card.tsx';
 import { BehaviourGrid } from './behaviour-grid.tsx';
+import { DiscoveryCard } from './discovery-card.tsx';
 import { NatFacts } from './facts.tsx';
 import { NatCard } from './nat-card.tsx';
 
@@ -41,6 +42,7 @@ function Measured({ nat }: { nat: NatReport }): ReactNode {
       <div className="flex min-w-0 flex-col gap-4">
         <NatCard type={nat.type} />
         <AdviceCard nat={nat} />
+        <DiscoveryCard />
       </div>
       <div className="flex min-w-0 flex-col gap-4">
         <BehaviourGrid nat={nat} />

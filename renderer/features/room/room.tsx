@@ -3,6 +3,7 @@ import { useText } from '../../i18n/text.tsx';
 import { useApp } from '../../store/hooks.ts';
 import { Banner } from '../../ui/banner.tsx';
 import { Files } from '../files/files.tsx';
+import { Games } from '../games/games.tsx';
 import { Chat } from './chat.tsx';
 import { EmptyRoom } from './empty.tsx';
 import { RoomHeader } from './header.tsx';
@@ -29,6 +30,7 @@ export function Room(): ReactNode {
               <Notices />
               <Files />
               {empty ? <EmptyRoom /> : <Members />}
+              <Games />
             </div>
           </div>
           <Toggles />

@@ -27,3 +27,18 @@ export function ConnectionToggles({ compact = false }: { compact?: boolean }): R
     </>
   );
 }
+
+/** Whether games find each other; says what that costs the home network. */
+export function DiscoveryToggle(): ReactNode {
+  const t = useText();
+  const { ask } = useActions();
+  const discovery = useApp((app) => app.snapshot.settings.discovery);
+  return (
+    <Switch
+      label={t('games.discovery')}
+      help={t('games.discoveryHelp')}
+      on={discovery}
+      onChange={(on) => void ask({ type: 'set', setting: 'discovery', on })}
+    />
+  );
+}

@@ -9,7 +9,7 @@ import { Choice } from '../../ui/choice.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Card, Page } from '../../ui/page.tsx';
 import { Switch } from '../../ui/switch.tsx';
-import { ConnectionToggles } from '../room/toggles.tsx';
+import { ConnectionToggles, DiscoveryToggle } from '../room/toggles.tsx';
 import { Reach } from './reach.tsx';
 import { saveFile } from './save-file.ts';
 
@@ -22,6 +22,7 @@ export function Settings(): ReactNode {
           <Card title={t('settings.connection')}>
             <div className="-my-2 divide-y divide-line">
               <ConnectionToggles />
+              <DiscoveryToggle />
             </div>
           </Card>
           <Reach />

@@ -2,6 +2,7 @@
 //
 //   {"do":"listen","port":P,"group":G?}                  binds P on every address, joins G as a game would; answers what comes
 //   {"do":"send","from":P,"to":IP,"ports":[...],"hex":X,"repeat":N?,"bind":IP?}
+//   {"do":"repeat","port":P}                             says what comes to P again, to everybody
 //   {"do":"close"}                                       closes every socket
 //
 // Prints {"heard":{...}}, {"answer":{...}}, {"sent":N}, {"listening":P}, {"error":...}.
@@ -61,13 +62,28 @@ async function send({ from, to, ports, hex, repeat = 1, bind }) {
   say({ sent });
 }
 
+/** The simplest bridge between two networks, and the most harmful. */
+async function repeat({ port }) {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  socket.on('message', (bytes) => socket.send(bytes, port, '255.255.255.255'));
+  const ready = new Promise((resolve) => {
+    socket.bind(port, () => {
+      socket.setBroadcast(true);
+      resolve(socket);
+    });
+  });
+  sockets.set(`repeat:${port}`, ready);
+  await ready;
+  say({ listening: port });
+}
+
 function close() {
   for (const ready of sockets.values()) void ready.then((socket) => socket.close());
   sockets.clear();
   say({ closed: true });
 }
 
-const work = { listen, send, close };
+const work = { listen, repeat, send, close };
 createInterface({ input: process.stdin }).on('line', (line) => {
   const order = JSON.parse(line);
   void work[order.do](order);

@@ -54,6 +54,11 @@ export class Player {
     await this.#order({ do: 'listen', port, group }, ({ listening }) => listening === port);
   }
 
+  /** Says whatever comes to a port again, to everybody: what a relaying program would do. */
+  async repeat(port: number): Promise<void> {
+    await this.#order({ do: 'repeat', port }, ({ listening }) => listening === port);
+  }
+
   async send(order: SendOrder): Promise<void> {
     await this.#order({ do: 'send', ...order }, ({ sent }) => sent !== undefined);
     if (this.errors.length > 0) throw new Error(this.errors.join('; '));
