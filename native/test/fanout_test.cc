@@ -171,10 +171,10 @@ TEST("what came from the tunnel does not go back: by its source, or said again b
   EXPECT(bench.host(Udp{.payload = "find"}) == refuse);
   EXPECT_EQ(bench.fanout.counters().loops, 2u);
   for (int i = 0; i < 100; i++) {
-    bench.pass(10 * millisecond);
+    bench.pass(150 * millisecond);
     EXPECT(bench.host(Udp{.payload = "find"}) == refuse);
   }
-  bench.pass(51 * millisecond);
+  bench.pass(201 * millisecond);
   EXPECT(bench.host(Udp{.payload = "find"}) == carry);
 }
 

@@ -43,6 +43,10 @@ bool is_service_port(uint16_t port) {
   }
 }
 
+/// Shorter than the time after which a game repeats itself: two players' equal packets that met once must not be taken for
+/// echoes of each other for ever.
+constexpr Nanos echo_pause = 200'000'000;
+
 /// FNV-1a, 64 bits. Not keyed: a collision costs one discovery packet, which its game repeats.
 class Hash {
  public:
@@ -158,8 +162,8 @@ FanoutVerdict Fanout::from_host(const Now& now, ByteView bytes, bool from_member
     return refuse(counters_.duplicates);
   }
   const bool echo = received_.seen(content, now.boot_ns);
-  // A program that hears its own echo never stops: it stays known for as long as it goes on.
-  if (echo) received_.add(content, now.boot_ns);
+  // A program that hears its own echo never stops: it stays known for as long as it goes on without a pause.
+  if (echo) received_.add(content, now.boot_ns + echo_pause - fanout_duplicate_window);
   const bool carried = !echo && host_.ready(now.boot_ns);
   fates_.note(datagram, carried, now.boot_ns);
   if (!carried) return refuse(echo ? counters_.loops : counters_.rate_limited);

@@ -9,31 +9,12 @@ constexpr uint16_t offset_mask = 0x1fff;  // of 8-byte units
 
 /// Offsets within the IPv4 header (RFC 791, section 3.1).
 namespace at {
-constexpr size_t total_length = 2, id = 4, fragment = 6, protocol = 9, checksum = 10, source = 12, destination = 16;
+constexpr size_t total_length = 2, id = 4, fragment = 6, protocol = 9, source = 12, destination = 16;
 }
 
 uint16_t folded(uint32_t sum) {
   while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(sum);
-}
-
-uint32_t halves(uint32_t address) { return (address >> 16) + (address & 0xffff); }
-
-/// A UDP checksum of zero means none, so a computed zero is sent as all ones (RFC 768).
-uint16_t udp_checksum(uint16_t computed) { return computed == 0 ? 0xffff : computed; }
-
-/// The checksum of the UDP datagram whose first bytes are `udp`, with new addresses.
-uint16_t readdressed_checksum(const Ipv4Packet& packet, uint32_t source, uint32_t destination) {
-  const uint16_t present = load_be16(packet.body.data() + 6);
-  if (present == 0) return 0;
-  if (!packet.is_fragment()) {
-    const uint32_t pseudo = halves(source) + halves(destination) + ip_protocol_udp + static_cast<uint32_t>(packet.body.size());
-    // The checksum field counts as zero.
-    return udp_checksum(internet_checksum(internet_sum(packet.body, pseudo) + (0xffffu - present)));
-  }
-  const uint32_t removed = folded(halves(packet.source) + halves(packet.destination));
-  const uint32_t sum = (0xffffu - present) + (0xffffu - removed) + halves(source) + halves(destination);
-  return udp_checksum(internet_checksum(sum));
 }
 
 }  // namespace
@@ -70,34 +51,5 @@ uint32_t internet_sum(ByteView bytes, uint32_t sum) {
 }
 
 uint16_t internet_checksum(uint32_t sum) { return static_cast<uint16_t>(~folded(sum)); }
-
-void readdress(const Ipv4Packet& packet, uint32_t source, uint32_t destination, ByteSpan space,
-               const std::function<void(ByteView)>& emit) {
-  const bool has_udp_header = packet.is_first();
-  if (packet.protocol != ip_protocol_udp || (has_udp_header && packet.body.size() < udp_header_size)) return;
-  const size_t header = packet.header.size();
-  if (space.size() < header + udp_header_size) return;
-  const size_t most = (space.size() - header) & ~size_t{7};
-
-  for (size_t done = 0; done < packet.body.size();) {
-    const size_t left = packet.body.size() - done;
-    const size_t take = left <= space.size() - header ? left : most;
-    uint8_t* out = space.data();
-    std::ranges::copy(packet.header, out);
-    std::ranges::copy(packet.body.subspan(done, take), out + header);
-    if (done == 0 && has_udp_header) store_be16(out + header + 6, readdressed_checksum(packet, source, destination));
-    store_be16(out + at::total_length, static_cast<uint16_t>(header + take));
-    const bool more = packet.more_fragments || take < left;
-    // Without "don't fragment": what is cut here may be cut again.
-    store_be16(out + at::fragment,
-               static_cast<uint16_t>((packet.offset + done) / 8 | (more ? more_fragments_bit : 0)));
-    store_be32(out + at::source, source);
-    store_be32(out + at::destination, destination);
-    store_be16(out + at::checksum, 0);
-    store_be16(out + at::checksum, internet_checksum(internet_sum(ByteView(space).first(header))));
-    emit(ByteView(space).first(header + take));
-    done += take;
-  }
-}
 
 }  // namespace wg

@@ -1,7 +1,6 @@
-// IPv4 as far as broadcast and multicast need it: reading headers, and giving a packet new addresses.
+// IPv4 as far as broadcast and multicast need it.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "../noise/bytes.h"
@@ -45,11 +44,5 @@ struct UdpHeader {
 uint32_t internet_sum(ByteView bytes, uint32_t sum = 0);
 /// Folds to 16 bits and complements.
 uint16_t internet_checksum(uint32_t sum);
-
-/// Hands `emit` the UDP packet with other addresses and right checksums, cut into fragments where it is longer than `mtu`.
-/// A whole datagram's checksum is computed anew, since the network card may have been meant to do it; a fragment's is adjusted
-/// (RFC 1624). `space` holds one packet of `mtu` bytes. Nothing comes out for what is no UDP.
-void readdress(const Ipv4Packet& packet, uint32_t source, uint32_t destination, ByteSpan space,
-               const std::function<void(ByteView)>& emit);
 
 }  // namespace wg
