@@ -11,7 +11,7 @@ import { PortDraw } from './draw.ts';
 import { either, mixedOdds, shareOf } from './odds.ts';
 import { Openings } from './openings.ts';
 import { ProgressReports } from './progress.ts';
-import { AFTERGLOW_MS, BATCH_MS } from './tuning.ts';
+import { AFTERGLOW_MS, AGAIN_FOR_MS, BATCH_MS, OPENINGS_MS } from './tuning.ts';
 
 export class BirthdayLeader implements Tactic {
   readonly #context: TacticContext;
@@ -36,7 +36,10 @@ export class BirthdayLeader implements Tactic {
   message(now: number, message: PunchMessage): void {
     if (message.t !== 'punch-progress') return;
     this.#probes = Math.min(message.count, this.#context.plan.probes);
-    if (message.done) this.#spentAt = Math.min(this.#spentAt, now);
+    if (!message.done || Number.isFinite(this.#spentAt)) return;
+    this.#spentAt = now;
+    // Every one of its probes has made a mapping by now, which was not there when this side guessed at it.
+    if (this.#context.followerRanges !== null) this.#openings.again(now);
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
@@ -54,7 +57,8 @@ export class BirthdayLeader implements Tactic {
   }
 
   exhausted(now: number): boolean {
-    return now > this.#spentAt + AFTERGLOW_MS;
+    const againMs = this.#context.followerRanges === null ? 0 : AGAIN_FOR_MS;
+    return now > this.#spentAt + againMs + AFTERGLOW_MS;
   }
 
   progress(): PunchProgress {
@@ -80,13 +84,16 @@ export class BirthdayFollower implements Tactic {
     this.#progress = new ProgressReports(context);
   }
 
+  /** From a mapping by destination a probe only meets what is open already: nothing that is sent later can pass it. */
   begin(now: number): void {
-    this.#nextAt = now;
+    this.#nextAt = this.#context.dependent ? now + OPENINGS_MS : now;
     this.tick(now);
   }
 
-  message(_now: number, message: PunchMessage): void {
-    if (message.t === 'punch-progress') this.#mappings = Math.min(message.count, this.#context.plan.sockets);
+  message(now: number, message: PunchMessage): void {
+    if (message.t !== 'punch-progress') return;
+    this.#mappings = Math.min(message.count, this.#context.plan.sockets);
+    if (message.done && this.#draw.count === 0) this.#nextAt = now;
   }
 
   opened(): void {}

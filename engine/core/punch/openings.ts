@@ -32,6 +32,11 @@ export class Openings {
     this.#nextAt = now;
   }
 
+  /** The same ones now. */
+  again(now: number): void {
+    this.#resendAt = Math.min(this.#resendAt, now);
+  }
+
   opened(now: number, sockets: { id: number }[]): void {
     for (const { id } of sockets) this.#use(now, id);
   }

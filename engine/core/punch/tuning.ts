@@ -37,6 +37,11 @@ export const REUSED_FOR_MS = 150_000;
 /** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
 export const BIRTHDAY_ODDS = 0.9999;
 export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
+/** A leader's mappings stand after this, or its word for it is lost: 256 at 200 a second, and a slow relay. */
+export const OPENINGS_MS = 3_000;
+/** 256 pings once more. */
+export const AGAIN_FOR_MS = 1_300;
+
 /** Of a side whose probes each cost a mapping: what the budget has, less what a room's other members need. */
 export const DEPENDENT_PROBES = 240;
 

@@ -31,6 +31,9 @@ function kindOf(profile: Profile): Kind {
       return 'block';
     case 'symmetric-random':
     case 'symmetric-open':
+    case 'symmetric-open-flows':
+    case 'symmetric-restricted':
+    case 'symmetric-restricted-flows':
       return 'random';
     default:
       return LENIENT.has(profile) ? 'lenient' : 'strict';
