@@ -63,7 +63,7 @@ async function send({ from, to, ports, hex, repeat = 1, bind }) {
 }
 
 /** The simplest bridge between two networks, and the most harmful. */
-async function repeat({ port }) {
+async function sayAgain({ port }) {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
   socket.on('message', (bytes) => socket.send(bytes, port, '255.255.255.255'));
   const ready = new Promise((resolve) => {
@@ -83,7 +83,7 @@ function close() {
   say({ closed: true });
 }
 
-const work = { listen, repeat, send, close };
+const work = { listen, repeat: sayAgain, send, close };
 createInterface({ input: process.stdin }).on('line', (line) => {
   const order = JSON.parse(line);
   void work[order.do](order);

@@ -57,7 +57,7 @@ export const GAME_ROWS: readonly GameRow[] = [
     to: limited,
     ports: [47_624],
     sourcePort: 2300,
-    hex: `340000fa0200${'08fc'}${'00'.repeat(12)}${hexOf('play')}0200`,
+    hex: `340000fa020008fc${'00'.repeat(12)}${hexOf('play')}0200`,
   },
   { name: 'DirectPlay 8', to: limited, ports: [6073], sourcePort: 0, hex: '00020000020000' },
   {
