@@ -10,6 +10,8 @@ export const SERVER_LIMITS = {
   frameBytes: 16 * 1024,
   /** Largest relayed payload: one sealed WireGuard packet. */
   relayPayloadBytes: 1_600,
+  /** A relayed payload up to this length is a small packet (below 350 bytes, sealed) and passes those that wait. */
+  expressPayloadBytes: 384,
   signalsPerSecond: 50,
   relayBytesPerSecond: 4_000_000,
   membersPerRoom: 250,

@@ -1,16 +1,18 @@
 /**
- * What waits for one reader. Frames go straight to the socket while it keeps up. For a slow reader two queues form:
- * control messages, signals and WireGuard handshakes, of which nothing is ever dropped, and data, which loses its oldest
- * frames, because what is new is worth more to a game. Handshakes overtake data: without them no data can be opened.
+ * What waits for one reader. Frames go straight to the socket while it keeps up. For a slow reader three queues form:
+ * control messages, signals and WireGuard handshakes, of which nothing is ever dropped; small data, which is a game's or
+ * somebody's voice; and the rest. Both kinds of data lose their oldest frames, because what is new is worth more to a game.
+ * Handshakes overtake data: without them no data can be opened.
  */
 import { WebSocket } from 'ws';
+import { SERVER_LIMITS } from '../protocol/limits.ts';
 import { FRAME_HEADER_BYTES } from '../protocol/server.ts';
 
 /**
- * Bytes handed to the socket before frames wait here, where they can still be dropped. Enough for a round trip of
- * 100 ms at 5 Mbit/s; far below the backlog limit.
+ * Bytes handed to the socket before frames wait here, where small ones pass and old ones can still be dropped. The kernel's own
+ * queue keeps the link busy; this one only bridges the time until `written` is called.
  */
-const WRITE_AHEAD_BYTES = 64 * 1024;
+const WRITE_AHEAD_BYTES = 16 * 1024;
 
 /** Lengths of WireGuard's handshake initiation, handshake response and cookie reply (whitepaper, 5.4). */
 const HANDSHAKE_BYTES = [0, 148, 92, 64] as const;
@@ -22,7 +24,7 @@ interface Queued {
 
 export interface OutboxOptions {
   socket: WebSocket;
-  /** Limit of each of the two queues. */
+  /** Limit of each of the queues. */
   backlogBytes: number;
   /** Called once a data frame was dropped for a newer one. */
   onDrop: () => void;
@@ -34,6 +36,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #socket: WebSocket;
   readonly #urgent = new FrameQueue();
+  readonly #express = new FrameQueue();
   readonly #data = new FrameQueue();
 
   constructor(options: OutboxOptions) {
@@ -52,15 +55,21 @@ export class Outbox {
   relay(frame: Buffer): void {
     if (isWireGuardHandshake(frame)) {
       this.#deliver({ bytes: frame, binary: true });
-    } else if (this.#urgent.length === 0 && this.#data.length === 0 && this.#writable()) {
+    } else if (this.#isEmpty() && this.#writable()) {
       this.#write({ bytes: frame, binary: true });
     } else {
-      this.#data.push({ bytes: Buffer.from(frame), binary: true });
-      while (this.#data.bytes > this.#options.backlogBytes) {
-        this.#data.shift();
+      const small = frame.length <= FRAME_HEADER_BYTES + SERVER_LIMITS.expressPayloadBytes;
+      const queue = small ? this.#express : this.#data;
+      queue.push({ bytes: Buffer.from(frame), binary: true });
+      while (queue.bytes > this.#options.backlogBytes) {
+        queue.shift();
         this.#options.onDrop();
       }
     }
+  }
+
+  #isEmpty(): boolean {
+    return this.#urgent.length === 0 && this.#express.length === 0 && this.#data.length === 0;
   }
 
   #deliver(item: Queued): void {
@@ -71,6 +80,7 @@ export class Outbox {
     this.#urgent.push({ bytes: Buffer.from(item.bytes), binary: item.binary });
     if (this.#urgent.bytes > this.#options.backlogBytes) {
       this.#urgent.clear();
+      this.#express.clear();
       this.#data.clear();
       this.#options.onTooSlow();
     }
@@ -88,8 +98,8 @@ export class Outbox {
   }
 
   readonly #written = (): void => {
-    while ((this.#urgent.length > 0 || this.#data.length > 0) && this.#writable()) {
-      const next = this.#urgent.shift() ?? this.#data.shift();
+    while (!this.#isEmpty() && this.#writable()) {
+      const next = this.#urgent.shift() ?? this.#express.shift() ?? this.#data.shift();
       if (next === undefined || this.#socket.readyState !== WebSocket.OPEN) return;
       this.#socket.send(next.bytes, { binary: next.binary }, this.#written);
     }

@@ -81,10 +81,11 @@ async function betweenDevices(options: Between): Promise<Row> {
   const lab = Lab.open();
   try {
     const [near, far] = (await lab.namespaces(['near', 'far'])) as [Namespace, Namespace];
-    await connect(lab, [near, far]);
+    const wire = await connect(lab, [near, far]);
     if (options.uplink) {
+      // Beyond the host, as a modem is: the host's socket does not feel it.
       await lab.script(
-        `tc -n ${near.name} qdisc add dev wan root tbf rate ${UPLINK.rateMbit}mbit burst 4000 limit ${UPLINK.queueBytes}`,
+        `tc -n ${wire.name} qdisc add dev port1 root tbf rate ${UPLINK.rateMbit}mbit burst 4000 limit ${UPLINK.queueBytes}`,
       );
     }
     await startEnds(lab, [near, far], options.paced);
@@ -179,8 +180,8 @@ async function overRelay(game: string, seconds: number): Promise<Row> {
 const inner = (index: number): string => `10.98.2.${index + 1}`;
 const outer = (index: number): string => `10.99.0.${index + 1}`;
 
-/** One bridge, in a namespace of its own: the queues are at the hosts, where they are in the world. */
-async function connect(lab: Lab, ends: readonly Namespace[]): Promise<void> {
+/** One bridge, in a namespace of its own, with a port for each. */
+async function connect(lab: Lab, ends: readonly Namespace[]): Promise<Namespace> {
   const wire = await lab.namespace('wire');
   await lab.script(`
     ip -n ${wire.name} link add bridge type bridge forward_delay 0 && ip -n ${wire.name} link set bridge up
@@ -192,6 +193,7 @@ async function connect(lab: Lab, ends: readonly Namespace[]): Promise<void> {
     ip -n ${name} address add ${outer(index)}/24 dev wan && ip -n ${name} link set wan up`,
       )
       .join('')}`);
+  return wire;
 }
 
 /** The first end has a tunnel to each of the others. */

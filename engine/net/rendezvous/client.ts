@@ -31,6 +31,7 @@ import {
 } from '../../../protocol/server.ts';
 import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
 import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
+import { RelayOutbox } from './outbox.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
 import { type Environment, proxyFor } from './proxy.ts';
 import { readRefusal } from './refusal.ts';
@@ -64,8 +65,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 5_000;
 /** After a change of network: a round trip with a retransmission, and little of the time in which a player waits. */
 const CHECK_TIMEOUT_MS = 1_500;
-/** Unsent bytes above which data is stale before it leaves: 100 ms at 5 Mbit/s. */
-const RELAY_BUFFER_BYTES = 64 * 1024;
 /** Unsent bytes above which nothing more is queued. */
 const MAX_BUFFER_BYTES = 256 * 1024;
 /** A welcome to a room of 250 members has about 27 KiB. */
@@ -97,6 +96,7 @@ type Phase = 'connecting' | 'open' | 'welcomed' | 'closed';
 class WebSocketRendezvous implements RendezvousConnection {
   readonly #handlers: RendezvousHandlers;
   readonly #shared: Shared;
+  readonly #relayed = new RelayOutbox();
   /** Null before there is one: for a URL that is none, and while the proxy's agent loads. */
   #socket: WebSocket | null = null;
   readonly #pingIntervalMs: number;
@@ -169,19 +169,23 @@ class WebSocketRendezvous implements RendezvousConnection {
 
   frame(frame: BinaryFrame): boolean {
     const socket = this.#socket;
-    const room = frame.type === FRAME_RELAY && !isHandshake(frame.payload) ? RELAY_BUFFER_BYTES : MAX_BUFFER_BYTES;
     const limit = frame.type === FRAME_RELAY ? this.#relayPayloadBytes : SERVER_LIMITS.frameBytes - FRAME_HEADER_BYTES;
     if (
       socket === null ||
       this.#phase !== 'welcomed' ||
       socket.readyState !== WebSocket.OPEN ||
-      socket.bufferedAmount > room ||
+      socket.bufferedAmount > MAX_BUFFER_BYTES ||
       frame.payload.length > limit
     ) {
       this.#shared.counters.droppedFrames++;
       return false;
     }
-    socket.send(encodeFrame(frame));
+    if (frame.type !== FRAME_RELAY || isHandshake(frame.payload)) {
+      socket.send(encodeFrame(frame));
+    } else if (!this.#relayed.send(socket, encodeFrame(frame))) {
+      this.#shared.counters.droppedFrames++;
+      return false;
+    }
     return true;
   }
 

@@ -114,6 +114,7 @@ void Device::network_loop() {
   Inbound inbound(state_, inbox_, host);
   std::vector<SocketId> readable;
   Nanos timer = never;
+  bool bulk_waits = false;
   while (!stopping_) {
     Nanos deadline;
     {
@@ -121,10 +122,11 @@ void Device::network_loop() {
       deadline = state_.armed = state_.core.next_deadline();
     }
     if (deadline != timer) state_.poller.set_deadline(timer = deadline);
-    state_.poller.wait(readable);
+    state_.poller.wait(readable, bulk_waits);
     for (const SocketId id : readable) {
       if (const auto ready = socket(id)) inbound.receive(ready);
     }
+    bulk_waits = inbound.receive_bulk();
     inbound.receive_external();
     inbound.run_timers();
   }
@@ -323,8 +325,8 @@ DeviceCounters Device::counters() {
   const std::lock_guard lock(state_.mutex);
   const CoreCounters& core = state_.core.counters();
   return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
-          state_.express_dropped, state_.bulk_dropped, state_.bulk_queued, state_.core.load().under_load(now.boot_ns),
-          state_.core.fanout().counters()};
+          state_.express_dropped, state_.bulk_dropped + state_.bulk_dropped_in, state_.bulk_queued,
+          state_.core.load().under_load(now.boot_ns), state_.core.fanout().counters()};
 }
 
 std::vector<Device::PeerSnapshot> Device::peer_counters() {

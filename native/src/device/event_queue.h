@@ -45,6 +45,11 @@ class EventQueue {
     return count;
   }
 
+  size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return size_;
+  }
+
   uint64_t dropped() const {
     const std::lock_guard lock(mutex_);
     return dropped_;

@@ -35,7 +35,7 @@ HostQueue::HostQueue(const HostQueueOptions& options)
   free_large_.reserve(options.frames);
   free_small_.reserve(options.packets);
   for (Index slot = 0; slot < frames_.size(); slot++) free(slot);
-  spare_ = take_large();
+  spare_ = take(free_large_);
 }
 
 ByteSpan HostQueue::memory_of(Index slot) {
@@ -48,9 +48,9 @@ ByteSpan HostQueue::room() { return memory_of(spare_); }
 
 std::optional<Index> HostQueue::keep(size_t length, const offload::Offload& offload) {
   const ByteSpan read = room().first(length);
-  const Index small = length <= small_packet ? take_small() : queue::nothing;
+  const Index small = length <= small_packet ? take(free_small_) : queue::nothing;
   if (small != queue::nothing) return fill(small, read, offload);
-  const Index next = take_large();
+  const Index next = take(free_large_);
   if (next == queue::nothing) return std::nullopt;
   const Index kept = std::exchange(spare_, next);
   frames_[kept] = {read, offload, {}};
@@ -59,7 +59,7 @@ std::optional<Index> HostQueue::keep(size_t length, const offload::Offload& offl
 
 std::optional<Index> HostQueue::copy(Index slot) {
   const HostFrame& from = frames_[slot];
-  const Index to = from.packet.size() <= small_packet ? take_small() : take_large();
+  const Index to = from.packet.size() <= small_packet ? take(free_small_) : take(free_large_);
   return to == queue::nothing ? std::nullopt : std::optional(fill(to, from.packet, from.offload));
 }
 
@@ -71,21 +71,12 @@ Index HostQueue::fill(Index slot, ByteView bytes, const offload::Offload& offloa
 }
 
 // Room for what is new: bulk gives first.
-Index HostQueue::take_small() {
-  while (free_small_.empty() && (bulk_.shed() || express_.shed())) {
+Index HostQueue::take(std::vector<Index>& free) {
+  while (free.empty() && (bulk_.shed() || express_.shed())) {
   }
-  if (free_small_.empty()) return queue::nothing;
-  const Index slot = free_small_.back();
-  free_small_.pop_back();
-  return slot;
-}
-
-Index HostQueue::take_large() {
-  while (free_large_.empty() && bulk_.shed()) {
-  }
-  if (free_large_.empty()) return queue::nothing;
-  const Index slot = free_large_.back();
-  free_large_.pop_back();
+  if (free.empty()) return queue::nothing;
+  const Index slot = free.back();
+  free.pop_back();
   return slot;
 }
 

@@ -56,8 +56,7 @@ class HostQueue {
  private:
   ByteSpan memory_of(Index slot);
   bool is_large(Index slot) const { return slot < options_.frames; }
-  Index take_small();
-  Index take_large();
+  Index take(std::vector<Index>& free);
   Index fill(Index slot, ByteView bytes, const offload::Offload& offload);
 
   const HostQueueOptions options_;

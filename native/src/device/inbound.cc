@@ -1,6 +1,20 @@
 #include "inbound.h"
 
+#include "../queue/classify.h"
+
 namespace wg {
+namespace {
+
+/// The longest datagram whose packet passes bulk; of marked ones only the sender knows.
+const size_t express_datagram = Session::sealed_size(queue::small_packet - 1, queue::small_packet);
+/// Tuning: reads of bulk that may wait, a few milliseconds at the most that a processor can open, and places for them and for
+/// what came between.
+constexpr size_t most_bulk = 48, places = 256;
+/// Tuning: reads of one socket before it is another's turn; a flood does not end.
+constexpr size_t rounds = 16;
+
+}  // namespace
+
 bool Inbox::push(PeerId peer, ByteView bytes) {
   const std::lock_guard lock(mutex_);
   if (size_ == limit) return false;
@@ -22,20 +36,74 @@ size_t Inbox::take(std::span<Item> out) {
 }
 
 Inbound::Inbound(State& state, Inbox& inbox, HostWriter& host)
-    : state_(state), inbox_(inbox), host_(host), sender_(state, false) {
+    : state_(state), inbox_(inbox), host_(host), sender_(state, false), waiting_(places) {
   // Items point at their arrivals: these may not move.
   arrivals_.reserve(udp::ReceiveBatch::capacity);
   items_.reserve(max_items);
   sessions_.reserve(max_items);
+  done_.reserve(udp::ReceiveBatch::capacity);
 }
 
 void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
-  for (const udp::Received& received : batch_.receive(*socket)) {
-    const Arrival& arrival = arrivals_.emplace_back(Arrival{{PathKind::udp, socket, received.from, 0}, 0});
-    udp::split(received, [&](ByteSpan datagram) { add(arrival, datagram); });
+  for (size_t round = 0; round < rounds && !batch_.full(); round++) {
+    for (const udp::Received& read : batch_.receive(*socket)) {
+      Arrival arrival{{PathKind::udp, socket, read.from, 0}, 0};
+      if (read.segment > express_datagram) {
+        keep(Waiting::Kind::sealed, std::move(arrival), read);
+        continue;
+      }
+      const Arrival& kept = arrivals_.emplace_back(std::move(arrival));
+      const bool alone = read.bytes.size() <= read.segment;
+      if (alone && bulk_waits_ > 0 && next_ - first_ < waiting_.size()) {
+        keep(Waiting::Kind::gone, {}, read);
+        add(kept, read.bytes, next_ - 1);
+      } else {
+        udp::split(read, [&](ByteSpan datagram) { add(kept, datagram); });
+        done_.push_back(read.buffer);
+      }
+    }
+    process();
+    finish();
+    if (batch_.drained()) return;
   }
-  process();
+}
+
+// A flood of bulk loses what is newest, so that buffers are left for what passes it.
+void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read) {
+  const bool bulk = kind == Waiting::Kind::sealed;
+  if (bulk && (bulk_waits_ >= most_bulk || next_ - first_ == waiting_.size())) {
+    state_.bulk_dropped_in += (read.bytes.size() + read.segment - 1) / std::max<size_t>(1, read.segment);
+    batch_.release(read.buffer);
+    return;
+  }
+  waiting(next_++) = {kind, std::move(arrival), read};
+  if (bulk) bulk_waits_++;
+}
+
+bool Inbound::receive_bulk() {
+  while (first_ < next_) {
+    Waiting& next = waiting(first_++);
+    if (next.kind == Waiting::Kind::gone) continue;
+    done_.push_back(next.read.buffer);
+    if (next.kind == Waiting::Kind::opened) {
+      host_.add(next.read.bytes);
+      continue;
+    }
+    bulk_waits_--;
+    udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
+    process();
+    next.arrival = {};
+    break;
+  }
+  finish();
+  return first_ < next_;
+}
+
+// What was delivered reaches the host, and its memory is free again.
+void Inbound::finish() {
   host_.flush();
+  for (const size_t buffer : done_) batch_.release(buffer);
+  done_.clear();
   arrivals_.clear();
 }
 
@@ -45,8 +113,7 @@ void Inbound::receive_external() {
       add(arrivals_.emplace_back(Arrival{{PathKind::external, nullptr, {}, 0}, item.peer}), item.bytes);
     }
     process();
-    host_.flush();
-    arrivals_.clear();
+    finish();
   }
 }
 
@@ -59,9 +126,9 @@ void Inbound::run_timers() {
   sender_.run(effects_);
 }
 
-void Inbound::add(const Arrival& arrival, ByteSpan datagram) {
+void Inbound::add(const Arrival& arrival, ByteSpan datagram, uint64_t place) {
   if (items_.size() == max_items) process();
-  items_.push_back({&arrival, datagram, nullptr, {}});
+  items_.push_back({&arrival, datagram, nullptr, {}, place});
 }
 
 void Inbound::process() {
@@ -72,12 +139,22 @@ void Inbound::process() {
   if (open()) {
     check(now);
     sender_.run(effects_);
-    for (const Item& item : items_) {
-      if (!item.inner.empty()) host_.add(item.inner);
-    }
   }
+  for (const Item& item : items_) deliver(item);
   items_.clear();
   sessions_.clear();
+}
+
+// TCP takes segments that were passed for lost: a small one with data waits for the bulk before it.
+void Inbound::deliver(const Item& item) {
+  if (item.place != no_place && queue::carries_tcp_data(item.inner)) {
+    Waiting& place = waiting(item.place);
+    place.kind = Waiting::Kind::opened;
+    place.read.bytes = item.inner;
+    return;
+  }
+  if (!item.inner.empty()) host_.add(item.inner);
+  if (item.place != no_place) done_.push_back(waiting(item.place).read.buffer);
 }
 
 void Inbound::classify(const Now& now) {

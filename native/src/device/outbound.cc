@@ -13,6 +13,11 @@ constexpr size_t bulk_burst = 65'536;
 /// Tuning: while a path is held back its delay is measured this often.
 constexpr Nanos held_look = 5 * milliseconds;
 
+/// Tuning: packets on their way to the owner, who carries those of external paths, before bulk waits here instead, where
+/// others can pass it; and how soon to look again.
+constexpr size_t owner_ahead = 64;
+constexpr Nanos owner_look = milliseconds;
+
 uint64_t random_seed() {
   Bytes<8> bytes;
   random_bytes(bytes);
@@ -128,7 +133,8 @@ void Outbound::take_bulk(const Now& now) {
   if (waits_) ask_for_paces(now);
   const queue::FairQueue::Gate gate = [this, &now](PeerId id) {
     Peer* peer = waits_ ? state_.core.find(id) : nullptr;
-    return peer ? peer->pacer.allowance(now.boot_ns) : queue::Pacer::unlimited;
+    if (!peer) return queue::Pacer::unlimited;
+    return owner_lags(*peer) ? 0 : peer->pacer.allowance(now.boot_ns);
   };
   for (size_t bytes = 0; bytes < bulk_burst && jobs_.size() < batch;) {
     const auto burst = queue_.pop_bulk(now.boot_ns, gate, bulk_burst - bytes);
@@ -160,9 +166,15 @@ Nanos Outbound::next_turn(const Now& now) {
   const std::lock_guard lock(state_.mutex);
   queue_.bulk().each_peer([&](PeerId id, size_t) {
     const Peer* peer = state_.core.find(id);
-    next = std::min(next, peer ? peer->pacer.next_send(now.boot_ns) : 0);
+    const Nanos turn = peer ? peer->pacer.next_send(now.boot_ns) : 0;
+    next = std::min(next, peer && owner_lags(*peer) ? std::max(turn, now.boot_ns + owner_look) : turn);
   });
   return next;
+}
+
+// The owner has enough to carry.
+bool Outbound::owner_lags(const Peer& peer) const {
+  return peer.path.kind == PathKind::external && state_.events.size() >= owner_ahead;
 }
 
 // Locked. Makes a flow unless the last one is this peer's; stages the burst when there is nothing to seal with.

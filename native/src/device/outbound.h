@@ -51,6 +51,7 @@ class Outbound {
   void take_bulk(const Now& now);
   Nanos next_turn(const Now& now);
   void ask_for_paces(const Now& now);
+  bool owner_lags(const Peer& peer) const;
   void join_flow(const Now& now, const queue::Burst& burst);
   void stage(Peer& peer, const queue::Burst& burst);
   void dispatch();

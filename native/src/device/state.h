@@ -30,6 +30,8 @@ struct State {
   std::atomic<uint64_t> tx_dropped{0}, rejected{0};
   /// Of the queue between host and peers: packets dropped for good, and bytes that wait.
   std::atomic<uint64_t> express_dropped{0}, bulk_dropped{0}, bulk_queued{0};
+  /// Datagrams from peers that waited in vain to be opened.
+  std::atomic<uint64_t> bulk_dropped_in{0};
 
   /// With the lock held: whether the network thread sleeps past a deadline that was set meanwhile.
   bool oversleeps() const { return core.next_deadline() < armed; }

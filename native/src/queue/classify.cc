@@ -46,4 +46,12 @@ Class classify(ByteView packet, bool segmented, uint64_t seed) {
   return {express ? Lane::express : Lane::bulk, hash(facts, seed)};
 }
 
+bool carries_tcp_data(ByteView packet) {
+  if (packet.size() < 40) return false;
+  const bool v4 = packet[0] >> 4 == 4;
+  const size_t header = v4 ? size_t{packet[0] & 0x0fu} * 4 : 40;
+  if (packet[v4 ? 9 : 6] != tcp || packet.size() < header + 20) return false;
+  return packet.size() > header + (size_t{packet[header + 12]} >> 4) * 4;
+}
+
 }  // namespace wg::queue

@@ -24,6 +24,9 @@ struct Class {
 /// `seed` keeps strangers from choosing which flows collide.
 Class classify(ByteView packet, bool segmented, uint64_t seed);
 
+/// Whether a packet is a TCP segment with data: that must not pass the rest of its flow. IPv6 extension headers count as none.
+bool carries_tcp_data(ByteView packet);
+
 /// 64 bits that differ when either input does, as far as anyone can tell.
 constexpr uint64_t mix(uint64_t a, uint64_t b) {
   uint64_t x = a ^ (b + 0x9e3779b97f4a7c15 + (a << 6) + (a >> 2));

@@ -184,10 +184,8 @@ struct ReceiveBatch::Platform {
     char bytes[CMSG_SPACE(sizeof(int))];
   };
 
-  Platform() : memory(new uint8_t[max_receive * capacity]) {
-    for (size_t i = 0; i < capacity; i++) vectors[i] = {&memory[i * max_receive], max_receive};
-  }
-  void prepare(size_t count);
+  Platform() : memory(new uint8_t[max_receive * capacity]) {}
+  void prepare(std::span<const size_t> buffers);
   size_t segment_of(msghdr& header, size_t whole) const;
 
   // Not touched before it is needed: only full reads use all of a slot.
@@ -200,8 +198,9 @@ struct ReceiveBatch::Platform {
   size_t reads = capacity;
 };
 
-void ReceiveBatch::Platform::prepare(size_t count) {
-  for (size_t i = 0; i < count; i++) {
+void ReceiveBatch::Platform::prepare(std::span<const size_t> buffers) {
+  for (size_t i = 0; i < buffers.size(); i++) {
+    vectors[i] = {&memory[buffers[i] * max_receive], max_receive};
     msghdr& header = messages[i].msg_hdr;
     header = {};
     header.msg_name = sources[i].raw();
@@ -223,23 +222,34 @@ size_t ReceiveBatch::Platform::segment_of(msghdr& header, size_t whole) const {
   return whole;
 }
 
-ReceiveBatch::ReceiveBatch() : platform_(std::make_unique<Platform>()) { received_.reserve(capacity); }
+ReceiveBatch::ReceiveBatch() : platform_(std::make_unique<Platform>()) {
+  received_.reserve(capacity);
+  free_.reserve(capacity);
+  for (size_t i = 0; i < capacity; i++) release(capacity - 1 - i);
+}
 ReceiveBatch::~ReceiveBatch() = default;
 
 std::span<const Received> ReceiveBatch::receive(const Socket& socket) {
   constexpr size_t few = 4, long_read = 8'192;
   Platform& batch = *platform_;
   received_.clear();
-  batch.prepare(batch.reads);
+  const size_t asked = std::min(batch.reads, free_.size());
+  const std::span<const size_t> buffers(free_.end() - static_cast<ptrdiff_t>(asked), free_.end());
+  batch.prepare(buffers);
   // Errors (ICMP, interrupted) end this batch only: the socket stays in the poll set.
-  const int count = recvmmsg(socket.fd(), batch.messages.data(), static_cast<unsigned>(batch.reads), MSG_DONTWAIT, nullptr);
+  const int count = recvmmsg(socket.fd(), batch.messages.data(), static_cast<unsigned>(asked), MSG_DONTWAIT, nullptr);
   size_t longest = 0;
   for (size_t i = 0; static_cast<int>(i) < count; i++) {
     const size_t length = batch.messages[i].msg_len;
     longest = std::max(longest, length);
-    const ByteSpan bytes(&batch.memory[i * max_receive], length);
-    received_.push_back({bytes, batch.segment_of(batch.messages[i].msg_hdr, length), batch.sources[i]});
+    const ByteSpan bytes(&batch.memory[buffers[i] * max_receive], length);
+    received_.push_back({bytes, batch.segment_of(batch.messages[i].msg_hdr, length), batch.sources[i], buffers[i]});
   }
+  // The taken buffers stand first among those that were offered.
+  std::rotate(free_.end() - static_cast<ptrdiff_t>(asked), free_.end() - static_cast<ptrdiff_t>(asked - received_.size()),
+              free_.end());
+  free_.resize(free_.size() - received_.size());
+  drained_ = received_.size() < asked;
   batch.reads = longest >= long_read ? few : capacity;
   return received_;
 }

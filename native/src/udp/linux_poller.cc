@@ -60,10 +60,10 @@ void Poller::set_deadline(int64_t boot_ns) {
   timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
-void Poller::wait(std::vector<SocketId>& readable) {
+void Poller::wait(std::vector<SocketId>& readable, bool look) {
   readable.clear();
   std::array<epoll_event, 64> events;
-  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), look ? 0 : -1);
   for (int i = 0; i < count; i++) {
     const uint64_t key = events[static_cast<size_t>(i)].data.u64;
     if (key == event_key) {

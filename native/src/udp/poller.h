@@ -34,8 +34,8 @@ class Poller {
   void wake();
   /// Wakes at `boot_ns` of CLOCK_BOOTTIME; the maximum is never.
   void set_deadline(int64_t boot_ns);
-  /// Sleeps until something happens; fills the ids of readable sockets.
-  void wait(std::vector<SocketId>& readable);
+  /// Sleeps until something happens, or with `look` only looks; fills the ids of readable sockets.
+  void wait(std::vector<SocketId>& readable, bool look = false);
 
  private:
   Fd epoll_, event_, timer_;

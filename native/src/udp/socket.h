@@ -86,6 +86,8 @@ struct Received {
   /// Length of each datagram but the last, which may be shorter. Not 0 unless `bytes` is empty.
   size_t segment;
   Endpoint from;
+  /// The buffer it lies in.
+  size_t buffer;
 };
 
 /// Calls `each` with every datagram.
@@ -99,7 +101,7 @@ void split(const Received& received, const Each& each) {
   }
 }
 
-/// Buffers for one receiving thread.
+/// Buffers of one receiving thread. What was read stays until its buffer is given back.
 class ReceiveBatch {
  public:
   static constexpr size_t capacity = 64;
@@ -107,13 +109,20 @@ class ReceiveBatch {
   ReceiveBatch();
   ~ReceiveBatch();
 
-  /// What waits on the socket, at most `capacity` reads; an empty span when nothing does.
+  /// Some of what waits on the socket; an empty span when nothing does, or no buffer is free. Valid until the next call.
   std::span<const Received> receive(const Socket& socket);
+  void release(size_t buffer) { free_.push_back(buffer); }
+  bool full() const { return free_.empty(); }
+  /// Whether the last call took all that waited.
+  bool drained() const { return drained_; }
 
  private:
   struct Platform;
   std::unique_ptr<Platform> platform_;
   std::vector<Received> received_;
+  // The one released last is used first: it is still in the processor's cache.
+  std::vector<size_t> free_;
+  bool drained_ = true;
 };
 
 }  // namespace wg::udp

@@ -46,6 +46,29 @@ describe('a reader that stands still', () => {
     expect(b.closed).toBeNull();
   });
 
+  test('has the small packets first, and loses none of them to bulk', async () => {
+    const server = await running({ limits: UNLIMITED });
+    const [a, b] = await pair(server, true);
+    b.socket.pause();
+    let sent = 0;
+    while (server.counters.dropped['slow-reader'] === 0) {
+      for (let n = 0; n < 150; n++) a.relay(b.id, data(sent++));
+      await a.settled();
+    }
+    for (let n = 0; n < 50; n++) a.relay(b.id, data(n).subarray(0, 200));
+    await a.settled();
+    const lost = server.counters.dropped['slow-reader'];
+    b.socket.resume();
+    await until(() => b.frames.length === sent + 50 - lost);
+
+    const small = b.frames
+      .map(({ payload }, index) => (payload.length === 200 ? index : -1))
+      .filter((index) => index >= 0);
+    const behind = b.frames.length - 1 - Math.max(...small);
+    expect(small).toHaveLength(50);
+    expect(behind).toBeGreaterThan(100); // what waited before they came: 256 KiB
+  });
+
   test('is closed as too-slow when its signals pile up, and the others go on', async () => {
     const server = await running({ limits: UNLIMITED });
     const [a, b] = await pair(server, true);

@@ -1,0 +1,72 @@
+import type { WebSocket } from 'ws';
+import { describe, expect, test } from 'vitest';
+import { RelayOutbox } from '../../../engine/net/rendezvous/outbox.ts';
+
+/** A socket that takes what it is given only when it is told to: what `ws` does while the network is slow. */
+class SlowSocket {
+  readonly OPEN = 1;
+  readyState = 1;
+  bufferedAmount = 0;
+  readonly sent: Uint8Array[] = [];
+  readonly #waiting: { bytes: number; written: () => void }[] = [];
+
+  send(frame: Uint8Array, written: () => void): void {
+    this.sent.push(frame);
+    this.bufferedAmount += frame.length;
+    this.#waiting.push({ bytes: frame.length, written });
+  }
+
+  /** The network takes everything. */
+  drain(): void {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      this.bufferedAmount -= next.bytes;
+      next.written();
+    }
+  }
+}
+
+function rig() {
+  const socket = new SlowSocket();
+  const outbox = new RelayOutbox();
+  const send = (length: number, mark: number) =>
+    outbox.send(socket as unknown as WebSocket, new Uint8Array(length).fill(mark));
+  return { socket, send, marks: () => socket.sent.map((frame) => frame[0]) };
+}
+
+describe('relay frames to a slow server', () => {
+  test('leave at once while the socket keeps up', () => {
+    const { send, marks } = rig();
+    for (let mark = 1; mark <= 5; mark++) expect(send(1_400, mark)).toBe(true);
+    expect(marks()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('small ones pass the others, each kind stays in its order', () => {
+    const { socket, send, marks } = rig();
+    for (let mark = 1; mark <= 20; mark++) send(1_400, mark);
+    const ahead = socket.sent.length;
+    expect(socket.bufferedAmount).toBeLessThan(10_000);
+    send(150, 101);
+    send(150, 102);
+    socket.drain();
+    expect(marks().slice(ahead, ahead + 2)).toEqual([101, 102]);
+    expect(marks().filter((mark) => mark! <= 20)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+  });
+
+  test('what is too much is dropped, and takes no room from small ones', () => {
+    const { socket, send, marks } = rig();
+    const taken = Array.from({ length: 100 }, () => send(1_400, 1)).filter(Boolean).length;
+    expect(taken).toBeLessThan(60);
+    for (let n = 0; n < 50; n++) expect(send(150, 2)).toBe(true);
+    socket.drain();
+    expect(marks()).toHaveLength(taken + 50);
+  });
+
+  test('nothing is sent to a socket that has closed', () => {
+    const { socket, send } = rig();
+    for (let n = 0; n < 20; n++) send(1_400, 1);
+    const before = socket.sent.length;
+    socket.readyState = 3;
+    socket.drain();
+    expect(socket.sent).toHaveLength(before);
+  });
+});
