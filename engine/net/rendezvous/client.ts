@@ -31,8 +31,8 @@ import {
 } from '../../../protocol/server.ts';
 import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
 import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
-import { RelayOutbox } from './outbox.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
+import { RelayOutbox } from './outbox.ts';
 import { type Environment, proxyFor } from './proxy.ts';
 import { readRefusal } from './refusal.ts';
 

@@ -1,5 +1,5 @@
-import type { WebSocket } from 'ws';
 import { describe, expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
 import { RelayOutbox } from '../../../engine/net/rendezvous/outbox.ts';
 
 /** A socket that takes what it is given only when it is told to: what `ws` does while the network is slow. */
