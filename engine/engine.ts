@@ -441,8 +441,11 @@ class RunningEngine implements Engine {
   }
 
   #onPeer(event: Exclude<Extract<DeviceEvent, { peer: PeerId }>, { type: 'discovery' }>): void {
+    const probe = event.type === 'ping' || event.type === 'pong' ? event : null;
+    // It waited here while its socket was closed, or came in by one of NAT discovery's: no path can leave by those.
+    if (probe !== null && probe.via !== 'external' && !this.#punches.carries(probe.via.socket)) return;
     this.#members.device(event);
-    if (event.type === 'ping' || event.type === 'pong') this.#punches.heard(event);
+    if (probe !== null) this.#punches.heard(probe);
   }
 
   #onStun(event: Extract<DeviceEvent, { type: 'stun' }>): void {

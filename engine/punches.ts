@@ -44,6 +44,8 @@ export interface PunchesOptions {
 
 /** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
 const DOUBTS = 3;
+/** One for each family. */
+const LAST_MAIN_SOCKET = 1;
 /** Half of all attempts with 256 sockets meet with so many, over all ports. */
 const DEAR_PROBES = 180;
 /** A follower that can send less than this part of a plan's probes asks for patience. */
@@ -144,6 +146,11 @@ export class Punches {
       this.#handle(this.#active, { type: 'mapped', socket: event.socket, port: mapped.port });
     }
     return true;
+  }
+
+  /** Whether paths may leave by this socket: a main one, or one of a punch that is still open. */
+  carries(socket: SocketId): boolean {
+    return socket <= LAST_MAIN_SOCKET || this.#sockets.has(socket);
   }
 
   /** After the traversal core has seen it. */
