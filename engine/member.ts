@@ -13,6 +13,8 @@ export interface Member {
   routes: { server: number; member: string }[];
   proven: boolean;
   path: CorePath | null;
+  /** Where copies go, as the core asks for it. */
+  duplicate: CorePath | null;
   /** Counters of the last sample. */
   sampled: { txPackets: number; rxPackets: number };
   rxBytes: number;

@@ -3,7 +3,7 @@ import { WarrenError } from '../protocol/errors.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { Candidate, PeerMessage } from '../protocol/peer.ts';
 import type { Budget, Dependence } from './core/budget.ts';
-import type { PeerAction, PeerEvent } from './core/peer/contract.ts';
+import type { CorePath, PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import { LOST_AFTER_MS } from './core/peer/tuning.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
@@ -100,6 +100,7 @@ export class Members {
       rxBytes: 0,
       txBytes: 0,
       filtered: 0,
+      duplicate: null,
       lastHandshakeAt: null,
       heardAt: Number.NEGATIVE_INFINITY,
       aliveToldAt: 0,
@@ -189,7 +190,8 @@ export class Members {
       }
       case 'path':
         member.path = action.path;
-        return device.setPath(member.id, action.path, action.duplicate);
+        member.duplicate = action.duplicate;
+        return device.setPath(member.id, action.path, action.duplicate ?? firstDuplicate(member));
       case 'send':
         return this.#options.send(member.key, action.message);
       case 'wake':
@@ -244,7 +246,7 @@ export class Members {
         return asked ? asked(event.rttMs) : this.event(member.key, event);
       }
       case 'handshake':
-        member.lastHandshakeAt = event.at;
+        this.#established(member, event.at);
         this.#options.changed();
         return this.event(member.key, { type: 'handshake', at: event.at });
       case 'outbound': {
@@ -256,6 +258,12 @@ export class Members {
       case 'peer-moved':
         return;
     }
+  }
+
+  #established(member: Member, at: number): void {
+    const doubled = firstDuplicate(member) !== null;
+    member.lastHandshakeAt = at;
+    if (doubled) this.#options.device.setPath(member.id, member.path, member.duplicate);
   }
 
   /** Something authenticated came from the member at this time. */
@@ -339,4 +347,12 @@ function serverHost(url: string): string {
   } catch {
     return url;
   }
+}
+
+/**
+ * Until the tunnel stands, its first messages also take the relay: one that a lossy direct path swallows would cost
+ * seconds, and a lost confirmation is never repeated.
+ */
+function firstDuplicate({ path, lastHandshakeAt, routes }: Member): CorePath | null {
+  return path?.kind === 'udp' && lastHandshakeAt === null && routes.length > 0 ? { kind: 'external' } : null;
 }

@@ -59,10 +59,10 @@ export class Budget {
     return true;
   }
 
-  /** A ping on a proven path leaves in any case; punches make room for it, checks need not. */
+  /** A ping on a proven path leaves in any case; the others make room for it, but for one check at a time. */
   spend(now: number): void {
     this.#refill(now);
-    if (this.#tokens > CHECK_RESERVE) this.#tokens -= 1;
+    if (this.#tokens >= 2) this.#tokens -= 1;
   }
 
   /** Pings that a punch may send now. */
