@@ -50,11 +50,10 @@ describe('bad lines', () => {
       { sites: [site('port-restricted', { link }), site('address-restricted', { link })] },
       async (world) => {
         await world.joinAll(300);
-        const [a, b] = world.members as [Member, Member];
-        // From the start: where the last packet of a handshake is lost, the responder learns of its session by the next data.
-        const flow = world.flow(a, b, 50);
         await world.until('connected', () => world.allConnected(), 10_000);
         await world.until('a direct path', () => world.allDirect(), 15_000);
+        const [a, b] = world.members as [Member, Member];
+        const flow = world.flow(a, b, 50);
         await world.runFor(60_000);
         flow.stop();
         expect(world.allConnected()).toBe(true);

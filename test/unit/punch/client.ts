@@ -106,6 +106,7 @@ export class Client {
       routes: [{ server: 0, member: key }],
       proven: true,
       path: { kind: 'external' },
+      duplicate: null,
       sampled: { txPackets: 0, rxPackets: 0 },
       rxBytes: 0,
       txBytes: 0,
