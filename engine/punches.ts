@@ -241,7 +241,7 @@ export class Punches {
     const strategy = this.#strategy(choice, member.key);
     const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
-    const dependent = member.core.bothDependent();
+    const dependent = member.core.bothDependent() && choice.doubted !== true;
     const limits = { mappings: mappings + reused.length, used, hardNat: settings().hardNat, dependent };
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);

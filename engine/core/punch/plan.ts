@@ -27,6 +27,8 @@ import {
 export interface Choice {
   strategy: PunchStrategy;
   leads: boolean;
+  /** The labels are supposed to be wrong: probes cost the follower nothing. */
+  doubted?: true;
 }
 
 /** Null: the ordinary checks do it (no hard side), or guessing is hopeless (two that draw at random). */
@@ -76,13 +78,13 @@ function likeliestPorts(nat: NatReport): number {
 export function doubtedStrategy(own: NatReport, theirs: NatReport, lower: boolean): Choice | null {
   const strategy = (leader: NatReport) => (predictable(leader) ? 'bracket' : 'birthday');
   if (!dependsOnDestination(own.mapping) && !dependsOnDestination(theirs.mapping)) {
-    return { strategy: strategy(own), leads: true };
+    return { strategy: strategy(own), leads: true, doubted: true };
   }
   // Two servers that disagree make a mapping look so; hardly any NAT does it.
   const [ownWeak, theirsWeak] = [own, theirs].map(({ mapping }) => mapping === 'address-dependent');
   if (!ownWeak && !theirsWeak) return null;
   const leads = theirsWeak === true && (ownWeak !== true || lower);
-  return { strategy: strategy(leads ? own : theirs), leads };
+  return { strategy: strategy(leads ? own : theirs), leads, doubted: true };
 }
 
 /** Harder mapping, then narrower filter, then lower key. */
