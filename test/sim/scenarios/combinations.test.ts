@@ -35,6 +35,9 @@ describe('nine kinds of NAT against each other', () => {
   for (const [[nameA, a], [nameB, b]] of PAIRS) {
     const expected = prospect([a], [b]);
     const direct = expected !== 'hopeless';
+    // A filter that does not look at ports lets the other's packets in, and its answers find no way back.
+    const oneWay = [a, b].some(({ filtering }) => filtering !== 'address-and-port-dependent');
+    const reasons = ['hard-nat-pair', 'budget', 'no-answer', ...(oneWay ? ['one-way'] : [])];
     scenario(
       `${nameA} x ${nameB}: ${direct ? 'direct' : 'at least the relay'}`,
       2,
@@ -62,7 +65,7 @@ describe('nine kinds of NAT against each other', () => {
         await world.runFor(LIMIT_MS[expected]);
         for (const [from, to] of world.pairs()) {
           const { path, reason } = from.peer(to) ?? {};
-          if (path?.kind === 'relay') expect(reason).toMatch(/^(hard-nat-pair|budget|no-answer)$/);
+          if (path?.kind === 'relay') expect(reasons).toContain(reason);
           else expect(reason).toBeNull();
         }
       },
