@@ -391,9 +391,8 @@ export class Punches {
   }
 
   #ended({ key, attempt, heard }: Active, ending: PunchOutcome): void {
-    const { clock, log, members } = this.#options;
-    const hopeless = ending === 'exhausted' && heard && members.get(key)?.core.bothDependent() === true;
-    const outcome = hopeless ? 'one-way' : ending;
+    const { clock, log } = this.#options;
+    const outcome = this.#outcome(key, ending, heard);
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     if (attempt.role === 'leader' || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
     const { strategy, sockets } = attempt.plan;
@@ -401,6 +400,14 @@ export class Punches {
       this.#reusable.set(key, clock.now() + REUSED_FOR_MS);
     }
     this.#drop(key);
+  }
+
+  #outcome(key: PeerKey, ending: PunchOutcome, heard: boolean): PunchOutcome {
+    const core = this.#options.members.get(key)?.core;
+    if (ending === 'exhausted' && heard && core?.bothDependent() === true) return 'one-way';
+    // Refused because the other side has a path that this one does not: it will notice, or this one will.
+    const alone = ending === 'direct' && core?.view(this.#options.clock.now()).direct === false;
+    return alone ? 'later' : ending;
   }
 
   #drop(key: PeerKey): void {

@@ -165,7 +165,7 @@ TEST("two devices carry packets, pings and messages under a flood while sockets 
       while (carried() < target) {
         EXPECT(std::chrono::steady_clock::now() < end);
         left.device->write_tun(packet(1, 2, 100));
-        left.device->ping(left.peer, seq++, left.path_to(right), 0, 0);
+        left.device->ping(left.peer, seq++, left.path_to(right), 0, false, 0);
         left.device->send_message(left.peer, seq++, left.path_to(right), packet(1, 2, 50));
         std::this_thread::yield();
       }

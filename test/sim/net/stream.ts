@@ -76,6 +76,8 @@ export class Stream {
   readonly #timeline: Timeline;
   readonly #trace: Trace;
   #receivers: { client: StreamReceiver | null; server: StreamReceiver | null };
+  /** A segment met a link that was down. What one direction waits for, the other's acknowledgements wait for too. */
+  #stalled = false;
 
   constructor(timeline: Timeline, way: Trace, client: StreamReceiver, server: StreamReceiver) {
     this.#timeline = timeline;
@@ -90,6 +92,8 @@ export class Stream {
     const transmit = (size: number, deliver: (to: StreamReceiver) => void) => {
       if (!this.#trace.intact()) return this.#reset(own);
       last = Math.max(last, arrival(links, size + OVERHEAD_BYTES, this.#timeline.now()));
+      this.#stalled ||= last === Number.POSITIVE_INFINITY;
+      if (this.#stalled) return;
       this.#timeline.at(last, () => {
         const to = this.#receivers[other];
         if (to !== null && this.#trace.intact()) deliver(to);
