@@ -134,7 +134,7 @@ class Conversation {
       if (!bytes.empty()) bytes[bend % bytes.size()] ^= bend;
     }
     Joined joined;
-    udp::split({bytes, segment, {}}, [&](ByteSpan datagram) {
+    udp::split({bytes, segment, {}, 0}, [&](ByteSpan datagram) {
       if (datagram.empty() || datagram.size() > segment) std::abort();
       open(datagram, joined);
     });
