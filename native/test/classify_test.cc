@@ -53,17 +53,26 @@ TEST("classes: a flow is its five-tuple, and its fragments one more") {
   EXPECT(first == flow_of(inner_v4({.source_port = 77, .fragment = 0x00b9})));
 }
 
+TEST("classes: a short fragment does not pass its first, a marked one goes with it") {
+  const auto last = inner_v4({.size = 48, .fragment = 0x00b9});
+  EXPECT(!is_express(last));
+  EXPECT(keeps_order(last));
+  EXPECT(is_express(inner_v4({.size = 48, .code_point = 46, .fragment = 0x00b9})));
+  EXPECT(!is_express(inner_v6({.size = 60, .protocol = 44})));
+  EXPECT(keeps_order(inner_v6({.size = 60, .protocol = 44})));
+}
+
 TEST("classes: a TCP segment with data is told from a bare acknowledgement") {
   for (const auto& make : {inner_v4, inner_v6}) {
     const size_t headers = make == inner_v4 ? 40 : 60;
     for (const size_t size : {headers, headers + 1}) {
       auto packet = make({.size = size, .protocol = 6});
       packet[headers - 20 + 12] = 5 << 4;
-      EXPECT_EQ(carries_tcp_data(packet), size > headers);
+      EXPECT_EQ(keeps_order(packet), size > headers);
     }
-    EXPECT(!carries_tcp_data(make({.size = 100})));
+    EXPECT(!keeps_order(make({.size = 100})));
   }
-  EXPECT(!carries_tcp_data({}));
+  EXPECT(!keeps_order({}));
 }
 
 TEST("classes: anything may come from the host") {
@@ -72,7 +81,7 @@ TEST("classes: anything may come from the host") {
     for (size_t size = 0; size < 64; size++) {
       bytes.assign(size, static_cast<uint8_t>(version << 4 | 0x0f));
       classify(bytes, false, seed);
-      carries_tcp_data(bytes);
+      keeps_order(bytes);
     }
   }
   EXPECT(!is_express({}));

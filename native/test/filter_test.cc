@@ -255,13 +255,16 @@ TEST("filter: packets to other machines behind this host do not pass") {
 TEST("filter: fragments follow the first one") {
   Desk desk(but({{22, 22}}));
   const auto good = packets::fragments(udp(member, 1, host, 27'015, 3'000), 77);
-  EXPECT(!desk.accepts(good[1]));  // its first has not come
+  EXPECT(desk.accepts(good[1]));  // its first has not come: alone it is nothing
   for (const auto& part : good) EXPECT(desk.accepts(part));
-  for (const auto& part : packets::fragments(udp(member, 1, host, 22, 3'000), 78)) EXPECT(!desk.accepts(part));
+  const auto bad = packets::fragments(udp(member, 1, host, 22, 3'000), 78);
+  for (const auto& part : bad) EXPECT(!desk.accepts(part));
   EXPECT(desk.accepts(good[1]));
-  EXPECT(!desk.accepts(good[1], 1));
+  EXPECT(desk.accepts(bad[1], 1));  // another member's first says nothing
+  EXPECT(!desk.accepts(bad[0], 1));
   desk.now += 31 * second;
-  EXPECT(!desk.accepts(good[1]));
+  EXPECT(desk.accepts(bad[1]));
+  EXPECT(!desk.accepts(bad[0]));
 }
 
 TEST("filter: a first fragment without its ports, and one that would write over TCP flags, are refused") {

@@ -10,6 +10,8 @@ const size_t express_datagram = Session::sealed_size(queue::small_packet - 1, qu
 /// Tuning: reads of bulk that may wait, a few milliseconds at the most that a processor can open, and places for them and for
 /// what came between.
 constexpr size_t most_bulk = 48, places = 256;
+/// Tuning: bulk that is opened between two looks at the sockets: enough for a frame that the host takes as one.
+constexpr size_t bulk_burst = 65'536;
 /// Tuning: reads of one socket before it is another's turn; a flood does not end.
 constexpr size_t rounds = 16;
 
@@ -81,7 +83,7 @@ void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& rea
 }
 
 bool Inbound::receive_bulk() {
-  while (first_ < next_) {
+  for (size_t bytes = 0; first_ < next_ && bytes < bulk_burst;) {
     Waiting& next = waiting(first_++);
     if (next.kind == Waiting::Kind::gone) continue;
     done_.push_back(next.read.buffer);
@@ -93,7 +95,7 @@ bool Inbound::receive_bulk() {
     udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
     process();
     next.arrival = {};
-    break;
+    bytes += next.read.bytes.size();
   }
   finish();
   return first_ < next_;
@@ -145,9 +147,9 @@ void Inbound::process() {
   sessions_.clear();
 }
 
-// TCP takes segments that were passed for lost: a small one with data waits for the bulk before it.
+// What must not pass the bulk before it waits for it.
 void Inbound::deliver(const Item& item) {
-  if (item.place != no_place && queue::carries_tcp_data(item.inner)) {
+  if (item.place != no_place && queue::keeps_order(item.inner)) {
     Waiting& place = waiting(item.place);
     place.kind = Waiting::Kind::opened;
     place.read.bytes = item.inner;

@@ -34,7 +34,7 @@ class Inbound {
 
   /// Takes what waits on a socket. Small datagrams are opened at once, the others wait for `receive_bulk`.
   void receive(const std::shared_ptr<udp::Socket>& socket);
-  /// Opens one read of what waits. Whether more does.
+  /// Opens some of what waits. Whether more does.
   bool receive_bulk();
   /// Everything that waits in the inbox.
   void receive_external();

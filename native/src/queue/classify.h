@@ -24,8 +24,9 @@ struct Class {
 /// `seed` keeps strangers from choosing which flows collide.
 Class classify(ByteView packet, bool segmented, uint64_t seed);
 
-/// Whether a packet is a TCP segment with data: that must not pass the rest of its flow. IPv6 extension headers count as none.
-bool carries_tcp_data(ByteView packet);
+/// Whether a packet must not pass what came before it: a TCP segment with data, whose flow would take the rest for lost, and a
+/// fragment, which nobody knows before its first. Of IPv6's extension headers only a leading fragment header is seen.
+bool keeps_order(ByteView packet);
 
 /// 64 bits that differ when either input does, as far as anyone can tell.
 constexpr uint64_t mix(uint64_t a, uint64_t b) {
