@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { natKinds } from './nats.ts';
 import { describeLab } from './requirements.ts';
-import { type Topology, startTopology } from './topology.ts';
+import { startTopology, type Topology } from './topology.ts';
 
 describeLab('a lab with a site of every kind', () => {
   let topology: Topology;
