@@ -8,7 +8,7 @@ import { createWorld, type World, type WorldOptions } from './world.ts';
 type Spec = Omit<WorldOptions, 'seed'>;
 
 /** Real time that one seed may take at worst, on a busy machine. */
-const SEED_TIMEOUT_MS = 60_000;
+const SEED_TIMEOUT_MS = 180_000;
 
 export function seeds(count: number): string[] {
   const { SIM_SEED, SIM_RUNS } = process.env;
