@@ -7,9 +7,8 @@ namespace {
 
 /// The longest datagram whose packet passes bulk; of marked ones only the sender knows.
 const size_t express_datagram = Session::sealed_size(queue::small_packet - 1, queue::small_packet);
-/// Tuning: reads of bulk that may wait, a few milliseconds at the most that a processor can open, and places for them and for
-/// what came between.
-constexpr size_t most_bulk = 48, places = 256;
+/// Tuning: places for reads of bulk that wait, which are fewer than the batch has buffers, and for what came between.
+constexpr size_t places = 256;
 /// Tuning: bulk that is opened between two looks at the sockets: enough for a frame that the host takes as one.
 constexpr size_t bulk_burst = 65'536;
 /// Tuning: reads of one socket before it is another's turn; a flood does not end.
@@ -70,10 +69,10 @@ void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
   }
 }
 
-// A flood of bulk loses what is newest, so that buffers are left for what passes it.
+// Where no buffer is free the rest waits in the socket, until some of this has been opened.
 void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read) {
   const bool bulk = kind == Waiting::Kind::sealed;
-  if (bulk && (bulk_waits_ >= most_bulk || next_ - first_ == waiting_.size())) {
+  if (bulk && next_ - first_ == waiting_.size()) {
     state_.bulk_dropped_in += (read.bytes.size() + read.segment - 1) / std::max<size_t>(1, read.segment);
     batch_.release(read.buffer);
     return;
