@@ -201,6 +201,8 @@ export class PathRecord {
     this.overdue = 0;
     this.silentSince = null;
     this.mustProve = false;
+    // Its hold stands for what it did; a line that loses a little was good enough before.
+    this.avoided = false;
     this.#probes.length = 0;
     const hold = this.#deaths === 0 ? 0 : RETURN_HOLD_MS * 2 ** (this.#deaths - 1);
     this.#eligibleAt = at + Math.min(hold, RETURN_HOLD_MAX_MS);
