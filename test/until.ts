@@ -1,8 +1,8 @@
-/** Resolves once `condition` holds; rejects with `what` after `timeoutMs` (default 10 s). */
+/** Resolves once `condition` holds; rejects with `what` after `timeoutMs` (default 30 s, for machines that stand still now and then). */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {

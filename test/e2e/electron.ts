@@ -1,8 +1,9 @@
 /** The desktop app in a real Electron on a virtual screen, inside a namespace of a lab. */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Menu, Tray } from 'electron';
 import { _electron, type ElectronApplication, errors, type Page } from 'playwright-core';
 import type { PeerSnapshot } from '../../protocol/app.ts';
@@ -201,7 +202,16 @@ export class DesktopApp {
   }
 }
 
-/** Playwright now and then misses the start of an Electron that it launched, and waits for ever: it is ended, and a second one started. */
+/**
+ * Playwright's own preloaded script, which holds the app's `ready` back until Playwright is connected; it adds it only to an Electron
+ * that it found itself. Without it a window may open while Playwright connects, which then waits for ever.
+ */
+const PRELOADED = join(
+  dirname(createRequire(import.meta.url).resolve('playwright-core/package.json')),
+  'lib/server/electron/loader.js',
+);
+
+/** A machine at its limit may miss the time nevertheless: that Electron is ended, and a second one started. */
 async function launch(options: Parameters<typeof _electron.launch>[0]): Promise<ElectronApplication> {
   const timed = { ...options, timeout: START_TIMEOUT_MS };
   try {
@@ -226,7 +236,7 @@ async function prepareFolder({ namespace, tray = true, user }: DesktopOptions): 
   };
   await program(
     'electron',
-    `exec setpriv --pdeathsig KILL "${process.execPath}" "${launcher}" ${namespace.name} ${as} "${electron}" "$@"`,
+    `exec setpriv --pdeathsig KILL "${process.execPath}" "${launcher}" ${namespace.name} ${as} "${electron}" -r "${PRELOADED}" "$@"`,
   );
   await program('bin/dbus-send', `echo '   boolean ${tray}'`);
   if (user !== undefined) for (const path of [folder, join(folder, 'home')]) await chown(path, user, user);

@@ -20,7 +20,7 @@ const HANDSHAKE_MS = 30_000;
 
 describeLab('our device x wireguard-go, under load', () => {
   let pair: Pair;
-  afterEach(() => pair.close());
+  afterEach(() => pair?.close());
 
   const flooder = (namespace: Namespace): JsonLines<Command, Report> =>
     new JsonLines(pair.lab, namespace, [process.execPath, script('initiation-flood')]);

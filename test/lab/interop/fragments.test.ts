@@ -9,7 +9,7 @@ const NO_FRAGMENTS_NEEDED = 1_500;
 
 describeLab('our device x wireguard-go, over a link for packets of 1,280', () => {
   let pair: Pair;
-  afterEach(() => pair.close());
+  afterEach(() => pair?.close());
 
   /** What is longer than `most` and comes from us is dropped before wireguard-go sees it. */
   async function narrow(most: number): Promise<void> {

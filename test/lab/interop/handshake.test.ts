@@ -18,7 +18,7 @@ describeLab('our device x wireguard-go', () => {
     const [link] = JSON.parse(stdout) as { stats64: { tx: { packets: number } } }[];
     return link!.stats64.tx.packets;
   };
-  afterEach(() => pair.close());
+  afterEach(() => pair?.close());
 
   it('handshakes as initiator, and pings travel both ways', async () => {
     await open();

@@ -36,7 +36,7 @@ const kernels: Kernel[] = [
 
 describeLab('segments x wireguard-go', () => {
   let pair: Pair;
-  afterEach(() => pair.close());
+  afterEach(() => pair?.close());
 
   const sends = async (from: Namespace, ip: string): Promise<string> => {
     const argv = [process.execPath, script('transfer'), 'send', ip, String(TRANSFER_BYTES)];

@@ -14,7 +14,7 @@ describeLab('our device x wireguard-go, roaming', () => {
     expect(await pair.ping('ours', 5)).toBe(5);
   };
   const theirView = async (): Promise<string> => (await pair.wireguard.peer()).endpoint;
-  afterEach(() => pair.close());
+  afterEach(() => pair?.close());
 
   it('our port changes: they follow, nothing is lost, no new handshake', async () => {
     await connected({});

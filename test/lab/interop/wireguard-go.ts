@@ -32,7 +32,10 @@ export class WireguardGo {
   static async start(lab: Lab, namespace: Namespace, addresses: string[]): Promise<WireguardGo> {
     started += 1;
     const wireguard = new WireguardGo(lab, namespace, `hx${process.pid}n${started}`);
-    await until('wireguard-go listens', async () => (await wireguard.#wg('show', wireguard.#name)) !== null);
+    await until('wireguard-go listens', async () => {
+      if (!wireguard.process.running) throw new Error(`wireguard-go ended: ${wireguard.process.output}`);
+      return (await wireguard.#wg('show', wireguard.#name)) !== null;
+    });
     for (const address of addresses) {
       await lab.run(namespace, ['ip', 'address', 'add', address, 'dev', wireguard.#name, 'nodad']);
     }
