@@ -113,7 +113,7 @@ export interface DevicePort {
   sendMessage(peer: PeerId, seq: number, via: Via, bytes: Uint8Array): boolean;
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   setFilter(options: FilterOptions | null): void;
-  setFanout(options: { directedBroadcast?: string } | null): void;
+  setFanout(options: { directedBroadcast?: string; ownAddress?: string } | null): void;
   stats(): { peers: DevicePeerStats[]; fanout: FanoutStats };
   onEvents(listener: (batch: DeviceEvent[]) => void): void;
   close(): Promise<void>;
@@ -173,6 +173,8 @@ export interface Nat64Port {
 /** The tunnel interface's addresses; memory devices ignore it. */
 export interface TunPort {
   readonly name: string | null;
+  /** Whether the device hears broadcasts that leave by other interfaces. */
+  readonly captures: boolean;
   configure(config: { addresses: string[]; routes: string[] }): Promise<void>;
 }
 
@@ -210,8 +212,21 @@ export interface LanPort {
   join(groups: readonly string[], address: string): () => void;
   /** Answers probes from the room's addresses, as a game would hear them, until the result is called. */
   answerProbes(address: string, inRoom: (ip: string) => boolean): () => void;
+  /** Says something to a group that only this host hears, on every interface but the one with the address `except`. */
+  sayHere(group: string, port: number, bytes: Uint8Array, except: string): void;
+  /** Leads this host's programs, and nobody else, to a member's TCP port. Null when the system gives no port. */
+  forward(to: Endpoint): Promise<Forwarder | null>;
   /** Sends a broadcast and a multicast as a game would, and hears answers for two seconds: times in ms by address. */
   probe(): Promise<ReadonlyMap<string, ProbeTimes>>;
+}
+
+/** A TCP port of this host that leads to a member's. */
+export interface Forwarder {
+  readonly port: number;
+  /** Takes no more connections; those there are go on. Idempotent. */
+  close(): void;
+  /** Ends those too. Idempotent. */
+  end(): void;
 }
 
 export interface ProbeTimes {

@@ -48,6 +48,7 @@ export class Services {
       device,
       lan: ports.lan,
       hasInterface: ports.tun.name !== null,
+      captures: ports.tun.captures,
       on: settings.discovery,
       games,
       configure: () => this.#configureTun(),

@@ -12,6 +12,7 @@ interface NativeTun {
   readonly name: string;
   readonly fd: number;
   readonly mtu: number;
+  readonly capture: number | null;
   configure(addresses: string[], routes: string[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -56,6 +57,7 @@ class SystemTun implements TunDevice {
   readonly name: string;
   readonly fd: number;
   readonly mtu: number;
+  readonly capture: number | null;
   readonly #native: NativeTun;
   /** Calls reach the worker threads one after another, in the order they were made. */
   #last: Promise<unknown> = Promise.resolve();
@@ -65,6 +67,7 @@ class SystemTun implements TunDevice {
     this.name = native.name;
     this.fd = native.fd;
     this.mtu = native.mtu;
+    this.capture = native.capture;
   }
 
   configure(config: { addresses: string[]; routes?: string[] }): Promise<void> {
@@ -93,7 +96,7 @@ function explained(error: unknown, about: { name: string; helperPath: string }):
 
 const WORDS: Record<TunErrorCode, (about: { name: string; helperPath: string }) => string> = {
   'no-rights': ({ helperPath }) =>
-    `Creating a network interface needs CAP_NET_ADMIN: run as root, or install the helper: sudo setcap cap_net_admin+ep ${helperPath}`,
+    `Creating a network interface needs CAP_NET_ADMIN: run as root, or install the helper: sudo setcap cap_net_admin,cap_net_raw+ep ${helperPath}`,
   'name-taken': ({ name }) =>
     name === ''
       ? 'warren0 to warren99 all exist already.'

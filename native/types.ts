@@ -73,6 +73,8 @@ export interface FilterOptions extends FilterRules {
   destinations?: string[];
   /** The subnet's directed broadcast address. */
   directedBroadcast?: string;
+  /** This host's address there. With it, broadcasts that leave by other interfaces are copied to the subnet, where the TUN can. */
+  ownAddress?: string;
 }
 
 export interface DeviceOptions {
@@ -201,6 +203,11 @@ export interface TunDevice {
   readonly name: string;
   readonly fd: number;
   readonly mtu: number;
+  /**
+   * Gives IPv4 packets: broadcasts that this host sends by other interfaces, which a device reads. Null where neither process
+   * nor helper has CAP_NET_RAW.
+   */
+  readonly capture: number | null;
   /** Replaces addresses and routes of the interface and brings it up. CIDR strings. */
   configure(config: { addresses: string[]; routes?: string[] }): Promise<void>;
   /** Idempotent. */
@@ -258,7 +265,7 @@ export interface WireguardDevice {
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   /** Memory TUN only: an inner packet from the host. */
   writeTun(bytes: Uint8Array): void;
-  /** Null turns fan-out off (default): broadcast and multicast neither leave nor arrive. */
+  /** Null turns fan-out off (default): broadcast and multicast neither leave nor arrive. The directed broadcast stays known. */
   setFanout(options: FanoutOptions | null): void;
   /** Who may reach this host; null (default): everyone, with everything. What was begun before stays known. */
   setFilter(options: FilterOptions | null): void;

@@ -61,6 +61,8 @@ export const groups = {
     nmap: command('nmap'),
     miniupnpd: command('miniupnpd'),
     tayga: command('tayga'),
+    openttd: () => existsSync('/usr/games/openttd'),
+    'openttd-opengfx': () => existsSync('/usr/share/games/openttd/baseset/opengfx'),
   },
   e2e: {
     chromium: command('chromium'),

@@ -2,13 +2,15 @@
  * LAN discovery of games: what is set on the host while it is on, and what is seen of it.
  *
  * 1. The room gives this host its address: the interface gets it, with the routes of `routes`.
- * 2. When the system has them, the device copies broadcasts to everybody, and the groups of known games are joined.
+ * 2. When the system has them, the device copies broadcasts to everybody, and the groups of known games are joined. Where it
+ *    hears what leaves by other interfaces, 255.255.255.255 needs no route.
  * 3. Off: routes and memberships go, and the device carries nothing to everybody, in either direction.
  */
 import { DISCOVERY_OFF, type DiscoveryView } from '../../protocol/discovery.ts';
 import { type GameEntry, groupsOf, PROBE_GROUP } from '../core/discovery/games.ts';
 import type { PeerKey } from '../core/room/contract.ts';
 import type { ClockPort, DeviceEvent, DevicePort, LanPort, ProbeTimes } from '../ports.ts';
+import { Announcer } from './announcer.ts';
 import { SeenGames } from './seen-games.ts';
 
 export interface DiscoveryOptions {
@@ -17,6 +19,8 @@ export interface DiscoveryOptions {
   lan: LanPort | null;
   /** False with a memory TUN: games on this host have no way in. */
   hasInterface: boolean;
+  /** The device copies broadcasts that leave by other interfaces, so that 255.255.255.255 stays where it is. */
+  captures: boolean;
   on: boolean;
   games: readonly GameEntry[];
   /** Whether an address is a member's. */
@@ -34,6 +38,7 @@ interface RoomAddress {
 export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #seen: SeenGames;
+  readonly #announcer: Announcer | null;
   #on: boolean;
   #address: RoomAddress | null = null;
   #stops: (() => void)[] = [];
@@ -42,6 +47,7 @@ export class Discovery {
     this.#options = options;
     this.#on = options.on;
     this.#seen = new SeenGames(options.clock, options.games);
+    this.#announcer = options.lan && new Announcer({ clock: options.clock, lan: options.lan });
   }
 
   /** Of the interface, CIDR; empty before the room gave one. */
@@ -53,7 +59,8 @@ export class Discovery {
   /** Beside the interface's own subnet: none while discovery is off. */
   get routes(): string[] {
     if (!this.#on) return [];
-    return ['255.255.255.255/32', ...this.#groups().map((group) => `${group}/32`)];
+    const limited = this.#options.captures ? [] : ['255.255.255.255/32'];
+    return [...limited, ...this.#groups().map((group) => `${group}/32`)];
   }
 
   addressed(ipv4: string, prefixLength: number, ipv6: string): void {
@@ -72,15 +79,19 @@ export class Discovery {
   /** The interface has what it was given. */
   configured(): void {
     this.stop();
-    if (!this.#on || this.#address === null) return;
+    if (this.#address === null) return;
     const { device, lan, inRoom } = this.#options;
     const { ipv4, prefixLength } = this.#address;
-    device.setFanout({ directedBroadcast: broadcastOf(ipv4, prefixLength) });
+    device.setFanout({ directedBroadcast: broadcastOf(ipv4, prefixLength), ownAddress: ipv4 });
+    // Also while it is off: the device must know what is addressed to everybody, to keep it out.
+    if (!this.#on) return device.setFanout(null);
     if (lan) this.#stops = [lan.join(this.#groups(), ipv4), lan.answerProbes(ipv4, inRoom)];
+    this.#announcer?.start(ipv4);
   }
 
   heard(member: PeerKey, event: Extract<DeviceEvent, { type: 'discovery' }>): void {
     this.#seen.heard(member, event);
+    if (event.peer !== null) this.#announcer?.heard(event);
   }
 
   /** Who answers a broadcast of this host, by address; nobody while discovery is off. */
@@ -91,7 +102,8 @@ export class Discovery {
   view(isHere: (member: PeerKey) => boolean): DiscoveryView {
     if (!this.#on) return DISCOVERY_OFF;
     const { sent, received, rateLimited, duplicates, loops } = this.#options.device.stats().fanout;
-    const way = this.#options.hasInterface ? 'routes' : 'no-interface';
+    const { hasInterface, captures } = this.#options;
+    const way = captures ? 'copies' : hasInterface ? 'routes' : 'no-interface';
     return { way, sent, received, rateLimited, duplicates, loops, games: this.#seen.view(isHere) };
   }
 
@@ -99,6 +111,7 @@ export class Discovery {
   stop(): void {
     for (const stop of this.#stops) stop();
     this.#stops = [];
+    this.#announcer?.stop();
   }
 
   #quiet(): void {

@@ -1,6 +1,7 @@
 /** Who plays or hosts what, by samples of the packets with which games look for each other. */
 import type { SeenGame } from '../../protocol/discovery.ts';
 import { type GameEntry, recognise } from '../core/discovery/games.ts';
+import { decodeAnnouncement } from './minecraft.ts';
 import type { PeerKey } from '../core/room/contract.ts';
 import type { ClockPort, DeviceEvent } from '../ports.ts';
 
@@ -9,8 +10,6 @@ const SHOWN_MS = 15_000;
 /** A member whose packets fit every game at once fills no more than this. */
 const KEPT_PER_MEMBER = 8;
 const TITLE_CHARACTERS = 64;
-/** Minecraft Java, LAN announcement: what people call the world, and the TCP port. */
-const MINECRAFT = /^\[MOTD\](.*?)\[\/MOTD\]\[AD\](\d{1,5})\[\/AD\]/s;
 
 export class SeenGames {
   readonly #clock: ClockPort;
@@ -25,8 +24,7 @@ export class SeenGames {
   heard(member: PeerKey, { from, to, bytes }: Extract<DeviceEvent, { type: 'discovery' }>): void {
     const game = recognise(this.#table, to, bytes);
     if (game === null) return;
-    const said = MINECRAFT.exec(Buffer.from(bytes).toString('utf8'));
-    const port = Number(said?.[2] ?? 0);
+    const said = decodeAnnouncement(bytes);
     const role = game.host === null ? 'seen' : game.host ? 'hosting' : 'looking';
     const games = this.#seen.get(member) ?? new Map<string, SeenGame>();
     // The newest last.
@@ -35,8 +33,8 @@ export class SeenGames {
       name: game.name,
       member,
       role,
-      address: role === 'hosting' && port > 0 && port < 65_536 ? `${from.ip}:${port}` : null,
-      title: said?.[1]?.slice(0, TITLE_CHARACTERS) || null,
+      address: role === 'hosting' && said ? `${from.ip}:${said.port}` : null,
+      title: said?.title.slice(0, TITLE_CHARACTERS) || null,
       at: Math.round(this.#clock.epoch()),
     });
     const [oldest] = games.keys();

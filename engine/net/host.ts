@@ -33,6 +33,7 @@ export interface OpenTun {
   readonly name: string;
   readonly fd: number;
   readonly mtu: number;
+  readonly capture: number | null;
   configure(config: { addresses: string[]; routes?: string[] }): Promise<void>;
   close(): Promise<void>;
 }
@@ -148,6 +149,7 @@ async function openTun(native: NativePort, name: string | null): Promise<OpenTun
 function tunPort(tun: OpenTun | null): TunPort {
   return {
     name: tun?.name ?? null,
+    captures: tun !== null && tun.capture !== null,
     configure: async ({ addresses, routes }) => await tun?.configure({ addresses, routes }),
   };
 }

@@ -11,6 +11,7 @@
           'rights.cc',
           '../src/tun/linux_helper_wire.cc',
           '../src/tun/linux_netlink.cc',
+          '../src/tun/linux_packet_socket.cc',
           '../src/tun/linux_prefix.cc',
           '../src/tun/linux_status.cc',
           '../src/tun/linux_tun.cc',

@@ -25,6 +25,9 @@ const SOURCES = [
   ...sourcesIn('src/device'),
   ...sourcesIn('src/udp'),
   'src/tun/linux_host_tun.cc',
+  'src/tun/linux_host_capture.cc',
+  'src/tun/linux_packet_socket.cc',
+  'src/tun/linux_status.cc',
   ...sourcesIn('test'),
 ];
 

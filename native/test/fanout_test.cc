@@ -52,7 +52,7 @@ std::vector<std::vector<uint8_t>> fragments_of(const std::vector<uint8_t>& packe
 }
 
 struct Bench {
-  Bench() { fanout.configure(true, directed); }
+  Bench() { fanout.configure(true, directed, std::nullopt); }
 
   FanoutVerdict host(const std::vector<uint8_t>& packet, bool from_member = false, size_t copies = 3) {
     return fanout.from_host(now(), packet, from_member, copies, events);
@@ -89,9 +89,25 @@ TEST("limited broadcast, the subnet's own and multicast are carried; one member'
 
 TEST("nothing is carried either way while it is off") {
   Bench bench;
-  bench.fanout.configure(false, std::nullopt);
+  bench.fanout.configure(false, std::nullopt, std::nullopt);
   EXPECT(bench.host(Udp{}) == not_ours);
   EXPECT(bench.peer(Udp{.from = friend_a}) == refuse);
+}
+
+TEST("while it is off, what a member says to the subnet is still told from a packet to one host") {
+  Bench bench;
+  bench.fanout.configure(false, std::nullopt, std::nullopt);
+  EXPECT(bench.peer(Udp{.to = directed}) == refuse);
+}
+
+TEST("captured broadcasts are copied while it is on and both addresses are known") {
+  Bench bench;
+  EXPECT(!bench.fanout.copies_to());
+  bench.fanout.configure(true, directed, 0x0a400001);
+  EXPECT_EQ(bench.fanout.copies_to()->own, 0x0a400001u);
+  EXPECT_EQ(bench.fanout.copies_to()->broadcast, directed);
+  bench.fanout.configure(false, std::nullopt, std::nullopt);
+  EXPECT(!bench.fanout.copies_to());
 }
 
 TEST("routing protocols, DHCP, NetBIOS and everything but UDP stay where they are") {

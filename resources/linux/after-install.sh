@@ -12,7 +12,7 @@ chmod 4755 "$folder/chrome-sandbox"
 getent group warren >/dev/null || groupadd --system warren
 chown root:warren "$helper"
 chmod 0750 "$helper"
-setcap cap_net_admin+ep "$helper"
+setcap cap_net_admin,cap_net_raw+ep "$helper"
 
 # Whoever installs it wants to use it; others are added with: usermod -aG warren NAME
 user="${SUDO_USER:-}"

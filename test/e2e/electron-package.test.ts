@@ -118,7 +118,7 @@ describeElectron('the packed app', () => {
     // What the package's script does after installation, with a group that everywhere exists.
     execFileSync('chown', [`root:${NOBODY}`, HELPER]);
     execFileSync('chmod', ['0750', HELPER]);
-    execFileSync('setcap', ['cap_net_admin+ep', HELPER]);
+    execFileSync('setcap', ['cap_net_admin,cap_net_raw+ep', HELPER]);
     // Desktops let everybody open the driver's device; here it is put in place for this program alone.
     const device = 'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec "$@"';
     const user = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];

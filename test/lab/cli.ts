@@ -104,6 +104,8 @@ export interface MemberOptions {
   readonly stateDir?: string;
   /** Further arguments of `up`. */
   readonly extra?: readonly string[];
+  /** A program, with arguments, that runs `up`: to take rights away. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A running `warren up`, followed by a `warren status --json --watch`. */
@@ -133,7 +135,7 @@ export class Member {
     this.#ownsState = options.stateDir === undefined;
     const watchArgv = ['status', '--json', '--watch', '--state-dir', stateDir];
     this.#watch = lab.spawn(namespace, [process.execPath, command, ...watchArgv]);
-    this.up = lab.spawn(namespace, [process.execPath, command, ...argv]);
+    this.up = lab.spawn(namespace, [...(options.wrapper ?? []), process.execPath, command, ...argv]);
     this.#follow();
   }
 

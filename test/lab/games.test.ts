@@ -2,9 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../protocol/app.ts';
 import { until } from '../until.ts';
-import { type Member, RendezvousServer, warren } from './cli.ts';
+import { firstLine, type Member, RendezvousServer, warren } from './cli.ts';
+import { FIND_SERVER, SERVER_RESPONSE, startOpenTtd } from './games/openttd.ts';
 import { Player } from './games/player.ts';
 import { GAME_ROWS, type GameRow } from './games/table.ts';
+import type { Namespace } from './netns.ts';
 import { describeLab } from './requirements.ts';
 import { bothOver, joinAll } from './room.ts';
 import { startTopology, type Topology } from './topology.ts';
@@ -12,6 +14,21 @@ import { startTopology, type Topology } from './topology.ts';
 const NICKS = ['ann', 'bob', 'cleo'] as const;
 /** A packet that no row sends; when it has come, what was sent before it has come or never will. */
 const MARKER = '6d61726b6572';
+
+/** Cleo has no right to hear what leaves by other interfaces: hers has the route instead. */
+const WITHOUT_CAPTURE = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'];
+
+/** A game's TCP side: says back what it hears, and its port on standard output. */
+const TCP_ECHO = `const server = require('node:net').createServer((socket) => socket.pipe(socket));
+  server.listen(0, '0.0.0.0', () => console.log(JSON.stringify(server.address())));`;
+/** A game that connects: prints what comes back, or \`refused\`. */
+const TCP_ASK = `const [, host, port] = process.argv;
+  const socket = require('node:net').connect({ host, port: Number(port) });
+  let heard = '';
+  socket.on('data', (bytes) => { heard += bytes; if (heard === 'played') socket.end(); });
+  socket.on('error', () => {});
+  socket.on('close', () => process.stdout.write(heard === 'played' ? heard : 'refused'));
+  socket.write('played');`;
 
 let topology: Topology;
 let server: RendezvousServer;
@@ -26,8 +43,14 @@ function roomBroadcast(): string {
   return `${a}.${b}.${c | 15}.255`;
 }
 
+/** Of the network card that Ann's games see: a /24. */
+function homeBroadcast(): string {
+  return topology.hosts[0]!.ipv4.replace(/\.\d+$/, '.255');
+}
+
 function destination(to: GameRow['to']): string {
   if (to === 'room') return roomBroadcast();
+  if (to === 'lan') return homeBroadcast();
   return to;
 }
 
@@ -45,7 +68,11 @@ describeLab('games in a room of three sites', () => {
     const hosts = topology.hosts;
     members = await joinAll(
       topology.lab,
-      NICKS.map((nick, index) => ({ nick, namespace: hosts[index]!.namespace })),
+      NICKS.map((nick, index) => ({
+        nick,
+        namespace: hosts[index]!.namespace,
+        ...(nick === 'cleo' && { wrapper: WITHOUT_CAPTURE }),
+      })),
       { room: 'games', password: 'warm-otter-beacon-42', servers: [server.url] },
     );
     for (const [index, nick] of NICKS.entries()) players.set(nick, new Player(topology.lab, hosts[index]!.namespace));
@@ -67,14 +94,16 @@ describeLab('games in a room of three sites', () => {
     it.each(GAME_ROWS.map((row) => [row.name, row] as const))('%s', async (_, row) => {
       const [ann, bob, cleo] = NICKS.map(player) as [Player, Player, Player];
       // The host's own broadcast comes back to it, as on any LAN.
-      const own = member('ann').ipv4;
+      const friends = [member('bob').ipv4, member('cleo').ipv4];
       const group = /^2(?:24|39)\./.test(row.to) ? row.to : undefined;
       for (const listener of [bob, cleo]) for (const port of row.ports) await listener.listen(port, group);
       const order = { from: row.sourcePort, to: destination(row.to), ports: row.ports };
       await ann.send({ ...order, hex: row.hex });
       await until(
         `answers of two to ${row.ports.length} ports`,
-        () => ann.answers.filter(({ ip, hex }) => ip !== own && row.hex.startsWith(hex)).length >= 2 * row.ports.length,
+        () =>
+          ann.answers.filter(({ ip, hex }) => friends.includes(ip) && row.hex.startsWith(hex)).length >=
+          2 * row.ports.length,
         10_000,
       ).catch((error: Error) => {
         throw new Error(
@@ -115,8 +144,24 @@ describeLab('games in a room of three sites', () => {
       'both ways',
       () => ann.heard.filter(({ size, hex }) => size === 1_400 && hex.startsWith('cd')).length === 2,
       10_000,
-    );
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify({ ann: ann.heard, bob: bob.heard, cleo: cleo.heard })}`);
+    });
   });
+
+  it('a real game: the server of OpenTTD answers who searches the home network only', async () => {
+    const [ann] = NICKS.map(player) as [Player];
+    const game = await startOpenTtd(topology.lab, member('bob').namespace);
+    try {
+      const order = { from: 0, to: homeBroadcast(), ports: [3979], hex: FIND_SERVER };
+      const answers = () => ann.heard.filter(({ hex }) => hex === SERVER_RESPONSE);
+      await ann.send(order);
+      await until('the answer', () => answers().length > 0, 10_000);
+      expect(answers()).toMatchObject([{ ip: member('bob').ipv4, fromPort: 3979 }]);
+    } finally {
+      await game.stop();
+    }
+  }, 90_000);
 
   it('lists who hosts what, with the address to type', async () => {
     const motd = Buffer.from('[MOTD]ann - world[/MOTD][AD]51234[/AD]').toString('hex');
@@ -145,6 +190,44 @@ describeLab('games in a room of three sites', () => {
       });
     }
   });
+
+  it('a game that joined its group elsewhere is told by this host, and plays over a port of its own', async () => {
+    const [ann, bob] = NICKS.map(player) as [Player, Player];
+    const { lab, hosts } = topology;
+    const [home, office] = [hosts[0]!, hosts[1]!];
+    const game = lab.spawn(home.namespace, [process.execPath, '-e', TCP_ECHO]);
+    try {
+      const { port } = JSON.parse(await firstLine(game, (line) => line.includes('port'))) as { port: number };
+      await bob.listen(4445, '224.0.2.60', office.ipv4);
+      const announcement = `[MOTD]ann - w[/MOTD][AD]${port}[/AD]`;
+      // Told by this host: from the address on which the game listens.
+      const told = () => bob.heard.find(({ ip }) => ip === office.ipv4);
+      const announce = () =>
+        ann.send({ from: 0, to: '224.0.2.60', ports: [4445], hex: Buffer.from(announcement).toString('hex') });
+      // Minecraft says it every 1.5 s.
+      await until('the announcement', async () => {
+        if (told()) return true;
+        await announce();
+        return await until('one', () => told() !== undefined, 1_500).then(
+          () => true,
+          () => false,
+        );
+      });
+      const said = Buffer.from(told()!.hex, 'hex').toString();
+      const own = Number(/^\[MOTD\]ann - w\[\/MOTD\]\[AD\](\d+)/.exec(said)?.[1]);
+      expect(own).not.toBe(port);
+      const ask = (from: Namespace) => lab.run(from, [process.execPath, '-e', TCP_ASK, office.ipv4, String(own)]);
+      expect((await ask(office.namespace)).stdout).toBe('played');
+      // Only this host's programs may use it.
+      const gateway = topology.sites[1]!.gateway;
+      if (gateway === null) throw new Error('the office has no gateway');
+      expect((await ask(gateway)).stdout).toBe('refused');
+      // The friend has closed the world: nothing is said, and the port goes.
+      await until('no port', async () => (await ask(office.namespace)).stdout === 'refused', 20_000);
+    } finally {
+      await game.stop();
+    }
+  }, 60_000);
 
   it('a discovery check names everyone who hears, with times', async () => {
     const { stdout } = await warren(topology.lab, member('ann').namespace, [
@@ -217,6 +300,10 @@ describeLab('games in a room of three sites', () => {
 
     it('leaves no route of its own, and takes them away and back', async () => {
       const mine = (lines: string[]) => lines.filter((line) => line.includes('warren'));
+      expect((await member('ann').joined()).discovery.way).toBe('copies');
+      expect((await member('cleo').joined()).discovery.way).toBe('routes');
+      const { stdout: annRoutes } = await topology.lab.run(member('ann').namespace, ['ip', 'route']);
+      expect(annRoutes).not.toContain('255.255.255.255');
       await until('the routes', async () => mine(await routes()).some((line) => line.startsWith('255.255.255.255')));
       await set('off');
       await until('no routes', async () => mine(await routes()).length === 0);

@@ -8,6 +8,7 @@ export interface Player {
   readonly namespace: Namespace;
   /** Further arguments of `up`. */
   readonly extra?: readonly string[];
+  readonly wrapper?: readonly string[];
 }
 
 /** Generous: a member's part of many handshakes is slow on a machine that runs all the others as well. */
@@ -25,8 +26,8 @@ export async function joinAll(
   options: RoomOptions,
 ): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
-  for (const { nick, namespace, extra } of players) {
-    const member = await Member.start(lab, namespace, { nick, extra, create: members.size === 0, ...options });
+  for (const { nick, namespace, extra, wrapper } of players) {
+    const member = await Member.start(lab, namespace, { nick, extra, wrapper, create: members.size === 0, ...options });
     members.set(nick, member);
     await member.joined(joinTimeoutMs);
   }

@@ -63,6 +63,7 @@ export function simNat64(host: Host, translated: boolean): Nat64Port {
 /** Remembers what it was told last. */
 export class SimTun implements TunPort {
   readonly name = null;
+  readonly captures = false;
   addresses: string[] = [];
   routes: string[] = [];
 

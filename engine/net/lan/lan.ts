@@ -4,9 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { PROBE_GROUP, PROBE_PORT } from '../../core/discovery/games.ts';
-import type { LanPort, ProbeTimes } from '../../ports.ts';
+import type { Endpoint, LanPort, ProbeTimes } from '../../ports.ts';
 import { systemClock } from '../clock.ts';
+import { openForwarder } from './forwarder.ts';
 
 type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 
@@ -40,8 +42,27 @@ export function systemLan(log: Log): LanPort {
       socket.bind(PROBE_PORT, () => join(socket, PROBE_GROUP, address, log));
       return closeOnce(socket);
     },
+    sayHere: (group, port, bytes, except) => sayHere({ ip: group, port }, bytes, except, log),
+    forward: openForwarder,
     probe: () => probe(log),
   };
+}
+
+/** One socket an interface: which one a datagram leaves by is the socket's. TTL 0 stays on the host (RFC 1112, section 6.1). */
+function sayHere(to: Endpoint, bytes: Uint8Array, except: string, log: Log): void {
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  for (const { address, family } of own) {
+    if (family !== 'IPv4' || address === except) continue;
+    const socket = openSocket(log);
+    socket.bind({ port: 0, address, exclusive: true }, () => {
+      socket.setMulticastInterface(address);
+      socket.setMulticastTTL(0);
+      socket.send(bytes, to.port, to.ip, (error) => {
+        if (error) log('debug', `${to.ip} was not said on ${address}: ${error.message}`);
+        socket.close();
+      });
+    });
+  }
 }
 
 async function probe(log: Log): Promise<ReadonlyMap<string, ProbeTimes>> {

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "readdress.h"
+
 namespace wg {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr HostQueueOptions memory_places{2, 256};
 
 /// Tuning: what is read from the TUN before something is sent, more than a host sends in a millisecond.
 constexpr size_t drained_bytes = 2 << 20, drained_frames = 512;
+/// Tuning: captured broadcasts in one go. More than the limits let through in 100 ms.
+constexpr size_t drained_captures = 32;
 
 int64_t nanoseconds_of(clockid_t clock) {
   timespec time{};
@@ -46,6 +50,7 @@ Device::Device(DeviceOptions options)
       mark_(options.mark),
       state_(options.private_key, options.mtu, options.event_limit, std::move(options.wake_owner)),
       tun_(std::move(options.tun)),
+      capture_(std::move(options.capture)),
       memory_out_(state_, memory_places, false),
       sender_(state_, false) {}
 
@@ -144,7 +149,8 @@ void Device::host_loop() {
       return;
     }
     const Nanos next = outbound.send();
-    if (last == 0 && next > 0) tun_->wait(next == never ? never : next - read_clocks().boot_ns);
+    const int captured = capture_ ? capture_->fd() : -1;
+    if (last == 0 && next > 0) tun_->wait(next == never ? never : next - read_clocks().boot_ns, captured);
   }
 }
 
@@ -158,9 +164,34 @@ int Device::drain_host(Outbound& outbound) {
     if (length > 0) outbound.arrived(static_cast<size_t>(length), offload);
     bytes += static_cast<size_t>(std::max(0, length));
   }
+  drain_capture(outbound);
   outbound.admit();
   deliver_answers(outbound);
   return length;
+}
+
+// What games said to another interface's network, as if they had said it to the tunnel's. Read even while it is not wanted:
+// nothing old may wait there for the time when it is.
+void Device::drain_capture(Outbound& outbound) {
+  if (!capture_) return;
+  std::vector<uint8_t> space;
+  const Now now = read_clocks();
+  for (size_t i = 0; i < drained_captures; i++) {
+    const ByteView captured = capture_->read(now.boot_ns);
+    if (captured.empty()) return;
+    std::optional<FanoutSubnet> subnet;
+    {
+      const std::lock_guard lock(state_.mutex);
+      subnet = state_.core.fanout().copies_to();
+    }
+    const auto packet = Ipv4Packet::parse(captured);
+    if (!subnet || !packet) continue;
+    space.resize(mtu());
+    readdress(*packet, subnet->own, subnet->broadcast, space, [&](ByteView copy) {
+      std::ranges::copy(copy, outbound.room().begin());
+      outbound.arrived(copy.size(), {});
+    });
+  }
 }
 
 // After a call that may have set timers and left effects.
@@ -309,9 +340,9 @@ void Device::write_tun(ByteView packet) {
   }
 }
 
-void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast) {
+void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own) {
   const std::lock_guard lock(state_.mutex);
-  state_.core.fanout().configure(enabled, directed_broadcast);
+  state_.core.fanout().configure(enabled, directed_broadcast, own);
 }
 
 void Device::set_filter(std::optional<FilterOptions> options) {

@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "../tun/host_capture.h"
 #include "inbound.h"
 #include "outbound.h"
 
@@ -12,6 +13,8 @@ struct DeviceOptions {
   Key private_key;
   /// Nothing: packets come by write_tun and leave as `packet` events.
   std::optional<tun::HostTun> tun;
+  /// Broadcasts that leave by other interfaces.
+  std::optional<tun::HostCapture> capture;
   size_t mtu;
   /// Wildcard of both families when nothing.
   std::optional<Endpoint> bind;
@@ -58,7 +61,8 @@ class Device {
   /// Memory TUN only; at most mtu bytes.
   void write_tun(ByteView packet);
   size_t mtu() const { return state_.core.mtu(); }
-  void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast);
+  /// Captured broadcasts are copied where both addresses are known.
+  void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own);
 
   void set_filter(std::optional<FilterOptions> options);
 
@@ -82,6 +86,7 @@ class Device {
   void network_loop();
   void host_loop();
   int drain_host(Outbound& outbound);
+  void drain_capture(Outbound& outbound);
   bool send_probe(const Path& via, PeerId id, ByteView bytes, int ttl);
   void deliver_answers(Outbound& outbound);
   void rearm();
@@ -91,6 +96,7 @@ class Device {
   const uint32_t mark_;
   State state_;
   std::optional<tun::HostTun> tun_;
+  std::optional<tun::HostCapture> capture_;
   Inbox inbox_;
   SocketId next_socket_ = 2;
   std::atomic<bool> stopping_{false};

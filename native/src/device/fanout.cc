@@ -129,9 +129,15 @@ bool FanoutGate::may_sample(Nanos now) {
   return true;
 }
 
-void Fanout::configure(bool enabled, std::optional<uint32_t> directed_broadcast) {
+void Fanout::configure(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own) {
   enabled_ = enabled;
-  directed_broadcast_ = directed_broadcast;
+  if (enabled || directed_broadcast) directed_broadcast_ = directed_broadcast;
+  own_ = own;
+}
+
+std::optional<FanoutSubnet> Fanout::copies_to() const {
+  if (!enabled_ || !directed_broadcast_ || !own_) return std::nullopt;
+  return FanoutSubnet{*own_, *directed_broadcast_};
 }
 
 FanoutVerdict Fanout::refuse(uint64_t& counter) {

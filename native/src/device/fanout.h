@@ -105,10 +105,19 @@ class FanoutGate {
   TokenBucket samples_{fanout_samples_a_second, fanout_sample_burst};
 };
 
+/// Where copies of broadcasts to other networks belong; host order.
+struct FanoutSubnet {
+  uint32_t own, broadcast;
+};
+
 class Fanout {
  public:
-  void configure(bool enabled, std::optional<uint32_t> directed_broadcast);
+  /// `own`: this host's address in the subnet, where it is known. Off, the last broadcast address stays known, so that what
+  /// members send there does not pass for a packet to one host.
+  void configure(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own);
   bool enabled() const { return enabled_; }
+  /// Nothing while nothing is to be copied.
+  std::optional<FanoutSubnet> copies_to() const;
   /// Whether an address is no single member's: broadcast or multicast.
   bool addresses_all(uint32_t destination) const {
     return destination == limited_broadcast || is_multicast(destination) || destination == directed_broadcast_;
@@ -129,7 +138,7 @@ class Fanout {
   void answer_query(const Ipv4Packet& packet);
 
   bool enabled_ = false;
-  std::optional<uint32_t> directed_broadcast_;
+  std::optional<uint32_t> directed_broadcast_, own_;
   FanoutCounters counters_;
   FanoutGate host_;
   RecentPackets sent_, received_, delivered_;

@@ -20,6 +20,14 @@ std::optional<Endpoint> bind_of(const Napi::Value& value) {
   return endpoint;
 }
 
+/// Nothing where the interface came without.
+std::optional<tun::HostCapture> capture_of(const Napi::Object& tun) {
+  const Napi::Value fd = tun.Get("capture");
+  if (fd.IsUndefined() || fd.IsNull()) return std::nullopt;
+  return tun::HostCapture::duplicate(static_cast<int>(integer_of(fd, "tun.capture", 0, 1 << 30)),
+                                     static_cast<int>(integer_of(tun.Get("fd"), "tun.fd", 0, 1 << 30)));
+}
+
 Napi::Object fanout_object(Napi::Env env, const FanoutCounters& counted) {
   const auto out = Napi::Object::New(env);
   out.Set("sent", static_cast<double>(counted.sent));
@@ -102,6 +110,7 @@ DeviceObject::DeviceObject(const Info& info)
   DeviceOptions native{
       .private_key = key_of(options.Get("privateKey"), "privateKey"),
       .tun = std::nullopt,
+      .capture = std::nullopt,
       .mtu = integer_or(tun.Get("mtu"), "tun.mtu", 576, 65'535, default_mtu),
       .bind = bind_of(options.Get("bindAddress")),
       .port = static_cast<uint16_t>(integer_or(options.Get("udpPort"), "udpPort", 0, 65'535, 0)),
@@ -112,6 +121,7 @@ DeviceObject::DeviceObject(const Info& info)
   if (!memory_) {
     native.tun = tun::HostTun::duplicate(static_cast<int>(integer_of(tun.Get("fd"), "tun.fd", 0, 1 << 30)));
     if (!native.tun) throw js::error(env, "closed", "The TUN device is closed: open another.");
+    native.capture = capture_of(tun);
     tun_ = Napi::Persistent(tun);
   }
   notifier_->open(env, [this](Napi::Env call_env) { deliver_events(call_env); });
@@ -272,10 +282,13 @@ void DeviceObject::write_tun(const Info& info) {
 
 void DeviceObject::set_fanout(const Info& info) {
   Device& target = device(info.Env());
-  if (info[0].IsNull()) return target.set_fanout(false, std::nullopt);
-  const Napi::Value broadcast = object_of(info[0], "options").Get("directedBroadcast");
-  if (broadcast.IsUndefined()) return target.set_fanout(true, std::nullopt);
-  target.set_fanout(true, ipv4_of(broadcast, "directedBroadcast"));
+  if (info[0].IsNull()) return target.set_fanout(false, std::nullopt, std::nullopt);
+  const Napi::Object options = object_of(info[0], "options");
+  const auto address = [&options](const char* name) -> std::optional<uint32_t> {
+    const Napi::Value value = options.Get(name);
+    return value.IsUndefined() ? std::nullopt : std::optional(ipv4_of(value, name));
+  };
+  target.set_fanout(true, address("directedBroadcast"), address("ownAddress"));
 }
 
 void DeviceObject::set_filter(const Info& info) {

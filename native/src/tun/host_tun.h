@@ -25,8 +25,8 @@ class HostTun {
   HostOffloads offloads() const { return offloads_; }
   /// One packet or frame into `out` without waiting: its length, 0 when none waits, or -errno.
   int read(ByteSpan out, offload::Offload& offload) const;
-  /// Sleeps until a packet waits or `stop` is woken, at most `time` nanoseconds.
-  void wait(int64_t time) const;
+  /// Sleeps until a packet waits, here or in `also` (below 0: none), or `stop` is woken, at most `time` nanoseconds.
+  void wait(int64_t time, int also) const;
   /// Ends `wait` for good; from any thread.
   void stop();
   /// One packet or frame, in pieces. 0, or the errno with which the kernel refused it.

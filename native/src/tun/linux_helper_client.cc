@@ -155,6 +155,11 @@ Status HelperClient::configure(const std::vector<Prefix>& addresses, const std::
   return request(ConfigureRequest{addresses, routes}, configure_timeout_ms, reply, nullptr);
 }
 
+Status HelperClient::capture(Fd& packets) {
+  Reply reply;
+  return request(CaptureRequest{}, configure_timeout_ms, reply, &packets);
+}
+
 void HelperClient::close() {
   socket_.reset();
   if (pid_ < 0) return;

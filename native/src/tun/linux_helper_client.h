@@ -25,6 +25,8 @@ class HelperClient {
   /// Blocks until the helper answers; it may first have to ask a person for a password.
   Status open_tun(const std::string& name, uint32_t mtu, Tun& tun);
   Status configure(const std::vector<Prefix>& addresses, const std::vector<Prefix>& routes);
+  /// Copies of this host's broadcasts, a packet a read. Refused where the helper lacks CAP_NET_RAW or is older than this.
+  Status capture(Fd& packets);
   /// Ends the helper and waits for its end. Idempotent.
   void close();
 

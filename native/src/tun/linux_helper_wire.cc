@@ -9,6 +9,7 @@ namespace {
 constexpr uint8_t wire_version = 1;
 constexpr uint8_t op_open = 1;
 constexpr uint8_t op_configure = 2;
+constexpr uint8_t op_capture = 3;
 
 /// Reads forward; after the first read beyond the end everything is zero and `complete` is false.
 class Reader {
@@ -108,6 +109,10 @@ std::optional<std::vector<uint8_t>> encode_request(const Request& request) {
     put(out, open->name);
     return out;
   }
+  if (std::holds_alternative<CaptureRequest>(request)) {
+    out.push_back(op_capture);
+    return out;
+  }
   const auto& configure = std::get<ConfigureRequest>(request);
   if (configure.addresses.size() > max_addresses || configure.routes.size() > max_routes) return std::nullopt;
   out.push_back(op_configure);
@@ -132,6 +137,7 @@ std::optional<Request> decode_request(std::span<const uint8_t> bytes) {
   switch (reader.byte()) {
     case op_open: return decode_open(reader);
     case op_configure: return decode_configure(reader);
+    case op_capture: return reader.complete() ? std::optional<Request>(CaptureRequest{}) : std::nullopt;
     default: return std::nullopt;
   }
 }

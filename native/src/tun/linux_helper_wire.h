@@ -2,7 +2,9 @@
 //
 //   open       [1][1][mtu: 2, little-endian][name length: 1][name]
 //   configure  [1][2][addresses: 1][routes: 1] then for each [family: 4 or 6][length][address: 16]
-//   reply      [1][code][errno: 4, little-endian][mtu: 2][name length: 1][name], with the TUN by SCM_RIGHTS after open
+//   capture    [1][3]
+//   reply      [1][code][errno: 4, little-endian][mtu: 2][name length: 1][name], with the TUN by SCM_RIGHTS after open, and
+//              after capture with a SOCK_SEQPACKET socket that brings this host's broadcasts, one IP packet a datagram
 //
 // Exactly these bytes and no more; everything else is malformed.
 #pragma once
@@ -39,7 +41,11 @@ struct ConfigureRequest {
   bool operator==(const ConfigureRequest&) const = default;
 };
 
-using Request = std::variant<OpenRequest, ConfigureRequest>;
+struct CaptureRequest {
+  bool operator==(const CaptureRequest&) const = default;
+};
+
+using Request = std::variant<OpenRequest, ConfigureRequest, CaptureRequest>;
 
 struct Reply {
   Code code = Code::ok;

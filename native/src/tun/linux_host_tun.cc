@@ -102,11 +102,11 @@ int HostTun::read(ByteSpan out, Offload& offload) const {
   }
 }
 
-void HostTun::wait(int64_t time) const {
-  pollfd waiting[] = {{tun_.get(), POLLIN, 0}, {stopped_.get(), POLLIN, 0}};
+void HostTun::wait(int64_t time, int also) const {
+  pollfd waiting[] = {{tun_.get(), POLLIN, 0}, {stopped_.get(), POLLIN, 0}, {also, POLLIN, 0}};
   constexpr int64_t second = 1'000'000'000;
   const timespec most{std::max<int64_t>(0, time) / second, std::max<int64_t>(0, time) % second};
-  ppoll(waiting, 2, time == std::numeric_limits<int64_t>::max() ? nullptr : &most, nullptr);
+  ppoll(waiting, std::size(waiting), time == std::numeric_limits<int64_t>::max() ? nullptr : &most, nullptr);
 }
 
 void HostTun::stop() {

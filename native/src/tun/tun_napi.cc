@@ -65,12 +65,13 @@ std::vector<std::string> strings(const Napi::Value& value) {
   return out;
 }
 
-/// { name, fd, mtu, configure(addresses, routes), close() }; the session lives as long as the functions do.
+/// { name, fd, mtu, capture, configure(addresses, routes), close() }; the session lives as long as the functions do.
 Napi::Value to_object(Napi::Env env, const Session& session) {
   auto object = Napi::Object::New(env);
   object.Set("name", session->name());
   object.Set("fd", session->fd());
   object.Set("mtu", session->mtu());
+  object.Set("capture", session->capture() < 0 ? env.Null() : Napi::Value(Napi::Number::New(env, session->capture())));
   object.Set("configure", Napi::Function::New(env, [session](const Napi::CallbackInfo& info) {
                auto addresses = strings(info[0]);
                auto routes = strings(info[1]);

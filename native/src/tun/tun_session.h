@@ -22,12 +22,15 @@ class TunSession {
 
   /// Valid after open, until close.
   int fd() const { return tun_.fd.get(); }
+  /// Captured broadcasts; below 0 where no right to them was to be had.
+  int capture() const { return capture_.get(); }
   const std::string& name() const { return tun_.name; }
   uint32_t mtu() const { return tun_.mtu; }
 
  private:
   std::mutex mutex_;
   Tun tun_;
+  Fd capture_;
   HelperClient helper_;
   bool has_helper_ = false;
 };

@@ -35,7 +35,7 @@ export function failureKey(code: string): ErrorCode | 'other' {
 
 /** What a person may run on Linux to mend it. */
 const REMEDIES = {
-  'no-rights': 'sudo setcap cap_net_admin+ep native/build/Release/warren-tun-helper',
+  'no-rights': 'sudo setcap cap_net_admin,cap_net_raw+ep native/build/Release/warren-tun-helper',
   'already-running': 'warren down',
 } as const;
 

@@ -1,6 +1,6 @@
 // A game as the network sees it: ordinary UDP sockets, told by JSON lines on standard input what to do. No code of ours.
 //
-//   {"do":"listen","port":P,"group":G?}                  binds P on every address, joins G as a game would; answers what comes
+//   {"do":"listen","port":P,"group":G?,"on":IP?}         binds P on every address, joins G as a game would; answers what comes
 //   {"do":"send","from":P,"to":IP,"ports":[...],"hex":X,"repeat":N?,"bind":IP?}
 //   {"do":"repeat","port":P}                             says what comes to P again, to everybody
 //   {"do":"close"}                                       closes every socket
@@ -36,9 +36,9 @@ function open(port, address) {
   return ready;
 }
 
-async function listen({ port, group }) {
+async function listen({ port, group, on }) {
   const socket = await open(port);
-  if (group) socket.addMembership(group);
+  if (group) socket.addMembership(group, on);
   say({ listening: port });
 }
 

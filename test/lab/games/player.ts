@@ -50,8 +50,9 @@ export class Player {
     });
   }
 
-  async listen(port: number, group?: string): Promise<void> {
-    await this.#order({ do: 'listen', port, group }, ({ listening }) => listening === port);
+  /** `on`: the address of the interface that joins; otherwise the system chooses. */
+  async listen(port: number, group?: string, on?: string): Promise<void> {
+    await this.#order({ do: 'listen', port, group, on }, ({ listening }) => listening === port);
   }
 
   /** Says whatever comes to a port again, to everybody: what a relaying program would do. */

@@ -2,8 +2,8 @@
 
 export interface GameRow {
   name: string;
-  /** `room`: the room's directed broadcast. */
-  to: '255.255.255.255' | 'room' | `224.${string}` | `239.${string}`;
+  /** `room`: the room's directed broadcast; `lan`: that of the sender's home network. */
+  to: '255.255.255.255' | 'room' | 'lan' | `224.${string}` | `239.${string}`;
   ports: readonly number[];
   /** 0: any. */
   sourcePort: number;
@@ -50,7 +50,8 @@ export const GAME_ROWS: readonly GameRow[] = [
   { name: 'Titan Quest', to: limited, ports: [42_801], sourcePort: 0, hex: `${hexOf('TQIT')}01000000` },
   { name: 'Command & Conquer 3', to: limited, ports: [8086], sourcePort: 8086, hex: 'f00d0a0000000102' },
   // PACKET_UDP_CLIENT_FIND_SERVER: length 3, type 0.
-  { name: 'OpenTTD', to: 'room', ports: [3979], sourcePort: 0, hex: '030000' },
+  { name: 'OpenTTD', to: 'lan', ports: [3979], sourcePort: 0, hex: '030000' },
+  { name: 'OpenTTD, by the tunnel', to: 'room', ports: [3979], sourcePort: 0, hex: '030000' },
   // DPSP_MSG_ENUMSESSIONS begins with size and token, and a sockaddr.
   {
     name: 'DirectPlay 4',

@@ -18,6 +18,13 @@ const HELPER = join(repositoryRoot, 'native/build/Release/warren-tun-helper');
 const AS_NOBODY = `mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
   exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"`;
 const CAP_NET_ADMIN_ONLY = '0000000000001000';
+/** An ordinary program: a datagram of these bytes to this address. */
+const SAY = `const socket = require('node:dgram').createSocket('udp4');
+  const [, to, hex] = process.argv;
+  socket.bind(0, () => {
+    socket.setBroadcast(true);
+    socket.send(Buffer.from(hex, 'hex'), 6112, to, () => socket.close());
+  });`;
 const ROOM = { addresses: ['10.64.16.5/20', 'fd12:3456:789a:1::5/64'], routes: ['224.0.0.0/4', '10.70.0.1/32'] };
 
 type Opener = JsonLines<Command, Answer>;
@@ -153,7 +160,7 @@ describeLab('TUN interfaces', () => {
   describe('opened for an ordinary user by the helper', () => {
     beforeAll(() => {
       copyFileSync(HELPER, capable());
-      execFileSync('setcap', ['cap_net_admin+ep', capable()]);
+      execFileSync('setcap', ['cap_net_admin,cap_net_raw+ep', capable()]);
       copyFileSync(HELPER, setuid());
       chmodSync(setuid(), 0o4755);
     });
@@ -180,11 +187,41 @@ describeLab('TUN interfaces', () => {
         Gid: '65534\t65534\t65534\t65534',
         Groups: '',
       });
-      expect(readdirSync(`/proc/${pid}/fd`)).toHaveLength(4); // socket, /dev/null twice, the TUN
+      expect(readdirSync(`/proc/${pid}/fd`)).toHaveLength(6); // socket, /dev/null twice, the TUN, the packet socket, a pair's end
 
       await opener.ask({ do: 'close' });
       expect(await interfaces()).toEqual([]);
       expect(helperOf(opener.pid)).toBeUndefined();
+    });
+
+    test.each([
+      ['this process', null],
+      ['the helper', capable],
+    ])('%s hears what leaves to everybody by other interfaces, and nothing else', async (_, helper) => {
+      const opener = helper === null ? asRoot() : asNobody();
+      await opener.ask({ do: 'open', options: helper === null ? {} : { helperPath: helper() } });
+      await opener.ask({ do: 'configure', addresses: ['10.64.16.5/20'], routes: [] });
+      await lab.run(namespace, ['ip', 'link', 'add', 'card', 'type', 'veth', 'peer', 'name', 'cable']);
+      await lab.run(namespace, ['ip', 'address', 'add', '192.168.7.5/24', 'dev', 'card']);
+      for (const end of ['card', 'cable']) await lab.run(namespace, ['ip', 'link', 'set', end, 'up']);
+      await lab.run(namespace, ['ip', 'neighbour', 'add', '192.168.7.9', 'lladdr', '02:00:00:00:00:09', 'dev', 'card']);
+      await lab.run(namespace, ['ip', 'route', 'add', 'default', 'dev', 'card']);
+      // To one host, to a group, by the tunnel itself; then what is wanted.
+      const say = (to: string, text: string) =>
+        lab.run(namespace, [process.execPath, '-e', SAY, to, Buffer.from(text).toString('hex')]);
+      for (const to of ['192.168.7.9', '224.0.2.60', '10.64.31.255']) await say(to, 'no');
+      await say('192.168.7.255', 'directed');
+      await say('255.255.255.255', 'limited');
+      const heard: string[] = [];
+      await until('both', async () => {
+        const { packet } = await opener.ask({ do: 'captured' });
+        if (packet) heard.push(packet);
+        return heard.length === 2;
+      }).catch((error: Error) => {
+        throw new Error(`${error.message}: ${heard.join(' ')}`);
+      });
+      expect(heard.map((packet) => Buffer.from(packet.slice(56), 'hex').toString())).toEqual(['directed', 'limited']);
+      expect(await opener.ask({ do: 'captured' })).toEqual({ packet: null });
     });
 
     test('a program that ends in being the helper will do', async () => {
@@ -279,7 +316,7 @@ describeLab('TUN interfaces', () => {
       for (const helperPath of [plain, join(directory, 'absent')]) {
         expect(await opener.ask({ do: 'open', options: { helperPath } })).toMatchObject({
           error: 'no-rights',
-          message: expect.stringContaining(`sudo setcap cap_net_admin+ep ${helperPath}`) as string,
+          message: expect.stringContaining(`sudo setcap cap_net_admin,cap_net_raw+ep ${helperPath}`) as string,
         });
       }
     });

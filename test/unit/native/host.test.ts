@@ -14,6 +14,7 @@ function tunOn(fd: number) {
     name: 'none',
     fd,
     mtu: 1_420,
+    capture: null,
     configure: async () => {},
     close: async () => {
       if (closed.push(fd) === 1) closeSync(fd);

@@ -1,0 +1,34 @@
+// Broadcasts that this host sends by other interfaces. The platform's half is linux_host_capture.cc.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "../noise/bytes.h"
+#include "../udp/poller.h"
+
+namespace wg::tun {
+
+class HostCapture {
+ public:
+  /// A descriptor of our own; what left by the TUN `tun_fd` is none of it. Nothing when `fd` is not usable.
+  static std::optional<HostCapture> duplicate(int fd, int tun_fd);
+
+  /// To wait for; below 0 when no more will come.
+  int fd() const { return socket_.get(); }
+  /// One IPv4 packet of this host's own, valid until the next call; empty when none waits.
+  ByteView read(int64_t now_ns);
+
+ private:
+  HostCapture(udp::Fd socket, int except);
+  bool is_own(uint32_t address, int64_t now_ns);
+
+  udp::Fd socket_;
+  int except_;
+  std::vector<uint8_t> packet_;
+  /// IPv4 addresses of this host, host order, and when they were read.
+  std::vector<uint32_t> own_;
+  int64_t own_at_;
+};
+
+}  // namespace wg::tun
