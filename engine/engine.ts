@@ -134,6 +134,7 @@ class RunningEngine implements Engine {
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       changed: () => this.#publisher.soon(),
+      floods: (peer) => this.#onFlood(peer),
       dependentMappings: () => this.#network.dependentMappings(),
       punching: (peer) => this.#punches.view(peer)?.strategy ?? null,
       pathChanged: () => {
@@ -340,6 +341,12 @@ class RunningEngine implements Engine {
   #notice(notice: Omit<Notice, 'at'>): void {
     this.#notices = addNotice(this.#notices, { ...notice, at: Math.round(this.#ports.clock.epoch()) });
     this.#publisher.soon();
+  }
+
+  #onFlood(key: PeerKey): void {
+    const nick = this.#room.view().members.find((one) => one.key === key)?.nick;
+    this.#ports.log('warn', `member ${key} floods the room with broadcasts`);
+    this.#notice({ code: 'flood', ...(nick && { nick }) });
   }
 
   #peerMessage(key: PeerKey, message: PeerMessage): void {

@@ -21,6 +21,8 @@ export interface Member {
   txBytes: number;
   /** Packets that the filter kept out. */
   filtered: number;
+  /** Datagrams to everybody that came from it. */
+  broadcasts: { received: number; dropped: number };
   /** In the engine's clock. */
   lastHandshakeAt: number | null;
   /** Last sign of life, in the engine's clock. */

@@ -7,6 +7,7 @@ import type { CorePath, PeerAction, PeerEvent } from './core/peer/contract.ts';
 import { createPeer } from './core/peer/peer.ts';
 import { LOST_AFTER_MS } from './core/peer/tuning.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
+import { Floods } from './discovery/floods.ts';
 import { type Member, viaOf } from './member.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, PeerId, Via } from './ports.ts';
 import type { Servers } from './servers.ts';
@@ -37,6 +38,8 @@ export interface MembersOptions {
   pathChanged(): void;
   /** The member proved itself in the tunnel since it was last said. */
   alive(peer: PeerKey): void;
+  /** The member says far more to everybody than any game. */
+  floods(peer: PeerKey): void;
   /** Something else that is shown of a member has changed; figures that always move are none of it. */
   changed(): void;
 }
@@ -53,9 +56,11 @@ export class Members {
   readonly #byId = new Map<PeerId, Member>();
   /** `server:member` to the peer behind it. */
   readonly #routes = new Map<string, Member>();
+  readonly #floods: Floods<PeerKey>;
 
   constructor(options: MembersOptions) {
     this.#options = options;
+    this.#floods = new Floods(options.clock, (peer) => options.floods(peer));
   }
 
   all(): ReadonlyMap<PeerKey, Member> {
@@ -100,6 +105,7 @@ export class Members {
       rxBytes: 0,
       txBytes: 0,
       filtered: 0,
+      broadcasts: { received: 0, dropped: 0 },
       duplicate: null,
       lastHandshakeAt: null,
       heardAt: Number.NEGATIVE_INFINITY,
@@ -119,6 +125,7 @@ export class Members {
     const member = this.#byKey.get(key);
     if (!member) return;
     member.waker.stop();
+    this.#floods.forget(key);
     this.#options.device.removePeer(member.id);
     this.#byKey.delete(key);
     this.#byId.delete(member.id);
@@ -302,6 +309,8 @@ export class Members {
       member.rxBytes = stats.rxBytes;
       member.txBytes = stats.txBytes;
       member.filtered = stats.filtered;
+      member.broadcasts = { received: stats.fanoutReceived, dropped: stats.fanoutDropped };
+      this.#floods.sample(member.key, stats.fanoutReceived + stats.fanoutDropped);
       if (stats.lastReceivedAt !== null) this.#heard(member, stats.lastReceivedAt);
       const txPackets = stats.txPackets - member.sampled.txPackets;
       const rxPackets = stats.rxPackets - member.sampled.rxPackets;

@@ -92,6 +92,7 @@ function peerSnapshot(
     lastHandshake: member?.lastHandshakeAt == null ? null : unix(member.lastHandshakeAt),
     timeline: [...(member?.timeline ?? [])],
     ...(name === undefined ? {} : { name }),
+    ...(member && { broadcasts: member.broadcasts }),
     ...(view.blocked ? {} : { access: filters.access(view, member?.filtered ?? 0) }),
   };
 }

@@ -109,6 +109,8 @@ export const peerSnapshot = z.object({
   timeline: z.array(pathChange).default([]),
   /** `nick.warren`, in ASCII, as this host resolves it. Absent: the engine does not tell. */
   name: z.string().optional(),
+  /** Datagrams to everybody that came from the member: taken, and held back by the limits. Absent: the engine does not tell. */
+  broadcasts: z.object({ received: z.number(), dropped: z.number() }).optional(),
   /** What the member may begin here. Absent: the engine does not tell. */
   access: memberAccess.optional(),
 });

@@ -89,6 +89,7 @@ const NOTICE_WORDS: Record<string, string> = {
   'known-nick-new-key': 'a known nickname comes from a new machine',
   'address-moved': 'a virtual address had to change',
   'address-conflict': 'a virtual address collides with your own network',
+  flood: 'a program there calls everybody without a pause; only a part of it is let through',
   'server-unreachable': 'the rendezvous server does not answer',
   'server-back': 'the rendezvous server is back',
   disk: 'the room could not be saved on disk',

@@ -152,5 +152,6 @@ function peerOf(peer: PeerSnapshot, clean: Clean): unknown {
     lastHandshake: peer.lastHandshake,
     timeline: peer.timeline,
     filtered: peer.access?.filtered,
+    broadcasts: peer.broadcasts,
   };
 }

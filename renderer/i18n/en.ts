@@ -306,6 +306,8 @@ export const en = {
     'server-unreachable': 'A meeting point cannot be reached. Trying again.',
     'server-back': 'The meeting point is back.',
     disk: 'Warren cannot save: the disk is full or not writable. This room will not be remembered.',
+    flood:
+      'A program of {nick} calls everybody in the room without a pause. Warren lets only a part of it through; games go on.',
     someone: 'somebody',
     other: 'Something happened that this version has no words for.',
   },
@@ -346,6 +348,7 @@ export const en = {
     looking: '{nick}: looking for games',
     seen: '{nick}: playing or looking',
     discovery: 'Games find each other',
+    discoveryHelpCopies: 'Brings what games shout to everyone into the room. Your home network stays as it is.',
     discoveryHelp:
       'Brings what games shout to everyone into the room. While it is on, programs that search your home network by broadcast may not find devices there.',
     check: 'Can games find each other?',
@@ -571,6 +574,8 @@ export const en = {
     nothing: 'nothing',
     ports: 'TCP {tcp} · UDP {udp}',
     filtered: 'Kept out',
+    broadcasts: 'Calls to everybody',
+    held: '{count} heard, {dropped} held back',
     packets: '{count, plural, one {# packet} other {# packets}}',
   },
   announce: {

@@ -41,6 +41,8 @@ export interface LinkConfig {
   readonly delayMs?: number;
   readonly jitterMs?: number;
   readonly lossPct?: number;
+  /** Share of packets that cross twice. */
+  readonly duplicatePct?: number;
   readonly reorderPct?: number;
   readonly reorderDelayMs?: number;
   /** Bottleneck in bit/s; 0 for none. */

@@ -109,6 +109,11 @@ function Facts({ peer }: { peer: PeerSnapshot }): ReactNode {
               hourCycle: 'h23',
             })}
       </Fact>
+      {peer.broadcasts !== undefined && peer.broadcasts.received + peer.broadcasts.dropped > 0 && (
+        <Fact name={t('reach.broadcasts')}>
+          {t('reach.held', { count: peer.broadcasts.received, dropped: peer.broadcasts.dropped })}
+        </Fact>
+      )}
       {peer.access !== undefined && <Access access={peer.access} />}
       <Fact name={t('member.key')}>
         <span className="font-mono break-all text-soft">{plainLine(peer.publicKey)}</span>

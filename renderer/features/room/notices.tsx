@@ -18,6 +18,7 @@ const KINDS: Record<string, 'danger' | 'warning'> = {
   'failed-guess': 'warning',
   'address-conflict': 'warning',
   'server-unreachable': 'warning',
+  flood: 'warning',
 };
 
 /** What the engine wants known, newest first; each can be put away. */
@@ -76,6 +77,7 @@ function words(t: Text, { code, nick }: Notice): string {
       return nick === undefined ? t('notice.known-nick-new-key-anyone') : t('notice.known-nick-new-key', { nick: who });
     case 'nick-taken':
     case 'address-moved':
+    case 'flood':
       return t(`notice.${code}`, { nick: who });
     case 'wrong-password':
     case 'failed-guess':

@@ -33,10 +33,11 @@ export function DiscoveryToggle(): ReactNode {
   const t = useText();
   const { ask } = useActions();
   const discovery = useApp((app) => app.snapshot.settings.discovery);
+  const copies = useApp((app) => app.snapshot.discovery.way === 'copies');
   return (
     <Switch
       label={t('games.discovery')}
-      help={t('games.discoveryHelp')}
+      help={t(copies ? 'games.discoveryHelpCopies' : 'games.discoveryHelp')}
       on={discovery}
       onChange={(on) => void ask({ type: 'set', setting: 'discovery', on })}
     />

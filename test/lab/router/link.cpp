@@ -12,6 +12,7 @@ void LinkOptions::apply(const Json& json) {
   delay = time("delayMs", delay);
   jitter = time("jitterMs", jitter);
   lossPct = json["lossPct"].number(lossPct);
+  duplicatePct = json["duplicatePct"].number(duplicatePct);
   reorderPct = json["reorderPct"].number(reorderPct);
   reorderDelay = time("reorderDelayMs", reorderDelay);
   rateBps = json["rateBps"].number(rateBps);
@@ -26,6 +27,7 @@ Link::Link(LinkOptions options, Random random, Schedule& schedule, Deliver deliv
 
 void Link::send(Packet p, Time now) {
   if (p.size() <= options_.mtu) {
+    if (options_.duplicatePct > 0 && random_.unit() * 100 < options_.duplicatePct) cross(p, now);
     cross(std::move(p), now);
     return;
   }

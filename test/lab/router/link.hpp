@@ -15,6 +15,8 @@ struct LinkOptions {
   /** Added to the delay, uniform in [0, jitter]; packets stay in order. */
   Time jitter = 0;
   double lossPct = 0;
+  /** Share of packets that cross twice. */
+  double duplicatePct = 0;
   /** Share of packets that are held back by `reorderDelay` while later ones pass. */
   double reorderPct = 0;
   Time reorderDelay = 5 * kMillisecond;

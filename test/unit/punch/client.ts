@@ -111,6 +111,7 @@ export class Client {
       rxBytes: 0,
       txBytes: 0,
       filtered: 0,
+      broadcasts: { received: 0, dropped: 0 },
       lastHandshakeAt: 0,
       aliveToldAt: 0,
       heardAt: 0,
