@@ -45,6 +45,7 @@ class End {
     int error = 0;
     device = Device::open({.private_key = random_key(),
                            .tun = std::nullopt,
+                           .capture = std::nullopt,
                            .mtu = 1'420,
                            .bind = Endpoint::parse("127.0.0.1", 0),
                            .event_limit = 1'024,
