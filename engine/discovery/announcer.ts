@@ -7,8 +7,9 @@
  *    is now this host's own.
  * 3. When the friend's announcements stop, the forwarder takes no more connections; a game that runs goes on.
  */
-import { decodeAnnouncement, encodeAnnouncement, MINECRAFT_GROUP, MINECRAFT_PORT } from './minecraft.ts';
+
 import type { ClockPort, DeviceEvent, Forwarder, LanPort } from '../ports.ts';
+import { decodeAnnouncement, encodeAnnouncement, MINECRAFT_GROUP, MINECRAFT_PORT } from './minecraft.ts';
 
 /** Four announcements missed. */
 const SILENCE_MS = 6_000;

@@ -1,9 +1,9 @@
 /** Who plays or hosts what, by samples of the packets with which games look for each other. */
 import type { SeenGame } from '../../protocol/discovery.ts';
 import { type GameEntry, recognise } from '../core/discovery/games.ts';
-import { decodeAnnouncement } from './minecraft.ts';
 import type { PeerKey } from '../core/room/contract.ts';
 import type { ClockPort, DeviceEvent } from '../ports.ts';
+import { decodeAnnouncement } from './minecraft.ts';
 
 /** Games announce themselves every few seconds; one that has ended should not stay in sight. */
 const SHOWN_MS = 15_000;

@@ -1,5 +1,5 @@
-import { connect, createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { decodeAnnouncement, encodeAnnouncement } from '../../../engine/discovery/minecraft.ts';
 import { openForwarder } from '../../../engine/net/lan/forwarder.ts';

@@ -1,15 +1,15 @@
-import { copyFileSync, chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { JsonLines } from '../../lab/interop/json-lines.ts';
-import { until } from '../../until.ts';
 import { Lab, type Namespace } from '../../lab/netns.ts';
 import { repositoryRoot } from '../../lab/paths.ts';
 import { describeLab } from '../../lab/requirements.ts';
+import { until } from '../../until.ts';
 import type { Answer, Command } from './tun-child.ts';
 
 const CHILD = join(repositoryRoot, 'build/test/unit/native-tun/tun-child.js');
