@@ -26,6 +26,8 @@ export class Nats {
   readonly #families = new Map<4 | 6, Family>();
   /** Main sockets, and those that measurements opened, to the family that asked. */
   readonly #sockets = new Map<SocketId, 4 | 6>();
+  /** As last asked for; null since something was measured. */
+  #report: NatReport | null = null;
 
   constructor(
     ports: { clock: ClockPort; random: RandomPort },
@@ -95,6 +97,11 @@ export class Nats {
 
   /** The IPv4 report (IPv6 hosts have no mapping to speak of), with IPv6 reachability from both. */
   report(): NatReport {
+    this.#report ??= this.#join();
+    return this.#report;
+  }
+
+  #join(): NatReport {
     const v4 = this.#families.get(4)?.core.report();
     const v6 = this.#families.get(6)?.core.report();
     const base = v4 && (v4.mapping !== 'unknown' || !v6 || v6.mapping === 'unknown') ? v4 : (v6 ?? UNKNOWN_NAT);
@@ -140,7 +147,9 @@ export class Nats {
   #handle(id: 4 | 6, event: NatEvent): void {
     const family = this.#families.get(id);
     if (!family) return;
-    for (const action of family.core.handle(this.#clock.now(), event)) this.#act(id, family, action);
+    const actions = family.core.handle(this.#clock.now(), event);
+    this.#report = null;
+    for (const action of actions) this.#act(id, family, action);
     // Once discovery is over: its own bursts would only slow each other down.
     if (family.core.settled()) this.#handleLifetime(id, { type: 'server', server: family.core.answering() });
   }
@@ -148,7 +157,9 @@ export class Nats {
   #handleLifetime(id: 4 | 6, event: LifetimeEvent): void {
     const family = this.#families.get(id);
     if (!family?.lifetime) return;
-    for (const action of family.lifetime.core.handle(this.#clock.now(), event)) this.#actLifetime(id, family, action);
+    const actions = family.lifetime.core.handle(this.#clock.now(), event);
+    this.#report = null;
+    for (const action of actions) this.#actLifetime(id, family, action);
   }
 
   #actLifetime(id: 4 | 6, family: Family, action: LifetimeAction): void {

@@ -9,7 +9,11 @@ export const PROBES_PER_SECOND = 200;
 /** At once. */
 export const PROBE_BURST = 64;
 /** Of a burst, what punches leave to the connectivity checks of other members. */
-export const CHECK_RESERVE = 8;
+export const CHECK_RESERVE = 10;
+/** Of that, what checks leave to the pings of proven paths, which never wait: a few members' worth in one moment. */
+export const PROVEN_RESERVE = 6;
+/** Pings of proven paths that others pay for afterwards: a room whose own paths take the whole pace still checks. */
+const MAX_DEBT = 16;
 /** Created within the lifetime of one; a client's share of the 1,024 or fewer entries of a small router. */
 export const MAX_MAPPINGS = 300;
 export const MAX_SESSIONS = 2_000;
@@ -51,18 +55,21 @@ export class Budget {
     this.#lifetimeMs = Math.min(known, MAPPING_LIFETIME_MS);
   }
 
-  /** Takes one ping at `now` (ms); false when none is left. */
+  /** Takes one ping to an unproven address at `now` (ms); false when none is left. */
   take(now: number): boolean {
     this.#refill(now);
-    if (this.#tokens < 1) return false;
+    if (this.#tokens < 1 + PROVEN_RESERVE) return false;
     this.#tokens -= 1;
     return true;
   }
 
-  /** A ping on a proven path leaves in any case; the others make room for it, but for one check at a time. */
+  /**
+   * A ping on a proven path leaves in any case, because one that waits would make the path look slow or dead; the others
+   * make room for it, beforehand by what they leave and afterwards by waiting until all of it is paid.
+   */
   spend(now: number): void {
     this.#refill(now);
-    if (this.#tokens >= 2) this.#tokens -= 1;
+    this.#tokens = Math.max(this.#tokens - 1, -MAX_DEBT);
   }
 
   /** Pings that a punch may send now. */

@@ -79,13 +79,7 @@ export class Filters {
   }
 
   access(member: RoomMemberView, filtered: number): MemberAccess {
-    const rules = this.#rulesOf(member);
-    return {
-      tcp: openPorts(rules, 'tcp'),
-      udp: openPorts(rules, 'udp'),
-      ping: evaluate(rules, 'icmp').accept,
-      filtered,
-    };
+    return { ...openTo(this.#rulesOf(member)), filtered };
   }
 
   /** After anything that the rules depend on: tells the device what is new. */
@@ -120,9 +114,23 @@ export class Filters {
   }
 
   #rulesOf(member: RoomMemberView): FilterRules {
-    const { rules, otherwise } = this.#policy ? rulesFor(this.#policy.policy, member) : PRESET_RULES[this.#preset];
-    return { rules: [...(this.#holes.get(member.key) ?? []), ...rules], otherwise };
+    const all = this.#policy ? rulesFor(this.#policy.policy, member) : PRESET_RULES[this.#preset];
+    const holes = this.#holes.get(member.key);
+    return holes === undefined ? all : { rules: [...holes, ...all.rules], otherwise: all.otherwise };
   }
+}
+
+type Open = Omit<MemberAccess, 'filtered'>;
+
+/** What the presets leave open: every snapshot shows it for every member. */
+const OPEN = new WeakMap<FilterRules, Open>();
+
+function openTo(rules: FilterRules): Open {
+  const known = OPEN.get(rules);
+  if (known !== undefined) return known;
+  const open = { tcp: openPorts(rules, 'tcp'), udp: openPorts(rules, 'udp'), ping: evaluate(rules, 'icmp').accept };
+  OPEN.set(rules, open);
+  return open;
 }
 
 /** Members may send to this host, not to what lies behind it. */

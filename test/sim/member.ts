@@ -53,6 +53,7 @@ export class Member {
   readonly #random: Random;
   readonly #machineKey: Uint8Array;
   #rendezvous: SimRendezvous | null = null;
+  #seen: { engine: Engine; at: number; eventsRun: number; snapshot: Snapshot } | null = null;
 
   constructor(nick: string, host: Host, context: MemberContext) {
     this.nick = nick;
@@ -120,9 +121,17 @@ export class Member {
     return this.engine !== null && this.ended === null;
   }
 
+  /** Built once between two events: whoever waits for something looks at every pair of members. */
   snapshot(): Snapshot {
-    if (this.engine === null) throw new Error(`${this.nick} is not running`);
-    return this.engine.snapshot();
+    const { engine } = this;
+    if (engine === null) throw new Error(`${this.nick} is not running`);
+    const { eventsRun } = this.#context.timeline;
+    const at = this.#context.timeline.now();
+    const seen = this.#seen;
+    if (seen?.engine === engine && seen.at === at && seen.eventsRun === eventsRun) return seen.snapshot;
+    const snapshot = engine.snapshot();
+    this.#seen = { engine, at, eventsRun, snapshot };
+    return snapshot;
   }
 
   /** The other as this one sees it, or null while unknown. */

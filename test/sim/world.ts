@@ -50,6 +50,8 @@ export interface Site {
   /** From the members outwards. */
   nats: Nat[];
   members: Member[];
+  /** Of its access line, one way. */
+  loss: number;
 }
 
 export class World {
@@ -191,7 +193,7 @@ export class World {
     const nats: Nat[] = [];
     const line = options.link ?? { delayMs: 10 };
     const lan = options.nats?.length ? this.#routers(options, index, nats, line) : this.internet;
-    const site: Site = { lan, nats, members: [] };
+    const site: Site = { lan, nats, members: [], loss: line.loss ?? 0 };
     for (const [i, nick] of (options.members ?? [`m${index}`]).entries()) {
       const host = new Host(nick, this.random);
       if (nats.length === 0) host.connect(lan, publicAddress(index, i), line);

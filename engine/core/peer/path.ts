@@ -7,6 +7,7 @@ import {
   DEATHS_FORGIVEN_AFTER_MS,
   DUPLICATE_AFTER_OVERDUE,
   FIRST_DEADLINE_MS,
+  LOSS_AFTER_CALM,
   LOSS_AFTER_DEATH,
   LOSS_MEAN_PROBES,
   LOSS_WINDOW,
@@ -46,8 +47,8 @@ export class PathRecord {
   silentSince: number | null = null;
   /** Interface, keys or addresses changed: the next answer counts, older ones do not. */
   mustProve = false;
-  /** Left for being clearly worse than another; see choice.ts. */
-  avoided = false;
+  /** Until then it is one that was left for being clearly worse than another; see choice.ts. */
+  avoidedUntil = Number.NEGATIVE_INFINITY;
   #meanLoss = 0;
   #deaths = 0;
   #eligibleAt = Number.NEGATIVE_INFINITY;
@@ -113,6 +114,7 @@ export class PathRecord {
         this.#meanLoss - (probe.state === 'overdue' ? 1 : this.#meanLoss) / LOSS_MEAN_PROBES,
       );
       probe.state = 'answered';
+      if (this.#meanLoss > LOSS_AFTER_CALM && this.#isCalm()) this.#meanLoss = LOSS_AFTER_CALM;
     }
     this.samples += 1;
     this.#measure(rttMs);
@@ -121,6 +123,11 @@ export class PathRecord {
     if (this.overdue === 0) this.silentSince = null;
     this.mustProve = false;
     if (at - this.aliveSince > DEATHS_FORGIVEN_AFTER_MS) this.#deaths = 0;
+  }
+
+  /** Nothing of a whole window was lost. */
+  #isCalm(): boolean {
+    return this.#probes.length === LOSS_WINDOW && this.#probes.every(({ state }) => state !== 'overdue');
   }
 
   /** RFC 6298, 2.2 and 2.3. */
@@ -202,7 +209,7 @@ export class PathRecord {
     this.silentSince = null;
     this.mustProve = false;
     // Its hold stands for what it did; a line that loses a little was good enough before.
-    this.avoided = false;
+    this.avoidedUntil = Number.NEGATIVE_INFINITY;
     this.#probes.length = 0;
     const hold = this.#deaths === 0 ? 0 : RETURN_HOLD_MS * 2 ** (this.#deaths - 1);
     this.#eligibleAt = at + Math.min(hold, RETURN_HOLD_MAX_MS);

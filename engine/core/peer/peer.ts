@@ -25,6 +25,7 @@ import { relayReason } from './reason.ts';
 import { type PathState, selectDuplicate, selectPath } from './selection.ts';
 import {
   ACTIVE_HOLD_MS,
+  AVOIDED_MS,
   BURST_OFFSETS_MS,
   LOST_AFTER_MS,
   PEER_REFLEXIVE_LIFETIME_MS,
@@ -278,8 +279,8 @@ class Peer implements PeerCore {
     const { chosen, leftAsWorse } = selectPath(paths, now);
     const to = chosen === null ? undefined : paths.records.get(chosen);
     if (chosen !== paths.chosen) {
-      if (from !== undefined) from.avoided = leftAsWorse;
-      if (to !== undefined) to.avoided = false;
+      if (from !== undefined) from.avoidedUntil = leftAsWorse ? now + AVOIDED_MS : Number.NEGATIVE_INFINITY;
+      if (to !== undefined) to.avoidedUntil = Number.NEGATIVE_INFINITY;
       const why = fromKind === null ? 'first' : fromDead ? 'dead' : leftAsWorse ? 'clearly-better' : 'better';
       this.#actions.push({ type: 'path-changed', from: fromKind, to: to?.kind ?? null, why });
       paths.chosen = chosen;

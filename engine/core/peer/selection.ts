@@ -42,8 +42,9 @@ function relayOf(records: readonly PathRecord[]): PathRecord | undefined {
 }
 
 function factsOf(record: PathRecord, chosen: string | null, now: number): PathFacts {
-  const { key, kind, samples, avoided, tieBreak } = record;
+  const { key, kind, samples, tieBreak } = record;
   const alive = isSound(record, chosen, now);
+  const avoided = now < record.avoidedUntil;
   return { key, kind, alive, rttMs: record.srttMs, samples, lossPct: record.meanLossPct, avoided, tieBreak };
 }
 

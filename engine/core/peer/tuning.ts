@@ -76,6 +76,13 @@ export const LOSS_WINDOW = 32;
 export const LOSS_MEAN_PROBES = 96;
 /** A direct path that lives but was passed over for a relay is asked this often, to see it recover. */
 export const PASSED_OVER_PROBE_MS = 500;
+/** What a whole window without a loss leaves of the mean: bad weather is over, and the slow mean would remember it for minutes. */
+export const LOSS_AFTER_CALM = 0.04;
+/**
+ * A path that was left for being clearly worse comes back at stricter thresholds for so long, then at those at which it was
+ * left: a line that always loses 2 % would never see the stricter ones again.
+ */
+export const AVOIDED_MS = 60_000;
 /** What a death in use leaves of the mean: the death itself must not keep the path out when it lives again. */
 export const LOSS_AFTER_DEATH = 0.04;
 

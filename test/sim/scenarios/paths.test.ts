@@ -138,3 +138,21 @@ describe('a link that swallows big packets', () => {
     return { sites: [site('port-restricted'), site('port-restricted'), site('full-cone', { members: [], link })] };
   }
 });
+
+describe('a line that always loses a little', () => {
+  scenario(
+    'is direct again after bad weather',
+    3,
+    { sites: [site('port-restricted', { link: { delayMs: 30, loss: 0.02 } }), site('port-restricted')] },
+    async (world) => {
+      const [a, b] = await direct(world);
+      const flow = world.flow(a, b, FLOW_MS);
+      world.internet.lose = () => world.random.chance(0.2);
+      await world.until('it rains', () => !a.directTo(b), 60_000);
+      await world.runFor(20_000);
+      world.internet.lose = () => false;
+      await world.until('direct again', () => a.directTo(b), 120_000);
+      flow.stop();
+    },
+  );
+});

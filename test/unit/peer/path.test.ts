@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { WORSE_LOSS_PCT } from '../../../engine/core/peer/choice.ts';
 import { PathRecord } from '../../../engine/core/peer/path.ts';
 import {
   DEAD_AFTER_MS,
   FIRST_DEADLINE_MS,
+  LOSS_WINDOW,
   MIN_DEADLINE_MS,
   MIN_VARIANCE_TERM_MS,
 } from '../../../engine/core/peer/tuning.ts';
@@ -91,5 +93,32 @@ describe('a path that falls silent', () => {
     for (let probe = 0; probe < 5; probe++) relay.sent(probe, 1_000 * probe);
     relay.expire(60_000);
     expect([relay.suspect, relay.deadAt()]).toEqual([true, Number.POSITIVE_INFINITY]);
+  });
+});
+
+describe('the loss that decides', () => {
+  /** Probes twice a second, of which those that `lost` names get no answer. */
+  function weather(path: PathRecord, from: number, probes: number, lost: (probe: number) => boolean): void {
+    for (let probe = 0; probe < probes; probe++) {
+      const [seq, at] = [from + probe, 500 * (from + probe)];
+      path.sent(seq, at);
+      if (!lost(probe)) path.answered(seq, at, 20, at + 20);
+      path.expire(at + 499);
+    }
+  }
+
+  it('forgets bad weather with the first window in which nothing is lost', () => {
+    const path = new PathRecord('p', VIA, 'direct', 0);
+    weather(path, 0, 100, (probe) => probe % 3 === 0);
+    expect(path.meanLossPct).toBeGreaterThan(10);
+    weather(path, 100, LOSS_WINDOW, () => false);
+    expect(path.meanLossPct).toBeLessThan(WORSE_LOSS_PCT);
+  });
+
+  it('is not fooled by a window that only loses less', () => {
+    const path = new PathRecord('p', VIA, 'direct', 0);
+    weather(path, 0, 100, (probe) => probe % 3 === 0);
+    weather(path, 100, LOSS_WINDOW, (probe) => probe % 16 === 8);
+    expect(path.meanLossPct).toBeGreaterThan(WORSE_LOSS_PCT);
   });
 });

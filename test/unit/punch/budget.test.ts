@@ -24,6 +24,22 @@ describe('the budget of the whole client', () => {
     );
   });
 
+  it('makes the others pay for the pings of proven paths, which never wait', () => {
+    const budget = new Budget();
+    let others = 0;
+    const drain = (now: number) => {
+      while (budget.take(now)) others++;
+    };
+    drain(0);
+    // Twenty paths are asked at once, when nothing is left.
+    for (let path = 0; path < 20; path++) budget.spend(1);
+    for (let now = 2; now <= 1_000; now++) drain(now);
+    expect(others + 20).toBeLessThanOrEqual(PROBE_BURST + PROBES_PER_SECOND);
+    // However much they take, it is not paid for ever.
+    for (let now = 1_000; now < 10_000; now += 2) budget.spend(now);
+    expect(budget.take(10_300)).toBe(true);
+  });
+
   it('leaves some of a burst to checks when a punch has taken all it may', () => {
     const budget = new Budget();
     for (let left = budget.probes(0); left > 0; left = budget.probes(0)) budget.take(0);
