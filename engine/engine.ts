@@ -295,7 +295,7 @@ class RunningEngine implements Engine {
   #roomAction(action: RoomAction): void {
     switch (action.type) {
       case 'connect':
-        return this.#servers.connect(action.server, action.url);
+        return this.#servers.connect(action.server, action.url, action.hello);
       case 'disconnect':
         return this.#servers.disconnect(action.server);
       case 'server-send':

@@ -5,7 +5,7 @@
 
 import type { FileAction, FileTransfer } from '../protocol/files.ts';
 import type { PeerMessage } from '../protocol/peer.ts';
-import type { BinaryFrame, ClientMessage, ServerMessage } from '../protocol/server.ts';
+import type { BinaryFrame, ClientMessage, Hello, ServerMessage } from '../protocol/server.ts';
 import type { MappingView, Transport } from './core/mapping/contract.ts';
 import type { CryptoRequest, CryptoResult } from './core/room/contract.ts';
 import type { NamedHost } from './names/labels.ts';
@@ -137,7 +137,8 @@ export interface RendezvousHandlers {
   closed(cause: { code: 'unreachable' | 'refused' | 'tls' | 'protocol' | 'lost' | 'timeout'; error?: string }): void;
 }
 export interface RendezvousPort {
-  connect(url: string, handlers: RendezvousHandlers): RendezvousConnection;
+  /** `hello` is said as soon as can be; without it the caller says it after `open`. */
+  connect(url: string, handlers: RendezvousHandlers, hello?: Hello): RendezvousConnection;
 }
 
 /** scrypt and CPace off the main thread. */

@@ -4,13 +4,14 @@ import {
   type ClientMessage,
   FRAME_RELAY,
   FRAME_SIGNAL,
+  type Hello,
   type ServerMessage,
   type Welcome,
 } from '../protocol/server.ts';
 import { parseAddress } from './core/candidates/address.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import type { ServerIndex } from './core/room/contract.ts';
-import type { RendezvousConnection, RendezvousPort } from './ports.ts';
+import type { RendezvousConnection, RendezvousHandlers, RendezvousPort } from './ports.ts';
 
 export interface ServersHandlers {
   open(server: ServerIndex): void;
@@ -38,10 +39,10 @@ export class Servers {
     this.#handlers = handlers;
   }
 
-  connect(server: ServerIndex, url: string): void {
+  connect(server: ServerIndex, url: string, hello?: Hello): void {
     this.disconnect(server);
     const current = () => this.#links.get(server) === link;
-    const connection = this.#rendezvous.connect(url, {
+    const handlers: RendezvousHandlers = {
       open: (remoteIp) => {
         if (!current()) return;
         link.remoteIp = remoteIp ?? literalHost(url);
@@ -60,7 +61,8 @@ export class Servers {
         this.#links.delete(server);
         this.#handlers.closed(server, cause.code);
       },
-    });
+    };
+    const connection = this.#rendezvous.connect(url, handlers, hello);
     const link: Link = { connection, remoteIp: null };
     this.#links.set(server, link);
   }

@@ -2,7 +2,8 @@
  * The rendezvous protocol at `/v1`: JSON control messages in text frames, and binary frames
  * `type(1) | member(8) | payload`, where member is the destination upstream and the source downstream.
  *
- * 1. The client says `hello` with its topic and a random session id; the server answers `welcome` with everyone there.
+ * 1. The client says `hello` with its topic and a random session id, in the upgrade request already; the server answers
+ *    `welcome` with everyone there.
  * 2. Later comers are told by `joined`, leavers by `left`. Nobody learns another member's address here.
  * 3. Members prove the password to each other in `signal` frames (few and small until both have allowed each other).
  * 4. A member that has seen a proof sends `allow`; relay frames pass only to a receiver that allowed the sender.
@@ -29,6 +30,13 @@ export const clientMessage = z.discriminatedUnion('t', [
   z.object({ t: z.literal('deny'), member: memberId }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
+export type Hello = Extract<ClientMessage, { t: 'hello' }>;
+
+/**
+ * Header of the upgrade request: the `hello` as JSON, which saves a round trip. A server that took it has the header in its
+ * answer too; any other hears the hello in the first message.
+ */
+export const HELLO_HEADER = 'warren-hello';
 
 const member = z.object({
   member: memberId,

@@ -1,7 +1,7 @@
 /**
  * One client's WebSocket, from its first byte to its last:
  *
- * 1. greeting: the client has a few seconds to say `hello`;
+ * 1. greeting: the client has a few seconds to say `hello`, unless the upgrade request said it;
  * 2. member: it is welcomed; control messages, signals and relay frames are checked and counted here, routed by the hub;
  * 3. closed: by the client, by silence, or by an error code.
  */
@@ -15,6 +15,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_RELAY,
   FRAME_SIGNAL,
+  type Hello,
   type ServerMessage,
   type Welcome,
 } from '../protocol/server.ts';
@@ -23,8 +24,6 @@ import type { Hub, Member } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import type { SourceRooms } from './source.ts';
 import { TokenBucket } from './token-bucket.ts';
-
-type Hello = Extract<ClientMessage, { t: 'hello' }>;
 
 type State = { kind: 'greeting'; timer: NodeJS.Timeout } | { kind: 'member'; member: Member } | { kind: 'closed' };
 
@@ -72,6 +71,8 @@ export class Connection {
   #heardAt = performance.now();
   #noticedAt = Number.NEGATIVE_INFINITY;
   #topic: string | null = null;
+  /** Session of a hello in the upgrade request, whose answer a proxy may have kept from the client: it says it again. */
+  #greeted: string | null = null;
 
   constructor(context: ConnectionContext, options: ConnectionOptions) {
     const { limits, counters } = context;
@@ -93,6 +94,12 @@ export class Connection {
     this.#state = { kind: 'greeting', timer: setTimeout(() => this.#fail('hello-timeout'), limits.helloTimeoutMs) };
     this.#pings = setInterval(() => this.#checkAlive(), limits.pingIntervalMs);
     this.#listen();
+  }
+
+  /** The upgrade request said hello. */
+  greet(hello: Hello): void {
+    this.#greeted = hello.session;
+    this.#greet(hello);
   }
 
   sayGoingAway(retryAfterMs: number): void {
@@ -180,7 +187,8 @@ export class Connection {
     const { hub } = this.#context;
     if (message.t === 'allow') hub.allow(member, message.member);
     else if (message.t === 'deny') hub.deny(member, message.member);
-    else this.#fail('bad-message');
+    else if (message.session !== this.#greeted) this.#fail('bad-message');
+    else this.#greeted = null;
   }
 
   #greet(hello: Hello): void {

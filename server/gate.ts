@@ -4,8 +4,8 @@
  */
 import {
   createServer as createHttpServer,
-  type IncomingMessage,
   type Server as HttpServer,
+  type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -15,7 +15,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ServerErrorCode } from '../protocol/errors.ts';
 import type { ServerLimits } from '../protocol/limits.ts';
-import type { ServerMessage } from '../protocol/server.ts';
+import { clientMessage, HELLO_HEADER, type Hello, type ServerMessage } from '../protocol/server.ts';
 import type { Counters } from './counters.ts';
 import { clientAddress, plainAddress, SourceCounts, sourceKey } from './source.ts';
 import { SourceRate } from './source-rate.ts';
@@ -35,6 +35,8 @@ export interface Admission {
   socket: WebSocket;
   observed: { ip: string; port: number };
   sourceKey: string;
+  /** Said in the upgrade request; null: it comes as the first message. */
+  hello: Hello | null;
   /** Gives the source's place to the next one; call once. */
   release: () => void;
 }
@@ -51,6 +53,8 @@ export class Gate {
   readonly http: HttpServer;
   readonly #options: GateOptions;
   readonly #webSockets: WebSocketServer;
+  /** What upgrade requests said in their header. */
+  readonly #hellos = new WeakMap<IncomingMessage, Hello>();
   readonly #perSource: SourceCounts;
   readonly #tcpPerSource: SourceCounts;
   readonly #arrivals: SourceRate;
@@ -70,6 +74,9 @@ export class Gate {
       perMessageDeflate: false,
       maxPayload: OVERSIZE_FACTOR * limits.frameBytes,
       maxFragments: 64,
+    });
+    this.#webSockets.on('headers', (headers, request) => {
+      if (this.#hellos.has(request)) headers.push(`${HELLO_HEADER}: taken`);
     });
     this.http = createServer(options.tls);
     this.http.on('connection', (socket: Socket) => this.#watch(socket));
@@ -148,11 +155,14 @@ export class Gate {
     };
     socket.once('close', release);
     const port = request.socket.remotePort ?? 0;
+    const hello = helloOf(request);
+    if (hello !== null) this.#hellos.set(request, hello);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#options.onAdmission({
         socket: webSocket,
         observed: { ip, port: Math.max(port, 1) },
         sourceKey: key,
+        hello,
         release,
       });
     });
@@ -161,6 +171,18 @@ export class Gate {
   #refuse(socket: Duplex, status: 403 | 429 | 503, code: ServerErrorCode): void {
     this.#options.counters.errors[code]++;
     respond(socket, status, code);
+  }
+}
+
+/** Null where the header is missing, or is none: then it has no effect. */
+function helloOf({ headers }: IncomingMessage): Hello | null {
+  const text = headers[HELLO_HEADER];
+  if (typeof text !== 'string') return null;
+  try {
+    const parsed = clientMessage.safeParse(JSON.parse(text));
+    return parsed.success && parsed.data.t === 'hello' ? parsed.data : null;
+  } catch {
+    return null;
   }
 }
 

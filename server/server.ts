@@ -22,7 +22,7 @@ import { Hub } from './hub.ts';
 import { createMetricsServer } from './metrics.ts';
 import { DEFAULT_DRAIN_MS, DEFAULT_STUN_PORT, type RunningServer, type ServerOptions } from './options.ts';
 import { createProxyTrust, createSourceTags, SourceRooms } from './source.ts';
-import { startStunServer, type StunServer } from './stun/stun-server.ts';
+import { type StunServer, startStunServer } from './stun/stun-server.ts';
 
 export type { RunningServer, ServerOptions } from './options.ts';
 
@@ -133,7 +133,7 @@ class RendezvousServer implements RunningServer {
     return this.#closing;
   }
 
-  #admit({ socket, observed, sourceKey, release }: Admission): void {
+  #admit({ socket, observed, sourceKey, hello, release }: Admission): void {
     const connection = new Connection(this.#context, {
       socket,
       observed,
@@ -145,6 +145,7 @@ class RendezvousServer implements RunningServer {
       },
     });
     this.#connections.add(connection);
+    if (hello !== null) connection.greet(hello);
   }
 
   #stunEndpoints(): Welcome['stun'] {

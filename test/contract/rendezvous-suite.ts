@@ -8,6 +8,7 @@ import {
   type BinaryFrame,
   FRAME_RELAY,
   FRAME_SIGNAL,
+  type Hello,
   type ServerMessage,
   type Welcome,
 } from '../../protocol/server.ts';
@@ -89,9 +90,9 @@ export function rendezvousContract(name: string, create: () => Promise<Rendezvou
       expect(await harness.until(condition, SOON_MS), condition.toString()).toBe(true);
     }
 
-    function dial(url = harness.url): Side {
+    function dial(url = harness.url, greeting?: Hello): Side {
       const side = new Side();
-      side.connection = harness.client().connect(url, side);
+      side.connection = harness.client().connect(url, side, greeting);
       sides.push(side);
       return side;
     }
@@ -103,6 +104,10 @@ export function rendezvousContract(name: string, create: () => Promise<Rendezvou
       side.connection.send({ t: 'hello', versions: [1], topic: TOPIC, session, ...changes });
       await until(() => side.welcome !== undefined);
       return side;
+    }
+
+    function hello(changes: Partial<Hello> = {}): Hello {
+      return { t: 'hello', versions: [1], topic: TOPIC, session: '0'.repeat(32), ...changes };
     }
 
     /** Two members; what each sends before has arrived at the server when this returns. */
@@ -211,6 +216,24 @@ export function rendezvousContract(name: string, create: () => Promise<Rendezvou
       expect(early.relay(a, 'early')).toBe(false);
       a.connection.close();
       expect(a.relay(a, 'late')).toBe(false);
+    });
+
+    test('a hello given with the connection is answered, and opens the socket first', async () => {
+      const a = await join();
+      const b = dial(harness.url, hello());
+      await until(() => b.welcome !== undefined);
+      expect([b.opened, b.welcome?.members.map(({ member }) => member)]).toEqual([true, [a.id]]);
+      await until(() => a.heard('joined').length === 1);
+      b.connection.send(hello({ session: '1'.repeat(32) }));
+      await until(() => b.causes.length > 0);
+      expect(b.messages.at(-1)).toMatchObject({ t: 'error', code: 'bad-message' });
+    });
+
+    test('a hello given with the connection is refused as any other', async () => {
+      const side = dial(harness.url, hello({ versions: [9] }));
+      await until(() => side.causes.length > 0);
+      expect(side.messages).toMatchObject([{ t: 'error', code: 'version' }]);
+      expect(side.causes).toMatchObject([{ code: 'refused' }]);
     });
 
     test('an unknown version is refused, once', async () => {

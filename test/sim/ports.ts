@@ -18,6 +18,7 @@ import {
   type ClientMessage,
   decodeFrame,
   encodeFrame,
+  type Hello,
   type ServerMessage,
   serverMessage,
 } from '../../protocol/server.ts';
@@ -166,8 +167,8 @@ export class SimRendezvous implements RendezvousPort {
     this.#servers = servers;
   }
 
-  connect(url: string, handlers: RendezvousHandlers): RendezvousConnection {
-    const connection = new SimConnection(this.#timeline, this.#thread, this.#host, this.#server(url), handlers);
+  connect(url: string, handlers: RendezvousHandlers, hello?: Hello): RendezvousConnection {
+    const connection = new SimConnection(this.#timeline, this.#thread, this.#host, this.#server(url), handlers, hello);
     this.#connections.push(connection);
     return connection;
   }
@@ -187,6 +188,7 @@ class SimConnection implements RendezvousConnection {
   readonly #timeline: Timeline;
   readonly #thread: MainThread;
   readonly #handlers: RendezvousHandlers;
+  readonly #hello: Hello | undefined;
   #stream: StreamEnd | null = null;
   #phase: 'connecting' | 'open' | 'welcomed' | 'closed' = 'connecting';
   #heardAt = 0;
@@ -200,10 +202,12 @@ class SimConnection implements RendezvousConnection {
     host: Host,
     server: SimServer | null,
     handlers: RendezvousHandlers,
+    hello: Hello | undefined,
   ) {
     this.#timeline = timeline;
     this.#thread = thread;
     this.#handlers = handlers;
+    this.#hello = hello;
     this.#connect(host, server);
   }
 
@@ -275,6 +279,8 @@ class SimConnection implements RendezvousConnection {
     this.#thread.run(() => {
       if (this.#phase !== 'connecting') return;
       this.#phase = 'open';
+      // As an older server: it hears nothing before the upgrade.
+      if (this.#hello) this.send(this.#hello);
       this.#handlers.open(server.address);
     });
   }

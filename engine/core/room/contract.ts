@@ -3,7 +3,7 @@
  * sessions, pairwise CPace, sealed signals, identities, and virtual addresses; it knows nothing of paths.
  */
 import type { AddressClaim, PeerMessage } from '../../../protocol/peer.ts';
-import type { ClientMessage, ServerMessage } from '../../../protocol/server.ts';
+import type { ClientMessage, Hello, ServerMessage } from '../../../protocol/server.ts';
 
 /** A member for the whole life of the room: its room WireGuard public key in base64 (44 characters). */
 export type PeerKey = string;
@@ -90,7 +90,8 @@ export type RoomNotice =
   | 'server-back';
 
 export type RoomAction =
-  | { type: 'connect'; server: ServerIndex; url: string }
+  /** `hello` is to be said as soon as can be. */
+  | { type: 'connect'; server: ServerIndex; url: string; hello: Hello }
   | { type: 'disconnect'; server: ServerIndex }
   | { type: 'server-send'; server: ServerIndex; message: ClientMessage }
   | { type: 'server-frame'; server: ServerIndex; member: string; payload: Uint8Array }

@@ -2,12 +2,13 @@
  * The room's connections to its servers (at most 4): hello under a fresh session id each time, the list of who is there,
  * and coming back with back-off after an end. It knows members by session only; whose session it is comes out later.
  */
-import { PROTOCOL_VERSION, SERVER_LIMITS } from '../../../protocol/limits.ts';
+
 import type { ServerErrorCode } from '../../../protocol/errors.ts';
-import type { ServerMember, ServerMessage, Welcome } from '../../../protocol/server.ts';
+import { PROTOCOL_VERSION, SERVER_LIMITS } from '../../../protocol/limits.ts';
+import type { Hello, ServerMember, ServerMessage, Welcome } from '../../../protocol/server.ts';
 import { bytesToHex, hexToBytes } from '../crypto/bytes.ts';
 import type { ServerIndex } from './contract.ts';
-import { newMember, type Member } from './member.ts';
+import { type Member, newMember } from './member.ts';
 import type { Shared } from './shared.ts';
 
 const BACKOFF_FIRST_MS = 250;
@@ -110,18 +111,6 @@ export class Servers {
     const server = this.all[index];
     if (server?.phase !== 'connecting') return;
     server.phase = 'greeting';
-    server.session = this.#shared.random(16);
-    this.#shared.emit({
-      type: 'server-send',
-      server: index,
-      message: {
-        t: 'hello',
-        versions: [PROTOCOL_VERSION],
-        topic: bytesToHex(this.#shared.topic),
-        session: bytesToHex(server.session),
-        ...(server.resume === undefined ? {} : { resume: server.resume }),
-      },
-    });
   }
 
   message(index: ServerIndex, message: ServerMessage): void {
@@ -178,7 +167,15 @@ export class Servers {
   #connect(server: ServerSession): void {
     server.phase = 'connecting';
     server.deadline = this.#shared.now + WELCOME_TIMEOUT_MS;
-    this.#shared.emit({ type: 'connect', server: server.index, url: server.url });
+    server.session = this.#shared.random(16);
+    const hello: Hello = {
+      t: 'hello',
+      versions: [PROTOCOL_VERSION],
+      topic: bytesToHex(this.#shared.topic),
+      session: bytesToHex(server.session),
+      ...(server.resume === undefined ? {} : { resume: server.resume }),
+    };
+    this.#shared.emit({ type: 'connect', server: server.index, url: server.url, hello });
   }
 
   #giveUp(server: ServerSession): void {

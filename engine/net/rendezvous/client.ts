@@ -3,8 +3,9 @@
  * when to try again is the core's decision.
  *
  * 1. TCP, or CONNECT through a proxy; TLS; the WebSocket handshake; a server that refuses says its code in the body;
- * 2. `open`: the caller says hello; the first message back must be `welcome`, `error` or `going-away`;
- * 3. every message is validated; a server that breaks the protocol is counted and left.
+ * 2. hello rides in the request, or is the first message where the server does not know that;
+ * 3. the first message back must be `welcome`, `error` or `going-away`;
+ * 4. every message is validated; a server that breaks the protocol is counted and left.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -26,6 +27,8 @@ import {
   encodeFrame,
   FRAME_HEADER_BYTES,
   FRAME_RELAY,
+  HELLO_HEADER,
+  type Hello,
   type ServerMessage,
   serverMessage,
 } from '../../../protocol/server.ts';
@@ -81,7 +84,7 @@ export function createRendezvous(
   const ca = options.caFile === undefined ? undefined : [...rootCertificates, readCertificates(options.caFile)];
   return {
     counters,
-    connect: (url, handlers) => new WebSocketRendezvous(url, handlers, { options, counters, ca }),
+    connect: (url, handlers, hello) => new WebSocketRendezvous(url, handlers, hello ?? null, { options, counters, ca }),
   };
 }
 
@@ -95,6 +98,8 @@ type Phase = 'connecting' | 'open' | 'welcomed' | 'closed';
 
 class WebSocketRendezvous implements RendezvousConnection {
   readonly #handlers: RendezvousHandlers;
+  /** What is still to be said. */
+  #hello: Hello | null;
   readonly #shared: Shared;
   readonly #relayed = new RelayOutbox();
   /** Null before there is one: for a URL that is none, and while the proxy's agent loads. */
@@ -109,8 +114,9 @@ class WebSocketRendezvous implements RendezvousConnection {
   /** The code that the server gave for closing. */
   #refusal: string | null = null;
 
-  constructor(url: string, handlers: RendezvousHandlers, shared: Shared) {
+  constructor(url: string, handlers: RendezvousHandlers, hello: Hello | null, shared: Shared) {
     this.#handlers = handlers;
+    this.#hello = hello;
     this.#shared = shared;
     this.#pingIntervalMs = shared.options.pingIntervalMs ?? PING_INTERVAL_MS;
     const target = endpointUrl(url);
@@ -129,7 +135,8 @@ class WebSocketRendezvous implements RendezvousConnection {
 
   /** `remoteIp` where it is known better than the socket could tell. */
   #dial(target: URL, options: ClientOptions, remoteIp: string | null): void {
-    this.#socket = new WebSocket(target, options);
+    const headers: Record<string, string> = this.#hello === null ? {} : { [HELLO_HEADER]: JSON.stringify(this.#hello) };
+    this.#socket = new WebSocket(target, { ...options, headers });
     this.#listen(this.#socket, options.agent !== undefined, remoteIp);
   }
 
@@ -219,7 +226,8 @@ class WebSocketRendezvous implements RendezvousConnection {
       this.#heardAt = performance.now();
     };
     let remoteIp: string | null = null;
-    socket.on('upgrade', ({ socket: tcp }) => {
+    socket.on('upgrade', ({ socket: tcp, headers }) => {
+      if (headers[HELLO_HEADER] !== undefined) this.#hello = null;
       remoteIp = proxied ? null : (knownIp ?? tcp.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null);
     });
     socket.on('open', () => this.#opened(remoteIp));
@@ -241,6 +249,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#heardAt = performance.now();
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#checkAlive(), this.#pingIntervalMs);
+    if (this.#hello !== null) this.send(this.#hello);
     this.#handlers.open(remoteIp);
   }
 

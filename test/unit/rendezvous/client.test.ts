@@ -8,6 +8,8 @@ import { running } from '../server/running.ts';
 import { until } from '../server/until.ts';
 import { startConnectProxy } from './connect-proxy.ts';
 import { closing, dial, joined } from './dial.ts';
+import { startFakeServer } from './fake-server.ts';
+import { Recorder } from './recorder.ts';
 
 const hello = { t: 'hello' as const, versions: [1], topic: TOPIC, session: '11'.repeat(16) };
 const CERT_FILE = fileURLToPath(new URL('../server/tls/cert.pem', import.meta.url));
@@ -48,6 +50,21 @@ describe('a connection', () => {
     const { heard } = dial(url);
     await until(() => heard.causes.length > 0);
     expect(heard.causes).toMatchObject([{ code: 'unreachable' }]);
+  });
+});
+
+describe('a hello given with the connection', () => {
+  test('is the first message to a server that does not know the header', async () => {
+    const said: string[] = [];
+    const server = closing(
+      await startFakeServer((socket) => {
+        socket.on('message', (data) => said.push((data as Buffer).toString()));
+      }),
+    );
+    const connection = createRendezvous({ env: {} }).connect(server.url, new Recorder(), hello);
+    await until(() => said.length > 0);
+    connection.close();
+    expect(said.map((text) => JSON.parse(text))).toEqual([hello]);
   });
 });
 

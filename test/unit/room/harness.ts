@@ -3,7 +3,6 @@
  * never), links have a one-way delay, crypto jobs run in process after a fixed delay, and anything can be tampered with.
  */
 import { createHash } from 'node:crypto';
-import { createRoom } from '../../../engine/core/room/room.ts';
 import type {
   PeerKey,
   RoomAction,
@@ -12,9 +11,16 @@ import type {
   RoomMemory,
   RoomOptions,
 } from '../../../engine/core/room/contract.ts';
+import { createRoom } from '../../../engine/core/room/room.ts';
 import { runJob } from '../../../engine/net/crypto-worker/jobs.ts';
 import { SERVER_LIMITS } from '../../../protocol/limits.ts';
-import { clientMessage, type ClientMessage, type ServerMessage, serverMessage } from '../../../protocol/server.ts';
+import {
+  type ClientMessage,
+  clientMessage,
+  type Hello,
+  type ServerMessage,
+  serverMessage,
+} from '../../../protocol/server.ts';
 
 /** Bytes that are the same for the same seed. */
 export function seeded(seed: string): (length: number) => Uint8Array {
@@ -186,7 +192,7 @@ export class Node {
     switch (action.type) {
       case 'connect': {
         const server = world.servers[Number(action.url.split('-')[1])];
-        if (server !== undefined) new Connection(this, server, action.server).open();
+        if (server !== undefined) new Connection(this, server, action.server).open(action.hello);
         return;
       }
       case 'disconnect':
@@ -279,10 +285,12 @@ class Connection {
     node.connections.set(index, this);
   }
 
-  open(): void {
+  open(hello: Hello): void {
     this.node.world.after(2 * HOP_MS, () => {
       if (!this.#open) return;
       if (!this.server.up) return this.lose('unreachable');
+      clientMessage.parse(hello);
+      this.up((server, connection) => server.message(connection, hello));
       this.node.event({ type: 'server-open', server: this.index });
     });
   }
@@ -393,7 +401,7 @@ export class FakeServer {
     );
   }
 
-  #hello(from: Connection, hello: Extract<ClientMessage, { t: 'hello' }>): void {
+  #hello(from: Connection, hello: Hello): void {
     from.id = `${this.#index}${String(this.#nextId++).padStart(15, '0')}`;
     from.topic = hello.topic;
     from.session = hello.session;

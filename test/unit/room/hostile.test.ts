@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RoomEvent } from '../../../engine/core/room/contract.ts';
 import { createRoom } from '../../../engine/core/room/room.ts';
 import {
   decodeReply,
@@ -12,7 +13,6 @@ import {
   KIND_SIGNAL,
   KIND_START,
 } from '../../../engine/core/room/wire.ts';
-import type { RoomEvent } from '../../../engine/core/room/contract.ts';
 import { peerMessage } from '../../../protocol/peer.ts';
 import type { ServerMessage } from '../../../protocol/server.ts';
 import { seeded, together, World } from './harness.ts';
@@ -104,8 +104,8 @@ describe('a server in the middle', () => {
     const world = new World();
     const ann = world.node({ name: 'ann' }).start();
     world.run(500);
-    const hello = ann.actions.find(({ action }) => action.type === 'server-send')?.action;
-    const session = hello?.type === 'server-send' && hello.message.t === 'hello' ? hello.message.session : '';
+    const connect = ann.actions.find(({ action }) => action.type === 'connect')?.action;
+    const session = connect?.type === 'connect' ? connect.hello.session : '';
     ann.event({
       type: 'server-message',
       server: 0,

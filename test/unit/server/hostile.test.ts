@@ -1,6 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { HELLO_HEADER } from '../../../protocol/server.ts';
 import { TOPIC } from './client.ts';
 import { connect, pair, running } from './running.ts';
 import { until } from './until.ts';
@@ -51,6 +52,40 @@ describe('broken messages', () => {
     const client = await connect(await running()).opened();
     client.socket.send(hello.replace('{', '{"future":[1,2],'));
     await until(() => client.welcome !== null);
+  });
+});
+
+describe('a hello in the upgrade request', () => {
+  const greeting = (text: string) => ({ headers: { [HELLO_HEADER]: text } });
+
+  test('is welcomed, once more said without effect, and a third time a bad message', async () => {
+    const server = await running();
+    const client = connect(server, greeting(hello));
+    await until(() => client.welcome !== null);
+    client.socket.send(hello);
+    await client.settled();
+    expect([client.messages.length, server.members]).toEqual([1, 1]);
+    client.socket.send(hello);
+    expect(await client.error()).toBe('bad-message');
+  });
+
+  test('has the same limits as any', async () => {
+    const server = await running({ limits: { membersPerRoom: 1 } });
+    await connect(server).joined();
+    const client = connect(server, greeting(hello));
+    expect(await client.error()).toBe('room-full');
+    await until(() => server.connections === 1);
+  });
+
+  test.each<[string, string]>([
+    ['no JSON', 'hello'],
+    ['another message', JSON.stringify({ t: 'allow', member: '00'.repeat(8) })],
+    ['a topic of the wrong length', hello.replace(TOPIC, 'aa')],
+    ['nothing', ''],
+  ])('%s has no effect there', async (_, text) => {
+    const server = await running();
+    const client = await connect(server, greeting(text)).joined();
+    expect([client.messages.length, server.members]).toEqual([1, 1]);
   });
 });
 
