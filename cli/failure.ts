@@ -17,6 +17,8 @@ const NEXT_STEP: Record<ErrorCode, string | null> = {
   'not-joined': 'wait until `warren status` says joined',
   'no-such-member': 'see who is there with: warren status',
   unreachable: 'see `warren status`: the member may be connecting or gone',
+  'hard-nat-off': 'switch it on with: warren set hard-nat on',
+  busy: 'try again in two minutes',
   timeout: null,
   disk: 'free some space or check the rights of the state directory; --state-dir chooses another',
   unsupported: null,

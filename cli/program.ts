@@ -191,6 +191,17 @@ function addMembers(program: Command, io: Io, done: Done): void {
       .action(async (peer, options) => done(await (await import('./commands/small.ts')).block(peer, on, options, io)));
   }
   program
+    .command('punch')
+    .description(
+      'a long shot at a direct path between two strict NATs, when both of you agree: odds and price come first',
+    )
+    .argument('<nick-or-key>')
+    .option('--stop', 'say no to theirs, take yours back, or end it')
+    .option('--yes', 'do not ask me')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .action(async (peer, options) => done(await (await import('./commands/punch.ts')).punch(peer, options, io)));
+  program
     .command('send')
     .description('offer a file to a member')
     .argument('<nick-or-key>')

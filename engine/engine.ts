@@ -19,6 +19,7 @@ import { Budget } from './core/budget.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent } from './core/room/contract.ts';
 import { createRoom } from './core/room/room.ts';
 import { Inbox } from './inbox.ts';
+import { LongShots } from './long-shots.ts';
 import { findMember, isInRoom } from './lookup.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
@@ -54,6 +55,7 @@ class RunningEngine implements Engine {
   readonly #roomWaker: Waker;
   readonly #members: Members;
   readonly #punches: Punches;
+  readonly #longShots: LongShots;
   readonly #chat: Chat;
   readonly #services: Services;
   readonly #saver: Saver;
@@ -160,6 +162,18 @@ class RunningEngine implements Engine {
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
       changed: () => this.#publisher.soon(),
     });
+    this.#longShots = new LongShots({
+      clock: ports.clock,
+      random: ports.random,
+      budget,
+      members: this.#members,
+      punches: this.#punches,
+      ownKey: this.#room.view().publicKey,
+      nat: () => this.#network.report(),
+      settings: () => this.#settings,
+      send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
+      changed: () => this.#publisher.soon(),
+    });
     this.#services = new Services({
       ports,
       options,
@@ -176,6 +190,7 @@ class RunningEngine implements Engine {
     this.#every(SAMPLE_MS, () => {
       this.#members.sample();
       this.#punches.review();
+      this.#longShots.review();
     });
     this.#every(REFRESH_MS, () => this.#publisher.soon());
     this.#network.start();
@@ -214,6 +229,8 @@ class RunningEngine implements Engine {
         this.#roomEvent({ type: 'block', peer, on: command.on });
         return null;
       }
+      case 'long-shot':
+        return this.#longShots.command(findMember(this.#room.view(), command.peer).key, command.action);
       case 'invite':
         return { link: this.#invite() };
       case 'discovery-check':
@@ -350,7 +367,10 @@ class RunningEngine implements Engine {
   }
 
   #peerMessage(key: PeerKey, message: PeerMessage): void {
-    if (isPunchMessage(message)) return this.#punches.message(key, message);
+    if (isPunchMessage(message)) {
+      if (!this.#longShots.message(key, message)) this.#punches.message(key, message);
+      return;
+    }
     if (message.t === 'file-offer' || message.t === 'file-end') return this.#services.fileMessage(key, message);
     if (message.t !== 'chat') {
       this.#members.event(key, { type: 'message', message });
@@ -433,6 +453,7 @@ class RunningEngine implements Engine {
       interfaceName: this.#ports.tun.name,
       members: this.#members.all(),
       punches: this.#punches,
+      longShots: this.#longShots,
       notices: this.#notices,
       settings: this.#settings,
       chat: this.#chat.messages(),

@@ -47,11 +47,12 @@ export class PunchSockets {
     return [...this.#sockets].flatMap(([id, socket]) => (socket.key === key ? [id] : []));
   }
 
-  /** Fewer, or none, where the host is out of sockets. */
-  open(key: PeerKey, count: number): { id: SocketId; port: number }[] {
+  /** Fewer, or none, where the host is out of sockets. A long shot's are of its own account. */
+  open(key: PeerKey, count: number, longShot: boolean): { id: SocketId; port: number }[] {
     try {
       const opened = this.#options.device.openSockets(count, 4);
       for (const { id } of opened) this.#sockets.set(id, { key, asked: null, observed: null });
+      if (longShot) this.#options.budget.lend(opened.map(({ id }) => id));
       return opened;
     } catch {
       return [];
@@ -61,6 +62,7 @@ export class PunchSockets {
   close(ids: SocketId[]): void {
     for (const id of ids) this.#sockets.delete(id);
     this.#options.device.closeSockets(ids);
+    this.#options.budget.closed(ids);
   }
 
   /** Asks a server how this socket looks from outside; answered by a `stun` event. */

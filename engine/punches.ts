@@ -4,7 +4,7 @@ import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/
 import type { Budget, Dependence } from './core/budget.ts';
 import { rangesOf } from './core/nat/ports.ts';
 import { Attempt } from './core/punch/attempt.ts';
-import type { PunchAction, PunchEvent, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
+import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import {
@@ -56,6 +56,17 @@ interface Active {
   attempt: Attempt;
   /** A ping of the member came by one of the attempt's sockets. */
   heard: boolean;
+  /** Of a long shot: told how it ended. */
+  ended?: (outcome: PunchOutcome) => void;
+}
+
+/** A long shot that both people agreed on. */
+export interface Shot {
+  key: PeerKey;
+  role: 'leader' | 'follower';
+  plan: PunchPlan;
+  followerRanges: readonly PortRange[];
+  ended: (outcome: PunchOutcome) => void;
 }
 
 /**
@@ -69,6 +80,8 @@ export class Punches {
   readonly #waker: Waker;
   /** The one hard plan. */
   #active: Active | null = null;
+  /** Two people's long shot: no hard plan begins beside it. */
+  #shot: Active | null = null;
   /** Attempts that have found their path and only wait to close what lost. */
   #closing: Active[] = [];
   /** Members whose sockets wait for the next attempt, and until when. */
@@ -88,7 +101,7 @@ export class Punches {
   }
 
   #running(): Active[] {
-    return this.#active === null ? this.#closing : [this.#active, ...this.#closing];
+    return [this.#active, this.#shot, ...this.#closing].filter((running) => running !== null);
   }
 
   #of(key: PeerKey): Active | undefined {
@@ -103,7 +116,7 @@ export class Punches {
     this.#schedule.retain(this.#options.members.all());
     this.#judge(now);
     this.#sweep();
-    if (this.#active === null) this.#startNext(now);
+    if (this.#active === null && this.#shot === null) this.#startNext(now);
     this.#waker.wakeAt(this.#schedule.nextAt(now));
   }
 
@@ -168,6 +181,38 @@ export class Punches {
   /** A new network: what failed before may work now. */
   networkChanged(): void {
     this.#schedule.clear();
+  }
+
+  // Long shots
+
+  /** False where the member has no address to aim at, or another long shot runs. */
+  shoot({ key, role, plan, followerRanges, ended }: Shot): boolean {
+    const member = this.#options.members.get(key);
+    const remote = member === undefined ? null : this.#target(member);
+    if (member === undefined || remote === null || this.#shot !== null) return false;
+    this.#drop(key);
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused: [] });
+    this.#shot = { key, attempt, heard: false, ended };
+    this.#handle(this.#shot, { type: 'begin' });
+    return true;
+  }
+
+  /** Ends the long shot, whoever it is with; what it opened is closed. */
+  stopShot(): void {
+    const shot = this.#shot;
+    if (shot === null) return;
+    for (const action of shot.attempt.stop()) this.#act(shot, action);
+    this.#options.changed();
+  }
+
+  /** The member of the long shot that runs. */
+  shooting(): { key: PeerKey; id: string } | null {
+    return this.#shot && { key: this.#shot.key, id: this.#shot.attempt.plan.id };
+  }
+
+  /** Whether a long shot could aim at this member. */
+  reachable(member: Member): boolean {
+    return this.#target(member) !== null;
   }
 
   stop(): void {
@@ -296,7 +341,7 @@ export class Punches {
     if (relayOnly || (plan.sockets > SOFT_SOCKETS && !hardNat)) return 'off';
     if (member.core.view(now).direct) return 'direct';
     if (remote === null) return 'no-address';
-    if (this.#active !== null && !crossed) return 'busy';
+    if (this.#shot !== null || (this.#active !== null && !crossed)) return 'busy';
     if (!this.#schedule.mayAccept(now, member.key)) return 'later';
     if (plan.strategy === 'ambush')
       return budget.mappingsLeft(now) < AMBUSH_PROBES * WORTHWHILE_SHARE ? 'budget' : null;
@@ -320,15 +365,21 @@ export class Punches {
     remote: Endpoint,
     reused: readonly SocketId[] = [],
   ): void {
-    const { budget, random, nat, log, dependentMappings } = this.#options;
-    const failures = this.#schedule.failures(member.key);
-    log('info', `punching to ${member.key}: ${plan.strategy} as ${role}, ${plan.sockets} sockets`);
-    const dependent = dependentMappings();
-    const { ports } = nat();
     const followerRanges = this.#followerRanges(member, role);
-    const options = { role, plan, remote, ports, followerRanges, dependent, failures, reused, budget, random };
-    this.#active = { key: member.key, attempt: new Attempt(options), heard: false };
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused });
+    this.#active = { key: member.key, attempt, heard: false };
     this.#handle(this.#active, { type: 'begin' });
+  }
+
+  #attempt(
+    { key }: Member,
+    asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused'>,
+  ): Attempt {
+    const { budget, random, nat, log, dependentMappings } = this.#options;
+    const { strategy, sockets } = asked.plan;
+    log('info', `punching to ${key}: ${strategy} as ${asked.role}, ${sockets} sockets`);
+    const failures = this.#schedule.failures(key);
+    return new Attempt({ ...asked, ports: nat().ports, dependent: dependentMappings(), failures, budget, random });
   }
 
   /** Where the follower's mappings may lie, if neither filter looks at ports. */
@@ -343,7 +394,7 @@ export class Punches {
     for (const running of this.#running()) {
       const member = this.#options.members.get(running.key);
       if (member === undefined) this.#drop(running.key);
-      else if (running === this.#active && member.core.view(now).direct) {
+      else if (!this.#closing.includes(running) && member.core.view(now).direct) {
         const { path } = member;
         const port = path?.kind === 'udp' ? this.#sockets.portOf(path.socket) : null;
         this.#handle(running, { type: 'direct', port });
@@ -354,9 +405,10 @@ export class Punches {
   #handle(running: Active, event: PunchEvent): void {
     for (const action of running.attempt.handle(this.#options.clock.now(), event)) this.#act(running, action);
     // What is left of it asks for nothing: the next may begin.
-    if (running === this.#active && running.attempt.view()?.phase === 'closing') {
+    if (running.attempt.view()?.phase === 'closing' && !this.#closing.includes(running)) {
       this.#closing = [...this.#closing, running];
-      this.#active = null;
+      if (this.#active === running) this.#active = null;
+      if (this.#shot === running) this.#shot = null;
     }
     this.#options.changed();
   }
@@ -366,7 +418,10 @@ export class Punches {
     const { members, send } = this.#options;
     switch (action.type) {
       case 'open':
-        return this.#handle(running, { type: 'opened', sockets: this.#sockets.open(key, action.count) });
+        return this.#handle(running, {
+          type: 'opened',
+          sockets: this.#sockets.open(key, action.count, running.ended !== undefined),
+        });
       case 'close':
         return this.#close(action.sockets);
       case 'ping':
@@ -390,16 +445,18 @@ export class Punches {
     }
   }
 
-  #ended({ key, attempt, heard }: Active, ending: PunchOutcome): void {
+  #ended({ key, attempt, heard, ended }: Active, ending: PunchOutcome): void {
     const { clock, log } = this.#options;
     const outcome = this.#outcome(key, ending, heard);
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
-    if (attempt.role === 'leader' || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
+    const planned = ended === undefined && attempt.role === 'leader';
+    if (planned || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
     const { strategy, sockets } = attempt.plan;
     if (outcome === 'exhausted' && strategy === 'birthday' && attempt.role === 'leader' && sockets < REUSED_BELOW) {
       this.#reusable.set(key, clock.now() + REUSED_FOR_MS);
     }
     this.#drop(key);
+    ended?.(outcome);
   }
 
   #outcome(key: PeerKey, ending: PunchOutcome, heard: boolean): PunchOutcome {
@@ -412,6 +469,7 @@ export class Punches {
 
   #drop(key: PeerKey): void {
     if (this.#active?.key === key) this.#active = null;
+    if (this.#shot?.key === key) this.#shot = null;
     this.#closing = this.#closing.filter((running) => running.key !== key);
     if (!this.#waits(key)) this.#close(this.#sockets.of(key));
   }

@@ -4,6 +4,7 @@ import type { FileTransfer } from '../protocol/files.ts';
 import type { NatReport } from '../protocol/nat.ts';
 import type { RoomMemberView, RoomView } from './core/room/contract.ts';
 import type { Filters } from './filter/filters.ts';
+import type { LongShots } from './long-shots.ts';
 import type { Member } from './member.ts';
 import { namesOf } from './names/labels.ts';
 import type { ClockPort, NamesView } from './ports.ts';
@@ -24,6 +25,7 @@ export interface SnapshotInputs {
   interfaceName: string | null;
   members: ReadonlyMap<string, Member>;
   punches: Pick<Punches, 'view' | 'reason'>;
+  longShots: Pick<LongShots, 'view'>;
   notices: readonly Notice[];
   settings: Snapshot['settings'];
   chat: readonly ChatMessage[];
@@ -66,13 +68,14 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
 
 function peerSnapshot(
   view: RoomMemberView,
-  { members, punches, filters }: SnapshotInputs,
+  { members, punches, longShots, filters }: SnapshotInputs,
   clock: ClockPort,
   unix: (at: number) => number,
   name: string | undefined,
 ): PeerSnapshot {
   const member = members.get(view.key);
   const state = member?.core.view(clock.now());
+  const longShot = longShots.view(view.key);
   // Why a punch does not happen says more than that the checks find nothing.
   const why = state?.reason === 'hard-nat-pair' || state?.reason === 'no-answer' ? punches.reason(view.key) : null;
   return {
@@ -94,5 +97,6 @@ function peerSnapshot(
     ...(name === undefined ? {} : { name }),
     ...(member && { broadcasts: member.broadcasts }),
     ...(view.blocked ? {} : { access: filters.access(view, member?.filtered ?? 0) }),
+    ...(view.blocked || longShot === null ? {} : { longShot }),
   };
 }

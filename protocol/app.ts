@@ -12,6 +12,7 @@ import * as z from 'zod';
 import { DISCOVERY_OFF, discoveryView } from './discovery.ts';
 import { fileCommand, fileTransfer, sendFileCommand } from './files.ts';
 import { filterPreset, filterView, memberAccess, POLICY_CHARACTERS } from './filter.ts';
+import { longShotCommand, longShotView } from './long-shot.ts';
 import { natReport } from './nat.ts';
 
 export const CONTROL_VERSION = 1;
@@ -63,7 +64,7 @@ export const pathChange = z.object({
   why: z.enum(['first', 'better', 'dead', 'clearly-better']),
   /** Smoothed round trip of the new path at that moment, where it was known. */
   rttMs: z.number().nullable(),
-  /** The punch that was under way when this path came to be: `birthday`, `bracket`, `crossing`, `ambush`, or a later one. */
+  /** The punch that was under way when this path came to be: `birthday`, `bracket`, `crossing`, `ambush`, `long-shot`, or a later one. */
   punch: z.string().optional(),
 });
 export type PathChange = z.infer<typeof pathChange>;
@@ -113,6 +114,8 @@ export const peerSnapshot = z.object({
   broadcasts: z.object({ received: z.number(), dropped: z.number() }).optional(),
   /** What the member may begin here. Absent: the engine does not tell. */
   access: memberAccess.optional(),
+  /** A gamble that both people may agree on. Absent: there is nothing to gamble for, or the engine does not tell. */
+  longShot: longShotView.optional(),
 });
 export type PeerSnapshot = z.infer<typeof peerSnapshot>;
 
@@ -178,6 +181,7 @@ export const command = z.discriminatedUnion('type', [
   fileCommand,
   z.object({ type: z.literal('ping'), peer: z.string().max(128), timeoutMs: z.number().min(1).max(60_000) }),
   z.object({ type: z.literal('block'), peer: z.string().max(128), on: z.boolean() }),
+  longShotCommand,
   z.object({ type: z.literal('invite') }),
   /** Who hears this host's broadcasts: `DiscoveryCheck`. */
   z.object({ type: z.literal('discovery-check') }),

@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'not-joined'
   | 'no-such-member'
   | 'unreachable'
+  | 'hard-nat-off'
+  | 'busy'
   | 'timeout'
   | 'disk'
   | 'unsupported'

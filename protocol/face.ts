@@ -10,6 +10,7 @@ import * as z from 'zod';
 import { CHAT_CHARACTERS, filterCommand, policyCommand, settingName, snapshot } from './app.ts';
 import { fileCommand, sendFileCommand } from './files.ts';
 import { ROOM_LIMITS } from './limits.ts';
+import { longShotCommand } from './long-shot.ts';
 
 export const FACE_VERSION = 1;
 
@@ -132,6 +133,7 @@ export const appCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('chat'), text: z.string().min(1).max(CHAT_CHARACTERS) }),
   z.object({ type: z.literal('ping'), peer: z.string().min(1).max(128) }),
   z.object({ type: z.literal('block'), peer: z.string().min(1).max(128), on: z.boolean() }),
+  longShotCommand,
   z.object({ type: z.literal('set'), setting: settingName, on: z.boolean() }),
   filterCommand,
   policyCommand,

@@ -7,6 +7,10 @@ import { portRange } from './nat.ts';
 
 /** Largest numbers of any plan (3-traversal, "Budgets"). */
 export const PUNCH_LIMITS = { sockets: 256, probes: 2_000, aims: 64, ranges: 8 } as const;
+/** Mappings of one side of a long shot: 1,000 for both together. */
+export const LONG_SHOT_MAPPINGS = 500;
+/** A request for a long shot is answered by a person within this time. */
+export const LONG_SHOT_ASK_MS = 60_000;
 /** With hard-NAT punching switched off no plan with more sockets is started or answered. */
 export const SOFT_SOCKETS = 8;
 
@@ -17,13 +21,25 @@ export const SOFT_SOCKETS = 8;
  */
 export const punchStrategy = z.enum(['birthday', 'bracket', 'crossing', 'ambush']);
 export type PunchStrategy = z.infer<typeof punchStrategy>;
+/** A long shot is never planned by an engine: two people agree on it. */
+export type AttemptStrategy = PunchStrategy | 'long-shot';
 
-/** Why a plan is not answered. `later`: asked again too soon. `no-address`: no IPv4 address to aim at. */
-export const punchRefusal = z.enum(['busy', 'later', 'off', 'budget', 'direct', 'no-address']);
+/**
+ * Why a plan is not answered. `later`: asked again too soon. `no-address`: no IPv4 address to aim at. `declined`: the person
+ * said no to a long shot.
+ */
+export const punchRefusal = z.enum(['busy', 'later', 'off', 'budget', 'direct', 'no-address', 'declined']);
 export type PunchRefusal = z.infer<typeof punchRefusal>;
 
 const id = z.string().regex(/^[0-9a-f]{16}$/);
 const port = z.int().min(1).max(65_535);
+/** Where a side's mappings may lie. */
+const ranges = z
+  .array(portRange.refine((range) => range.low <= range.high))
+  .min(1)
+  .max(PUNCH_LIMITS.ranges);
+/** What a side of a long shot opens: so many mappings, each towards another guess at the other's ports. */
+const longShotSide = { mappings: z.int().min(1).max(LONG_SHOT_MAPPINGS), ranges };
 const round = z.int().min(1).max(1_000);
 
 export const punchMessages = [
@@ -35,10 +51,7 @@ export const punchMessages = [
     sockets: z.int().min(1).max(PUNCH_LIMITS.sockets),
     probes: z.int().min(1).max(PUNCH_LIMITS.probes),
     /** Where the leader's mappings may lie. */
-    ranges: z
-      .array(portRange.refine((range) => range.low <= range.high))
-      .min(1)
-      .max(PUNCH_LIMITS.ranges),
+    ranges,
   }),
   z.object({ t: z.literal('punch-accept'), id }),
   z.object({ t: z.literal('punch-refuse'), id, code: punchRefusal }),
@@ -55,8 +68,12 @@ export const punchMessages = [
   /** The leader has a direct path. `port`: its external port there, as the follower's pong said; null where unknown. */
   z.object({ t: z.literal('punch-nominate'), id, port: port.nullable() }),
   z.object({ t: z.literal('punch-nominated'), id }),
-  /** Nothing was found. */
+  /** Nothing was found; or somebody has stopped a long shot, or taken the request for it back. */
   z.object({ t: z.literal('punch-end'), id }),
+  /** The sender's user asks for a long shot, and would lead it. Repeated until it is answered, withdrawn, or too old. */
+  z.object({ t: z.literal('punch-request'), id, ...longShotSide }),
+  /** The receiver's user agrees: both begin at once. Refused by `punch-refuse`. */
+  z.object({ t: z.literal('punch-agree'), id, ...longShotSide }),
 ] as const;
 
 export type PunchMessage = z.infer<(typeof punchMessages)[number]>;

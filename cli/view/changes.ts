@@ -46,7 +46,12 @@ function peerChange(before: PeerSnapshot | undefined, peer: PeerSnapshot): strin
 function situation(peer: PeerSnapshot): string {
   if (peer.blocked) return 'blocked';
   if (peer.state !== 'connected' || peer.path === null) return peer.state;
-  const reason = peer.reason === null ? '' : `, ${REASON_WORDS[peer.reason]}`;
+  const reason =
+    peer.longShot?.state === 'asked'
+      ? ', asks for a long shot (warren punch)'
+      : peer.reason === null
+        ? ''
+        : `, ${REASON_WORDS[peer.reason]}`;
   return `${PATH_WORDS[peer.path.kind]}${reason}`;
 }
 

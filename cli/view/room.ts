@@ -158,5 +158,7 @@ function pathPaint(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColor
 
 function explanation(peer: PeerSnapshot): string {
   if (peer.punch) return `${peer.punch.strategy}: ${peer.punch.probesSent} of ${peer.punch.probesMax} tries`;
+  if (peer.longShot?.state === 'asked') return `asks for a long shot: warren punch ${printable(peer.nick)} [--stop]`;
+  if (peer.longShot?.state === 'asking') return 'asked for a long shot';
   return peer.reason === null ? '' : REASON_WORDS[peer.reason];
 }

@@ -1,6 +1,7 @@
 /** Closed codes in words a player understands. */
 import type { PathKind, RelayReason, Snapshot } from '../../protocol/app.ts';
 import type { FilterPreset, FilterView } from '../../protocol/filter.ts';
+import type { LongShotAdvice, LongShotEnd } from '../../protocol/long-shot.ts';
 import type { NatReport, NatType } from '../../protocol/nat.ts';
 
 export const PATH_WORDS: Record<PathKind, string> = {
@@ -31,6 +32,25 @@ export const REASON_WORDS: Record<RelayReason, string> = {
   'no-hairpin': 'you share one public address, and its NAT lets no neighbours meet',
   'hard-nat-off': 'hard-NAT probing is off (warren set hard-nat on)',
   budget: 'paused, to spare your router',
+};
+
+export const LONG_SHOT_ADVICE_WORDS: Record<LongShotAdvice, string> = {
+  ipv6: 'IPv6 on both sides: ask your providers',
+  'port-mapping-here': 'UPnP, NAT-PMP or PCP switched on in your router',
+  'port-mapping-there': 'the same in their router: one of the two is enough',
+};
+
+export const LONG_SHOT_END_WORDS: Record<LongShotEnd, string> = {
+  direct: 'it hit',
+  exhausted: 'no hit',
+  stopped: 'stopped',
+  declined: 'they said no',
+  expired: 'nobody answered within a minute',
+  withdrawn: 'taken back',
+  off: 'NAT4 punching is off, here or there',
+  budget: 'a router still keeps what the last one opened; two minutes help',
+  busy: 'another one was under way there',
+  unreachable: 'they could not be reached',
 };
 
 export const NAT_WORDS: Record<NatType, string> = {

@@ -3,6 +3,7 @@
  * a socket is closed: pings to unproven addresses, mappings and sessions created. (Other tools flood routers with
  * thousands of connections and trip their "UDP DoS" alarms.)
  */
+import { LONG_SHOT_MAPPINGS } from '../../protocol/punch.ts';
 
 /** Pings to unproven addresses, sustained. */
 export const PROBES_PER_SECOND = 200;
@@ -39,12 +40,25 @@ interface Use {
   usedAt: number;
 }
 
+/** What was created, by what makes it one. */
+interface Account {
+  readonly mappings: Map<string, Use>;
+  readonly sessions: Map<string, Use>;
+}
+
+const newAccount = (): Account => ({ mappings: new Map(), sessions: new Map() });
+
 export class Budget {
   #tokens = PROBE_BURST;
   #at = 0;
   #lifetimeMs = MAPPING_LIFETIME_MS;
-  readonly #mappings = new Map<string, Use>();
-  readonly #sessions = new Map<string, Use>();
+  readonly #everyday = newAccount();
+  /**
+   * Of the sockets of long shots, which a person has asked for knowing the cost: what they create is counted apart, so that
+   * everything else goes on as before; and over a lifetime too, so that asking again and again gives no more.
+   */
+  readonly #longShot = newAccount();
+  readonly #longShotSockets = new Set<number>();
 
   /**
    * After which time a mapping was found to be gone; null while that is unknown. What was created counts that long, whether
@@ -78,14 +92,30 @@ export class Budget {
     return Math.max(0, Math.floor(this.#tokens) - CHECK_RESERVE);
   }
 
+  /** These sockets are a long shot's, until they are closed. */
+  lend(sockets: readonly number[]): void {
+    for (const socket of sockets) this.#longShotSockets.add(socket);
+  }
+
+  closed(sockets: readonly number[]): void {
+    for (const socket of sockets) this.#longShotSockets.delete(socket);
+  }
+
+  /** Mappings that a long shot may still create; each is a session too. */
+  longShotLeft(now: number): number {
+    const { mappings, sessions } = this.#longShot;
+    return Math.max(0, LONG_SHOT_MAPPINGS - Math.max(this.#count(mappings, now), this.#count(sessions, now)));
+  }
+
   /**
    * A datagram leaves `socket` for `remote`. `dependent`: the mapping depends on the destination, or is not known not to,
    * so that each remote costs one.
    */
   sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): void {
     const { session, mapping } = keysOf(socket, remote, dependent);
-    this.#use(this.#sessions, session, now);
-    this.#use(this.#mappings, mapping, now);
+    const { mappings, sessions } = this.#accountOf(socket);
+    this.#use(sessions, session, now);
+    this.#use(mappings, mapping, now);
   }
 
   /** Whether a check of an address that may be worth nothing may leave: peers name as many as they like. */
@@ -93,23 +123,31 @@ export class Budget {
     const { session, mapping } = keysOf(socket, remote, dependent);
     const spare = (uses: Map<string, Use>, key: string, max: number) =>
       uses.has(key) || this.#count(uses, now) < max - DISCOVERY_RESERVE;
-    return spare(this.#sessions, session, MAX_SESSIONS) && spare(this.#mappings, mapping, MAX_MAPPINGS);
+    if (this.#longShotSockets.has(socket)) {
+      return this.#longShot.sessions.has(session) || this.longShotLeft(now) > 0;
+    }
+    const { mappings, sessions } = this.#everyday;
+    return spare(sessions, session, MAX_SESSIONS) && spare(mappings, mapping, MAX_MAPPINGS);
+  }
+
+  #accountOf(socket: number): Account {
+    return this.#longShotSockets.has(socket) ? this.#longShot : this.#everyday;
   }
 
   /** Mappings created within one lifetime, and so likely to stand. */
   mappingsUsed(now: number): number {
-    return this.#count(this.#mappings, now);
+    return this.#count(this.#everyday.mappings, now);
   }
 
   /** Mappings that punches may still create; each is a session too. */
   mappingsLeft(now: number): number {
-    const left = MAX_MAPPINGS - MAPPING_RESERVE - this.#count(this.#mappings, now);
+    const left = MAX_MAPPINGS - MAPPING_RESERVE - this.#count(this.#everyday.mappings, now);
     return Math.max(0, Math.min(left, this.sessionsLeft(now)));
   }
 
   /** Sessions that punches may still create. */
   sessionsLeft(now: number): number {
-    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - this.#count(this.#sessions, now));
+    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - this.#count(this.#everyday.sessions, now));
   }
 
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */

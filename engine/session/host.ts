@@ -135,6 +135,7 @@ class Host implements AppHost {
         return await this.#session.command({ ...command, timeoutMs: PING_TIMEOUT_MS });
       case 'chat':
       case 'block':
+      case 'long-shot':
       case 'send-file':
       case 'file':
       case 'discovery-check':

@@ -155,6 +155,15 @@ const OPERATIONS: Record<AppCommand['type'], Operation | 'the tray'> = {
     },
     asks: { type: 'block', on: true },
   },
+  'long-shot': {
+    from: sample('long-shot-member'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: /bob/ }));
+      await user.use(page.getByRole('button', { name: en.longShot.try }));
+      await user.use(page.getByRole('dialog').getByRole('button', { name: /^Ask/ }));
+    },
+    asks: { type: 'long-shot', action: 'start' },
+  },
   set: {
     from: sample('room-1'),
     async steps(user, { page }) {

@@ -14,6 +14,9 @@ const PROBE_WINDOWS_MS = [50, 1_000, 10_000];
 const MAPPINGS_PER_LIFETIME = 300;
 const SESSIONS_PER_LIFETIME = 2_000;
 const LIFETIME_MS = 120_000;
+/** Of a long shot, beyond those, from the word of its user: a minute for the other's, and the attempt. */
+const LONG_SHOT_MAPPINGS = 500;
+const LONG_SHOT_MS = 90_000;
 /** No flap: a path may be found, improved a few times, and replaced; it may not swing. */
 const PATH_CHANGES_PER_MINUTE = 12;
 
@@ -53,10 +56,16 @@ function routerViolations({ nats, members }: Site, index: number): string[] {
   const [nat] = nats;
   if (nat === undefined) return [];
   const { mappingLifetimeMs, filterLifetimeMs } = nat.bindings.options;
+  const longShots = members.flatMap((member) => member.longShots);
+  const usual = (at: number) => !longShots.some((from) => from <= at && at <= from + LONG_SHOT_MS);
   const over = (what: string, times: readonly number[], lifetimeMs: number, allowed: number) => {
     const windowMs = Math.min(lifetimeMs, LIFETIME_MS);
     const count = densest(times, windowMs);
-    return count > allowed * runs ? [`a member at site ${index} made ${count} ${what} in ${windowMs} ms`] : [];
+    const beside = densest(times.filter(usual), windowMs);
+    const more = longShots.length > 0 ? LONG_SHOT_MAPPINGS : 0;
+    return count > allowed * runs + more || beside > allowed * runs
+      ? [`a member at site ${index} made ${count} ${what} in ${windowMs} ms, ${beside} without its long shots`]
+      : [];
   };
   return nat.bindings
     .costs()

@@ -42,6 +42,8 @@ export class Member {
   readonly probes: number[] = [];
   /** Changes of the path to a peer (by key in hex). */
   readonly pathChanges: { at: number; peer: string; path: Path | null }[] = [];
+  /** When this member's user said yes to a long shot. */
+  readonly longShots: number[] = [];
   engine: Engine | null = null;
   device: SimDevice | null = null;
   thread: MainThread;
@@ -138,6 +140,13 @@ export class Member {
   peer(other: Member): PeerSnapshot | null {
     const key = other.snapshot().self?.publicKey;
     return this.snapshot().peers.find((peer) => peer.publicKey === key) ?? null;
+  }
+
+  /** What this member's user wants of a long shot with the other; rejects with a WarrenError. */
+  async longShot(other: Member, action: 'start' | 'stop'): Promise<void> {
+    if (action === 'start') this.longShots.push(this.#context.timeline.now());
+    await this.engine?.command({ type: 'long-shot', peer: this.peer(other)?.publicKey ?? '', action });
+    this.#context.timeline.touch();
   }
 
   connectedTo(other: Member): boolean {

@@ -1,14 +1,15 @@
-import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
+import type { AttemptStrategy, PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { mixedOdds } from './odds.ts';
 import { AMBUSH_ASKS, BATCH_MS, CROSSING_ROUNDS } from './tuning.ts';
 
 /** Most sockets that one plan may make the follower open to be measured: every one costs a mapping here. */
-const MEASUREMENTS: Record<PunchStrategy, number> = {
+const MEASUREMENTS: Record<AttemptStrategy, number> = {
   birthday: 0,
   bracket: 0,
   crossing: CROSSING_ROUNDS,
   ambush: AMBUSH_ASKS,
+  'long-shot': 0,
 };
 
 /** Answers a bracket, a crossing or an ambush: measures its own counter when asked, and pings the ports it is told. */

@@ -1,11 +1,12 @@
 /**
  * One attempt with one member, from the plan to the closing of the losing sockets:
  *
- * 1. The leader proposes a plan; the follower accepts it (refusals are made before an attempt exists).
+ * 1. The leader proposes a plan; the follower accepts it (refusals are made before an attempt exists). Of a long shot both
+ *    people have agreed before, so both sides begin.
  * 2. Both follow the plan's tactic, until the peer core has proved a direct path.
  * 3. The leader nominates, the follower acknowledges; two seconds later what lost is closed.
  */
-import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
+import type { AttemptStrategy, PunchMessage } from '../../../protocol/punch.ts';
 import { AimFollower } from './aim.ts';
 import { AmbushLeader } from './ambush.ts';
 import { BirthdayFollower, BirthdayLeader } from './birthday.ts';
@@ -20,19 +21,22 @@ import type {
   TacticContext,
 } from './contract.ts';
 import { CrossingLeader } from './crossing.ts';
+import { LongShot } from './long-shot.ts';
 import { ANSWER_MS, ATTEMPT_MS, CLOSE_AFTER_MS, FOLLOWER_MS, NOMINATE_EVERY_MS, NOMINATE_MS } from './tuning.ts';
 
-const LEADERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
+const LEADERS: Record<AttemptStrategy, new (context: TacticContext) => Tactic> = {
   birthday: BirthdayLeader,
   bracket: BracketLeader,
   crossing: CrossingLeader,
   ambush: AmbushLeader,
+  'long-shot': LongShot,
 };
-const FOLLOWERS: Record<PunchStrategy, new (context: TacticContext) => Tactic> = {
+const FOLLOWERS: Record<AttemptStrategy, new (context: TacticContext) => Tactic> = {
   birthday: BirthdayFollower,
   bracket: AimFollower,
   crossing: AimFollower,
   ambush: AimFollower,
+  'long-shot': LongShot,
 };
 
 export class Attempt {
@@ -72,6 +76,15 @@ export class Attempt {
     return this.#actions;
   }
 
+  /** The person wants no more of it. */
+  stop(): PunchAction[] {
+    this.#actions = [];
+    if (this.#phase === 'ended') return [];
+    this.#send({ t: 'punch-end', id: this.plan.id });
+    this.#end('stopped');
+    return this.#actions;
+  }
+
   view(): PunchView | null {
     if (this.#phase === 'ended') return null;
     return { strategy: this.plan.strategy, phase: this.#phase, ...this.#tactic.progress() };
@@ -98,9 +111,11 @@ export class Attempt {
   }
 
   #begin(now: number): void {
+    const { strategy } = this.plan;
+    if (strategy === 'long-shot') return this.#probe(now);
     if (this.role === 'leader') {
       this.#endsAt = now + ANSWER_MS;
-      this.#send({ t: 'punch-plan', ...this.plan });
+      this.#send({ t: 'punch-plan', ...this.plan, strategy });
     } else {
       this.#send({ t: 'punch-accept', id: this.plan.id });
       this.#probe(now);

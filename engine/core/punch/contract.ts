@@ -3,14 +3,15 @@
  * peer core (engine/core/peer) proves, chooses and watches the paths that an attempt finds.
  */
 import type { NatReport, PortRange } from '../../../protocol/nat.ts';
-import type { PunchMessage, PunchRefusal, PunchStrategy } from '../../../protocol/punch.ts';
+import type { AttemptStrategy, PunchMessage, PunchRefusal } from '../../../protocol/punch.ts';
 import type { Budget, Dependence } from '../budget.ts';
 import type { Endpoint } from '../peer/contract.ts';
 
 export interface PunchPlan {
   id: string;
-  strategy: PunchStrategy;
+  strategy: AttemptStrategy;
   sockets: number;
+  /** Of the follower; in a long shot each is one mapping of its own. */
   probes: number;
   /** Where the leader's mappings may lie. */
   ranges: PortRange[];
@@ -25,7 +26,7 @@ export interface PunchOptions {
   ports: NatReport['ports'];
   /**
    * Where the follower's mappings may lie, where both map by destination and neither filter looks at ports: then every ping
-   * of the leader is a guess too. Null elsewhere.
+   * of the leader is a guess too; and in a long shot. Null elsewhere.
    */
   followerRanges: readonly PortRange[] | null;
   /** Own mappings depend on the destination, or are not known not to. */
@@ -63,7 +64,7 @@ export type PunchAction =
   | { type: 'end'; outcome: PunchOutcome };
 
 /** `one-way`: the other's probes arrived, and no answer got back: no number of tries will change that. */
-export type PunchOutcome = 'direct' | 'exhausted' | 'one-way' | 'silent' | PunchRefusal;
+export type PunchOutcome = 'direct' | 'stopped' | 'exhausted' | 'one-way' | 'silent' | PunchRefusal;
 
 export interface PunchProgress {
   /** Pings to guessed ports so far, and at most. */
@@ -76,7 +77,7 @@ export interface PunchProgress {
 }
 
 export interface PunchView extends PunchProgress {
-  strategy: PunchStrategy;
+  strategy: AttemptStrategy;
   phase: 'proposed' | 'probing' | 'nominating' | 'closing';
 }
 

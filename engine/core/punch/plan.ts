@@ -65,8 +65,16 @@ export function isLenient(nat: NatReport): boolean {
   return nat.filtering === 'endpoint-independent' || nat.filtering === 'address-dependent';
 }
 
+/**
+ * Both sides draw each port anew and neither lets an unknown port in: no plan reaches them, and only people may want to
+ * gamble (docs/decisions, "The long shot").
+ */
+export function isLongShot(own: NatReport, theirs: NatReport): boolean {
+  return [own, theirs].every((nat) => dependsOnDestination(nat.mapping) && !predictable(nat) && !isLenient(nat));
+}
+
 /** Size of the range that its mappings most likely lie in. */
-function likeliestPorts(nat: NatReport): number {
+export function likeliestPorts(nat: NatReport): number {
   const [range] = rangesOf(nat.ports);
   return range === undefined ? 0 : sizeOf(range);
 }

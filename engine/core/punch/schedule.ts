@@ -89,6 +89,8 @@ export class Schedule {
       case 'exhausted':
       case 'silent':
       case 'no-address':
+      case 'declined':
+      case 'stopped':
         return this.#backOff(history);
       case 'one-way':
         return Number.POSITIVE_INFINITY;

@@ -80,6 +80,15 @@ export const AMBUSH_DEVIATIONS = 3;
 /** Probes of the counting side in all: a margin, and what a rate that was read too high leaves to walk. */
 export const AMBUSH_PROBES = 160;
 
+/** Of a block, what a long shot takes: most of it, for some seconds, with the user's word. 426 of 512 ports. */
+export const LONG_SHOT_BLOCK_SHARE = 5 / 6;
+/** With a smaller part of what it wants a long shot waits for the last one's mappings to be forgotten. */
+export const LONG_SHOT_WORTHWHILE = 0.6;
+/** A request is repeated until it is answered: signals may be lost. */
+export const LONG_SHOT_REPEAT_MS = 5_000;
+/** After a person's no nobody is asked for this long by the same member. */
+export const LONG_SHOT_PEACE_MS = 120_000;
+
 /**
  * Time to live of opening packets that pass our own NATs (two, with a carrier's three hops away) and not the other's, by
  * attempt: nobody knows how long the ways are.

@@ -22,6 +22,8 @@ const KNOWN = {
   'not-joined': true,
   'no-such-member': true,
   unreachable: true,
+  'hard-nat-off': true,
+  busy: true,
   timeout: true,
   disk: true,
   unsupported: true,

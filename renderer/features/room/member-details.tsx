@@ -11,6 +11,7 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { CopyValue } from '../../ui/copy.tsx';
 import { bytesText, msText, pingText } from '../../ui/format.ts';
 import { SendFile } from '../files/send.tsx';
+import { LongShotPart } from './long-shot.tsx';
 import { PunchView, punchedText } from './punch.tsx';
 
 /** What a member opens into: hole punching live, the path timeline, details, block and ping. */
@@ -18,6 +19,7 @@ export function MemberDetails({ peer }: { peer: PeerSnapshot }): ReactNode {
   return (
     <div className="flex flex-col gap-4 border-t border-line bg-ground/60 px-3 py-4 sm:ps-16 sm:pe-4">
       {peer.punch !== null && <PunchView peer={peer} punch={peer.punch} />}
+      {peer.longShot !== undefined && <LongShotPart peer={peer} shot={peer.longShot} />}
       <div className="grid gap-x-8 gap-y-4 md:grid-cols-2">
         <Timeline changes={peer.timeline} />
         <Facts peer={peer} />

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { PeerSnapshot } from '../../../protocol/app.ts';
-import type { PunchStrategy } from '../../../protocol/punch.ts';
+import type { AttemptStrategy } from '../../../protocol/punch.ts';
 import { type Text, useText } from '../../i18n/text.tsx';
 import { useApp, useFace } from '../../store/hooks.ts';
 import { isolated } from '../../store/plain.ts';
@@ -9,18 +9,24 @@ import { PortPicture } from '../../ui/port-picture.tsx';
 
 type Punch = NonNullable<PeerSnapshot['punch']>;
 
-const HARD: Record<PunchStrategy, true> = { birthday: true, bracket: true, crossing: true, ambush: true };
+const HARD: Record<AttemptStrategy, true> = {
+  birthday: true,
+  bracket: true,
+  crossing: true,
+  ambush: true,
+  'long-shot': true,
+};
 const PHASES = { proposed: true, waiting: true, probing: true, nominating: true, closing: true } as const;
 
 /** The strategy in words, by whose NAT is the strict one; one of a later engine has general words. */
 function strategyText(t: Text, strategy: string, strict: 'yours' | 'theirs'): string {
   if (strategy === 'simultaneous-open') return t('punch.simultaneous-open');
-  return Object.hasOwn(HARD, strategy) ? t(`punch.${strict}.${strategy as PunchStrategy}`) : t('punch.other');
+  return Object.hasOwn(HARD, strategy) ? t(`punch.${strict}.${strategy as AttemptStrategy}`) : t('punch.other');
 }
 
 /** How a path was found, for the timeline. */
 export function punchedText(t: Text, strategy: string): string {
-  return Object.hasOwn(HARD, strategy) ? t(`punch.found.${strategy as PunchStrategy}`) : t('punch.found.other');
+  return Object.hasOwn(HARD, strategy) ? t(`punch.found.${strategy as AttemptStrategy}`) : t('punch.found.other');
 }
 
 function phaseText(t: Text, phase: string): string {
@@ -121,7 +127,12 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
           </text>
         </g>
       ))}
-      <path d={forecast(here, most, x, y)} fill="none" strokeDasharray="3 4" className="stroke-line-strong" />
+      <path
+        d={forecast(here, most, punch.strategy === 'long-shot' ? 2 : 1, x, y)}
+        fill="none"
+        strokeDasharray="3 4"
+        className="stroke-line-strong"
+      />
       <path
         d={line
           .map((point, at) => `${at === 0 ? 'M' : 'L'}${x(point.probes).toFixed(1)} ${y(point.odds).toFixed(1)}`)
@@ -139,12 +150,24 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
   );
 }
 
-/** Each try misses with the same chance, so the odds go as 1 - exp(-k n); k is such that the present odds come out. */
-function forecast(here: OddsPoint, most: number, x: (probes: number) => number, y: (chance: number) => number): string {
+/**
+ * Each try misses with the same chance, so the odds go as 1 - exp(-k n); where both sides' tries count, with the square. k is
+ * such that the present odds come out.
+ */
+function forecast(
+  here: OddsPoint,
+  most: number,
+  power: 1 | 2,
+  x: (probes: number) => number,
+  y: (chance: number) => number,
+): string {
   if (here.probes === 0 || here.odds <= 0 || here.odds >= 1) return '';
-  const rate = -Math.log(1 - here.odds) / here.probes;
+  const rate = -Math.log(1 - here.odds) / here.probes ** power;
   const steps = Array.from({ length: 41 }, (_, at) => (at / 40) * most);
   return steps
-    .map((probes, at) => `${at === 0 ? 'M' : 'L'}${x(probes).toFixed(1)} ${y(1 - Math.exp(-rate * probes)).toFixed(1)}`)
+    .map(
+      (probes, at) =>
+        `${at === 0 ? 'M' : 'L'}${x(probes).toFixed(1)} ${y(1 - Math.exp(-rate * probes ** power)).toFixed(1)}`,
+    )
     .join('');
 }

@@ -8,6 +8,7 @@ import { Chat } from './chat.tsx';
 import { EmptyRoom } from './empty.tsx';
 import { RoomHeader } from './header.tsx';
 import { HostingCard } from './hosting.tsx';
+import { LongShotRequests } from './long-shot.tsx';
 import { Members } from './members.tsx';
 import { Notices } from './notices.tsx';
 import { ConnectionToggles } from './toggles.tsx';
@@ -27,6 +28,7 @@ export function Room(): ReactNode {
           <div className="min-h-0 flex-1 overflow-y-auto">
             <div className="mx-auto flex max-w-5xl flex-col gap-3 px-3 py-3 sm:px-6 sm:py-5">
               <RoomTroubles />
+              <LongShotRequests />
               <Notices />
               <Files />
               {empty ? <EmptyRoom /> : <Members />}
