@@ -18,7 +18,7 @@ export interface LongShotsOptions {
   random: RandomPort;
   budget: Pick<Budget, 'longShotLeft'>;
   members: Pick<Members, 'all' | 'get'>;
-  punches: Pick<Punches, 'shoot' | 'stopShot' | 'shooting' | 'reachable'>;
+  punches: Pick<Punches, 'shoot' | 'stopShot' | 'shooting' | 'reachable' | 'failed' | 'view'>;
   ownKey: PeerKey;
   nat(): NatReport;
   settings(): { hardNat: boolean; relayOnly: boolean };
@@ -39,6 +39,15 @@ interface Asking {
   repeatAt: number;
 }
 
+/** The attempt under way. */
+interface Running {
+  role: 'leader' | 'follower';
+  /** What began it, should it be lost on its way to the leader. */
+  answer: Agreed | null;
+  /** The other has ended it before it was over. */
+  cut: boolean;
+}
+
 /**
  * How two people agree on a long shot:
  *
@@ -56,8 +65,7 @@ export class LongShots {
   readonly #last = new Map<PeerKey, LongShotEnd>();
   /** Members whose request was declined, and until when they are not heard again. */
   readonly #peace = new Map<PeerKey, number>();
-  /** The answer that began the attempt under way, should the first one be lost. */
-  #answer: Agreed | null = null;
+  #running: Running | null = null;
 
   constructor(options: LongShotsOptions) {
     this.#options = options;
@@ -148,17 +156,20 @@ export class LongShots {
     const now = clock.now();
     const member = members.get(key);
     if (member?.proven !== true) return;
-    if (punches.shooting()?.id === request.id && this.#answer !== null) return send(key, this.#answer);
+    const answer = punches.shooting()?.id === request.id ? this.#running?.answer : null;
+    if (answer != null) return send(key, answer);
     if (this.#asking?.key === key) {
       // Both have said yes. The lower key's request stands.
       const own = this.#asking.own;
       if (ownKey > key) this.#agree(key, request, own);
       return;
     }
-    if (this.#asked.get(key)?.request.id === request.id) return;
+    const earlier = this.#asked.get(key);
+    if (earlier?.request.id === request.id) return;
     const code = this.#refusal(now, member);
     if (code !== null) return send(key, { t: 'punch-refuse', id: request.id, code });
-    this.#asked.set(key, { request, until: now + LONG_SHOT_ASK_MS });
+    // Another id does not prolong what nobody answers.
+    this.#asked.set(key, { request, until: earlier?.until ?? now + LONG_SHOT_ASK_MS });
     this.#last.delete(key);
     changed();
   }
@@ -169,7 +180,8 @@ export class LongShots {
     if (!hardNat || relayOnly) return 'off';
     if ((this.#peace.get(member.key) ?? 0) > now) return 'declined';
     if (member.core.view(now).direct) return 'direct';
-    if (!this.#suits(member)) return 'no-address';
+    // Labels differ, and errors in them: what the other side thinks possible is.
+    if (!this.#suits(member, true)) return 'no-address';
     if (punches.shooting() !== null) return 'busy';
     return this.#ownSide() === null ? 'budget' : null;
   }
@@ -178,8 +190,9 @@ export class LongShots {
     this.#asking = null;
     this.#asked.delete(key);
     const { id, mappings, ranges } = request;
-    this.#answer = { t: 'punch-agree', id, ...own };
-    this.#options.send(key, this.#answer);
+    const answer = { t: 'punch-agree' as const, id, ...own };
+    this.#options.send(key, answer);
+    this.#running = { role: 'follower', answer, cut: false };
     this.#shoot(key, 'follower', id, { mappings, ranges }, own);
   }
 
@@ -191,6 +204,7 @@ export class LongShots {
     this.#asking = null;
     // A yes that comes back across its own request answers that too.
     this.#asked.delete(key);
+    this.#running = { role: 'leader', answer: null, cut: false };
     this.#shoot(key, 'leader', id, asking.own, { mappings, ranges });
   }
 
@@ -213,8 +227,9 @@ export class LongShots {
   }
 
   #over(key: PeerKey, outcome: PunchOutcome): void {
-    this.#answer = null;
-    this.#last.set(key, outcome === 'direct' || outcome === 'stopped' ? outcome : 'exhausted');
+    const stopped = outcome === 'stopped' || (outcome !== 'direct' && this.#running?.cut === true);
+    this.#running = null;
+    this.#last.set(key, outcome === 'direct' ? outcome : stopped ? 'stopped' : 'exhausted');
     this.#options.changed();
   }
 
@@ -227,8 +242,15 @@ export class LongShots {
     return true;
   }
 
-  /** The request is taken back. */
+  /** The request is taken back, or the attempt has been ended, which `Punches` does. */
   #ended(key: PeerKey, id: string): boolean {
+    const { punches } = this.#options;
+    if (punches.shooting()?.id === id && this.#running !== null) {
+      const view = punches.view(key);
+      // By itself it ends when all is open, and by the leader's word.
+      this.#running.cut = this.#running.role === 'leader' || (view !== null && view.probesSent < view.probesMax);
+      return false;
+    }
     if (this.#asked.get(key)?.request.id !== id) return this.#answered(key, id, 'unreachable');
     this.#asked.delete(key);
     this.#last.set(key, 'withdrawn');
@@ -292,11 +314,16 @@ export class LongShots {
   }
 
   /** No plan reaches this member, and chance might. */
-  #suits(member: Member): boolean {
+  #suits(member: Member, planless = this.#planless(member.key)): boolean {
     const { clock, nat, settings, punches } = this.#options;
     const { direct, nat: theirs } = member.core.view(clock.now());
     if (!member.proven || direct || theirs === null || settings().relayOnly) return false;
-    return isLongShot(nat(), theirs) && punches.reachable(member);
+    return isLongShot(nat(), theirs, planless) && punches.reachable(member);
+  }
+
+  #planless(key: PeerKey): boolean {
+    const { punches } = this.#options;
+    return punches.failed(key) || this.#state(key) !== 'possible';
   }
 
   /** Null while the router still keeps most of what the last one opened. */

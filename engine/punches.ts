@@ -210,6 +210,11 @@ export class Punches {
     return this.#shot && { key: this.#shot.key, id: this.#shot.attempt.plan.id };
   }
 
+  /** A plan that this side led with the member has found nothing. */
+  failed(key: PeerKey): boolean {
+    return this.#schedule.failures(key) > 0;
+  }
+
   /** Whether a long shot could aim at this member. */
   reachable(member: Member): boolean {
     return this.#target(member) !== null;

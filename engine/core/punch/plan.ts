@@ -66,11 +66,12 @@ export function isLenient(nat: NatReport): boolean {
 }
 
 /**
- * Both sides draw each port anew and neither lets an unknown port in: no plan reaches them, and only people may want to
- * gamble (docs/decisions, "The long shot").
+ * Both sides map by destination and neither lets an unknown port in: only people may want to gamble. `planless`: whatever the
+ * labels say, plans have failed; else one that counts has its plan first.
  */
-export function isLongShot(own: NatReport, theirs: NatReport): boolean {
-  return [own, theirs].every((nat) => dependsOnDestination(nat.mapping) && !predictable(nat) && !isLenient(nat));
+export function isLongShot(own: NatReport, theirs: NatReport, planless: boolean): boolean {
+  const hard = (nat: NatReport) => dependsOnDestination(nat.mapping) && !isLenient(nat);
+  return [own, theirs].every((nat) => hard(nat) && (planless || !predictable(nat)));
 }
 
 /** Size of the range that its mappings most likely lie in. */

@@ -129,6 +129,6 @@ scenario(
     await bob.longShot(ann, 'stop');
     await world.until('stopped', () => [ann, bob].every((one) => extraSockets(one) <= 1), 3_000);
     expect(bob.peer(ann)?.longShot).toMatchObject({ state: 'possible', last: 'stopped' });
-    await world.until('known to both', () => ann.peer(bob)?.longShot?.state === 'possible', 2_000);
+    await world.until('known to both', () => ann.peer(bob)?.longShot?.last === 'stopped', 2_000);
   },
 );
