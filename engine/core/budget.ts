@@ -101,10 +101,10 @@ export class Budget {
     for (const socket of sockets) this.#longShotSockets.delete(socket);
   }
 
-  /** Mappings that a long shot may still create; each is a session too. */
+  /** Mappings that a long shot may still create; each is a session too. Those of the last one count until the router has dropped them. */
   longShotLeft(now: number): number {
     const { mappings, sessions } = this.#longShot;
-    return Math.max(0, LONG_SHOT_MAPPINGS - Math.max(this.#count(mappings, now), this.#count(sessions, now)));
+    return Math.max(0, LONG_SHOT_MAPPINGS - Math.max(this.#standing(mappings, now), this.#standing(sessions, now)));
   }
 
   /**
@@ -165,6 +165,12 @@ export class Budget {
     const known = uses.get(key);
     if (known === undefined || now - known.usedAt > this.#lifetimeMs) uses.set(key, { createdAt: now, usedAt: now });
     else known.usedAt = now;
+  }
+
+  /** Used within one lifetime. Forgets the others. */
+  #standing(uses: Map<string, Use>, now: number): number {
+    for (const [key, { usedAt }] of uses) if (now - usedAt > this.#lifetimeMs) uses.delete(key);
+    return uses.size;
   }
 
   /** Created within one lifetime. Forgets what is neither young nor in use. */

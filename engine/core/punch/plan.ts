@@ -67,11 +67,12 @@ export function isLenient(nat: NatReport): boolean {
 
 /**
  * Both sides map by destination and neither lets an unknown port in: only people may want to gamble. `planless`: whatever the
- * labels say, plans have failed; else one that counts has its plan first.
+ * labels say, plans have failed; else one that counts has its plan first, and one that is not measured yet may count.
  */
 export function isLongShot(own: NatReport, theirs: NatReport, planless: boolean): boolean {
   const hard = (nat: NatReport) => dependsOnDestination(nat.mapping) && !isLenient(nat);
-  return [own, theirs].every((nat) => hard(nat) && (planless || !predictable(nat)));
+  const draws = ({ ports: { kind } }: NatReport) => kind === 'block' || kind === 'random';
+  return [own, theirs].every((nat) => hard(nat) && (planless || draws(nat)));
 }
 
 /** Size of the range that its mappings most likely lie in. */

@@ -2,6 +2,7 @@
 import { Budget } from '../../../engine/core/budget.ts';
 import type { PeerView } from '../../../engine/core/peer/contract.ts';
 import { createPeer } from '../../../engine/core/peer/peer.ts';
+import { LongShots } from '../../../engine/long-shots.ts';
 import type { Member } from '../../../engine/member.ts';
 import type { DevicePort } from '../../../engine/ports.ts';
 import { Punches } from '../../../engine/punches.ts';
@@ -32,6 +33,8 @@ export class Client {
   readonly pings: { at: number; socket: number; remote: string }[] = [];
   readonly open = new Set<number>();
   readonly punches: Punches;
+  readonly longShots: LongShots;
+  readonly budget = new Budget();
   settings = { hardNat: true, relayOnly: false };
   readonly #members = new Map<string, Member>();
   readonly #nat: NatReport;
@@ -39,9 +42,8 @@ export class Client {
 
   constructor(nat: NatReport) {
     this.#nat = nat;
-    const { timeline } = this;
+    const { timeline, budget } = this;
     const random = createRandom('client');
-    const budget = new Budget();
     const device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'> = {
       openSockets: (count) =>
         Array.from({ length: count }, () => {
@@ -54,8 +56,13 @@ export class Client {
         return true;
       },
     };
+    const clock = {
+      now: () => timeline.now(),
+      epoch: () => timeline.now(),
+      at: (at: number, run: () => void) => timeline.at(at, run),
+    };
     this.punches = new Punches({
-      clock: { now: () => timeline.now(), epoch: () => timeline.now(), at: (at, run) => timeline.at(at, run) },
+      clock,
       random: (length) => random.bytes(length),
       device,
       budget,
@@ -81,6 +88,23 @@ export class Client {
       send: (to, message) => this.sent.push({ at: timeline.now(), to, message }),
       changed: () => {},
     });
+    this.longShots = new LongShots({
+      clock,
+      random: (length) => random.bytes(length),
+      budget,
+      members: { all: () => this.#members, get: (key) => this.#members.get(key) },
+      punches: this.punches,
+      ownKey: 'm',
+      nat: () => this.#nat,
+      settings: () => this.settings,
+      send: (to, message) => this.sent.push({ at: timeline.now(), to, message }),
+      changed: () => {},
+    });
+  }
+
+  /** As the engine hands a member's message on. */
+  hears(key: string, message: PunchMessage): void {
+    if (!this.longShots.message(key, message)) this.punches.message(key, message);
   }
 
   /** A member who has told its report and its public endpoint. */
@@ -131,6 +155,7 @@ export class Client {
     while (this.timeline.now() < end) {
       await this.timeline.runFor(everyMs);
       this.punches.review();
+      this.longShots.review();
       each();
     }
   }
