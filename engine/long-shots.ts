@@ -321,9 +321,9 @@ export class LongShots {
     return isLongShot(nat(), theirs, planless) && punches.reachable(member);
   }
 
+  /** A plan has failed, here or at the other's: they asked. */
   #planless(key: PeerKey): boolean {
-    const { punches } = this.#options;
-    return punches.failed(key) || this.#state(key) !== 'possible';
+    return this.#options.punches.failed(key) || this.#last.has(key) || this.#state(key) !== 'possible';
   }
 
   /** Null while the router still keeps most of what the last one opened. */
