@@ -59,16 +59,20 @@ test(
     for (const seed of all) {
       await simulate('long shot', seed, { sites: SITES }, async (world) => {
         const [ann, bob] = await begun(world);
-        expect(ann.peer(bob)?.longShot?.odds).toBeGreaterThan(ODDS - 0.1);
-        expect(ann.peer(bob)?.longShot?.odds).toBeLessThan(ODDS + 0.01);
+        // Both blocks are inferred from some twenty ports.
+        expect(ann.peer(bob)?.longShot?.odds).toBeGreaterThan(ODDS - 0.15);
+        expect(ann.peer(bob)?.longShot?.odds).toBeLessThan(ODDS + 0.1);
         await world.until('both are done', () => over(ann, bob) && over(bob, ann), 30_000);
         if (ann.directTo(bob)) hits += 1;
-        else expect(ann.peer(bob)?.longShot?.last).toBe('exhausted');
+        else {
+          // All of it was spent before it was given up.
+          expect(ann.peer(bob)?.longShot?.last).toBe('exhausted');
+          expect(Math.min(mappings(world, 0), mappings(world, 1))).toBeGreaterThan(300);
+        }
         await world.runFor(10_000);
         expect(ann.directTo(bob)).toBe(bob.directTo(ann));
         expect(extraSockets(ann)).toBeLessThanOrEqual(2);
         expect(extraSockets(bob)).toBeLessThanOrEqual(2);
-        expect(mappings(world, 0)).toBeGreaterThan(100);
       });
     }
     const deviation = Math.sqrt((ODDS * (1 - ODDS)) / all.length);
