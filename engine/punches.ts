@@ -1,55 +1,36 @@
 import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
-import type { NatReport, PortRange } from '../protocol/nat.ts';
-import { type PunchMessage, type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
-import type { Budget, Dependence } from './core/budget.ts';
-import { rangesOf } from './core/nat/ports.ts';
+import type { PortRange } from '../protocol/nat.ts';
+import type { PunchMessage } from '../protocol/punch.ts';
+import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { type Choice, chooseStrategy, doubtedStrategy, isLenient, makePlan } from './core/punch/plan.ts';
+import { makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
-import {
-  AMBUSH_PROBES,
-  CROSSING_WINDOWS,
-  MIN_BIRTHDAY_SOCKETS,
-  REUSED_BELOW,
-  REUSED_FOR_MS,
-} from './core/punch/tuning.ts';
+import { MIN_BIRTHDAY_SOCKETS, REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
+import { PunchChoices, type PunchChoicesOptions } from './punch-choices.ts';
 import { PunchSockets } from './punch-sockets.ts';
 import { Waker } from './wake.ts';
 
-export interface PunchesOptions {
+export interface PunchesOptions extends Omit<PunchChoicesOptions, 'schedule'> {
   clock: ClockPort;
   random: RandomPort;
   device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'>;
   budget: Budget;
   members: Pick<Members, 'all' | 'get' | 'punch' | 'event'>;
-  ownKey: PeerKey;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
-  nat(): NatReport;
-  /** Own mappings depend on the destination, or are not known not to. */
-  dependentMappings(): Dependence;
-  /** NAT discovery is done: what is unknown now stays unknown. */
-  settled(): boolean;
   /** A STUN server that answers. */
   answering(): Endpoint | null;
-  settings(): { hardNat: boolean; relayOnly: boolean };
   post(work: () => void): void;
   send(peer: PeerKey, message: PunchMessage): void;
   changed(): void;
 }
 
-/** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
-const DOUBTS = 3;
 /** One for each family. */
 const LAST_MAIN_SOCKET = 1;
-/** Half of all attempts with 256 sockets meet with so many, over all ports. */
-const DEAR_PROBES = 180;
-/** A follower that can send less than this part of a plan's probes asks for patience. */
-const WORTHWHILE_SHARE = 0.6;
 
 interface Active {
   key: PeerKey;
@@ -77,6 +58,7 @@ export class Punches {
   readonly #options: PunchesOptions;
   readonly #sockets: PunchSockets;
   readonly #schedule: Schedule;
+  readonly #choices: PunchChoices;
   readonly #waker: Waker;
   /** The one hard plan. */
   #active: Active | null = null;
@@ -92,6 +74,7 @@ export class Punches {
     const { clock, device, budget, random } = options;
     this.#sockets = new PunchSockets({ clock, device, budget, random, answering: options.answering });
     this.#schedule = new Schedule(random);
+    this.#choices = new PunchChoices({ ...options, schedule: this.#schedule });
     this.#waker = new Waker(clock, () => options.post(() => this.#tick()));
   }
 
@@ -188,7 +171,7 @@ export class Punches {
   /** False where the member has no address to aim at, or another long shot runs. */
   shoot({ key, role, plan, followerRanges, ended }: Shot): boolean {
     const member = this.#options.members.get(key);
-    const remote = member === undefined ? null : this.#target(member);
+    const remote = member === undefined ? null : this.#choices.target(member);
     if (member === undefined || remote === null || this.#shot !== null) return false;
     this.#drop(key);
     const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused: [] });
@@ -217,7 +200,7 @@ export class Punches {
 
   /** Whether a long shot could aim at this member. */
   reachable(member: Member): boolean {
-    return this.#target(member) !== null;
+    return this.#choices.target(member) !== null;
   }
 
   stop(): void {
@@ -242,7 +225,7 @@ export class Punches {
   #startNext(now: number): void {
     const { members, settings } = this.#options;
     if (settings().relayOnly) return;
-    const hopeful = [...members.all().values()].filter((member) => this.#mayLead(now, member));
+    const hopeful = [...members.all().values()].filter((member) => this.#choices.mayLead(now, member));
     const key = this.#schedule.pick(
       now,
       hopeful.map((member) => member.key),
@@ -251,44 +234,14 @@ export class Punches {
     if (member !== undefined) this.#propose(now, member);
   }
 
-  /** A member without a direct path that this side would lead a punch with. */
-  #mayLead(now: number, member: Member): boolean {
-    const choice = this.#choose(now, member);
-    if (choice?.leads !== true || member.routes.length === 0) return false;
-    const { nat, settled } = this.#options;
-    return nat().ports.kind !== 'unknown' || settled();
-  }
-
-  #choose(now: number, member: Member): Choice | null {
-    const { ownKey, nat } = this.#options;
-    const view = member.core.view(now);
-    if (!member.proven || view.direct || view.nat === null || this.#target(member) === null) return null;
-    const lower = ownKey < member.key;
-    const choice = chooseStrategy(nat(), view.nat, lower);
-    const disproved = view.reason === 'no-answer' || view.reason === 'hard-nat-pair';
-    return choice ?? (disproved && this.#doubts(member.key) ? doubtedStrategy(nat(), view.nat, lower) : null);
-  }
-
-  /** Whether labels that promise a path without a punch are worth another doubt. */
-  #doubts(key: PeerKey): boolean {
-    return this.#options.settings().hardNat && this.#schedule.failures(key) < DOUBTS;
-  }
-
-  /** A public endpoint of the member, another at each try: servers may see it differently. One behind our own NAT is reached by other ways. */
-  #target(member: Member): Endpoint | null {
-    const { hairpin, publicAddresses } = this.#options.nat();
-    const endpoints = member.core.endpoints().filter(({ ip }) => hairpin === true || !publicAddresses.includes(ip));
-    return endpoints[this.#schedule.tries(member.key) % Math.max(1, endpoints.length)] ?? null;
-  }
-
   #propose(now: number, member: Member): void {
     const { nat, budget, settings, random } = this.#options;
-    const choice = this.#choose(now, member);
-    const remote = this.#target(member);
+    const choice = this.#choices.choose(now, member);
+    const remote = this.#choices.target(member);
     if (choice === null || remote === null) return;
-    const share = Math.floor(budget.mappingsLeft(now) / this.#waiting(now));
+    const share = Math.floor(budget.mappingsLeft(now) / this.#choices.waiting(now));
     const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
-    const strategy = this.#strategy(choice, member.key);
+    const strategy = this.#choices.strategy(choice, member.key);
     const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
     const dependent = member.core.bothDependent() && choice.doubted !== true;
@@ -296,21 +249,6 @@ export class Punches {
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
     else this.#start(member, 'leader', plan, remote, reused);
-  }
-
-  /** A counter that was none, because answers were lost, is found by guessing. */
-  #strategy({ strategy }: Choice, key: PeerKey): Choice['strategy'] {
-    const doubted = this.#schedule.failures(key) % 2 === 1 && this.#options.settings().hardNat;
-    return strategy === 'bracket' && doubted ? 'birthday' : strategy;
-  }
-
-  /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */
-  #waiting(now: number): number {
-    const waiting = [...this.#options.members.all().values()].filter((member) => {
-      const { direct, nat } = member.core.view(now);
-      return !direct && (nat === null || this.#choose(now, member)?.leads === true);
-    });
-    return Math.max(1, waiting.length);
   }
 
   // Others' plans
@@ -322,8 +260,9 @@ export class Punches {
     if (member?.proven !== true) return;
     // Two plans that cross: the lower key's stands.
     const crossed = this.#active?.key === key && this.#active.attempt.view()?.phase === 'proposed' && key < ownKey;
-    const remote = this.#target(member);
-    const refusal = this.#refusal(now, member, plan, remote, crossed);
+    const remote = this.#choices.target(member);
+    const busy = this.#shot !== null || (this.#active !== null && !crossed);
+    const refusal = this.#choices.refusal(now, member, plan, remote, busy);
     if (refusal !== null || remote === null) {
       log('debug', `a punch from ${key} is refused: ${refusal ?? 'no-address'}`);
       return this.#options.send(key, { t: 'punch-refuse', id: plan.id, code: refusal ?? 'no-address' });
@@ -332,33 +271,6 @@ export class Punches {
     this.#schedule.accepted(now, key);
     const { id, strategy, sockets, probes, ranges } = plan;
     this.#start(member, 'follower', { id, strategy, sockets, probes, ranges }, remote);
-  }
-
-  #refusal(
-    now: number,
-    member: Member,
-    plan: PunchPlan,
-    remote: Endpoint | null,
-    crossed: boolean,
-  ): PunchRefusal | null {
-    const { settings, budget } = this.#options;
-    const { hardNat, relayOnly } = settings();
-    if (relayOnly || (plan.sockets > SOFT_SOCKETS && !hardNat)) return 'off';
-    if (member.core.view(now).direct) return 'direct';
-    if (remote === null) return 'no-address';
-    if (this.#shot !== null || (this.#active !== null && !crossed)) return 'busy';
-    if (!this.#schedule.mayAccept(now, member.key)) return 'later';
-    if (plan.strategy === 'ambush')
-      return budget.mappingsLeft(now) < AMBUSH_PROBES * WORTHWHILE_SHARE ? 'budget' : null;
-    if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
-    // The leader's mappings are dearer than a wait.
-    const left = budget.remotesLeft(now, this.#options.dependentMappings());
-    return left < Math.min(plan.probes * WORTHWHILE_SHARE, this.#worthwhileProbes()) ? 'budget' : null;
-  }
-
-  /** Where every probe may cost a mapping there are never more. */
-  #worthwhileProbes(): number {
-    return this.#options.dependentMappings() === true ? DEAR_PROBES : Number.POSITIVE_INFINITY;
   }
 
   // The attempt
@@ -370,7 +282,7 @@ export class Punches {
     remote: Endpoint,
     reused: readonly SocketId[] = [],
   ): void {
-    const followerRanges = this.#followerRanges(member, role);
+    const followerRanges = this.#choices.followerRanges(this.#options.clock.now(), member, role);
     const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused });
     this.#active = { key: member.key, attempt, heard: false };
     this.#handle(this.#active, { type: 'begin' });
@@ -385,14 +297,6 @@ export class Punches {
     log('info', `punching to ${key}: ${strategy} as ${asked.role}, ${sockets} sockets`);
     const failures = this.#schedule.failures(key);
     return new Attempt({ ...asked, ports: nat().ports, dependent: dependentMappings(), failures, budget, random });
-  }
-
-  /** Where the follower's mappings may lie, if neither filter looks at ports. */
-  #followerRanges(member: Member, role: 'leader' | 'follower'): PortRange[] | null {
-    const theirs = member.core.view(this.#options.clock.now()).nat;
-    const own = this.#options.nat();
-    if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
-    return rangesOf((role === 'leader' ? theirs : own).ports);
   }
 
   #judge(now: number): void {
