@@ -1,0 +1,121 @@
+import type { NatReport, PortRange } from '../protocol/nat.ts';
+import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
+import type { Budget, Dependence } from './core/budget.ts';
+import { rangesOf } from './core/nat/ports.ts';
+import type { PunchPlan } from './core/punch/contract.ts';
+import { type Choice, chooseStrategy, doubtedStrategy, isLenient } from './core/punch/plan.ts';
+import type { Schedule } from './core/punch/schedule.ts';
+import { AMBUSH_PROBES, CROSSING_WINDOWS } from './core/punch/tuning.ts';
+import type { PeerKey } from './core/room/contract.ts';
+import type { Member } from './member.ts';
+import type { Members } from './members.ts';
+import type { Endpoint } from './ports.ts';
+
+export interface PunchChoicesOptions {
+  schedule: Pick<Schedule, 'failures' | 'tries' | 'mayAccept'>;
+  budget: Pick<Budget, 'mappingsLeft' | 'remotesLeft'>;
+  members: Pick<Members, 'all'>;
+  ownKey: PeerKey;
+  nat(): NatReport;
+  /** Own mappings depend on the destination, or are not known not to. */
+  dependentMappings(): Dependence;
+  /** NAT discovery is done: what is unknown now stays unknown. */
+  settled(): boolean;
+  settings(): { hardNat: boolean; relayOnly: boolean };
+}
+
+/** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
+const DOUBTS = 3;
+/** Half of all attempts with 256 sockets meet with so many, over all ports. */
+const DEAR_PROBES = 180;
+/** A follower that can send less than this part of a plan's probes asks for patience. */
+const WORTHWHILE_SHARE = 0.6;
+
+/** Which plan this side would propose to a member, and which of a member's it would accept: from both reports, the budget and what was tried. */
+export class PunchChoices {
+  readonly #options: PunchChoicesOptions;
+
+  constructor(options: PunchChoicesOptions) {
+    this.#options = options;
+  }
+
+  // Own plans
+
+  /** A member without a direct path that this side would lead a punch with. */
+  mayLead(now: number, member: Member): boolean {
+    const choice = this.choose(now, member);
+    if (choice?.leads !== true || member.routes.length === 0) return false;
+    const { nat, settled } = this.#options;
+    return nat().ports.kind !== 'unknown' || settled();
+  }
+
+  choose(now: number, member: Member): Choice | null {
+    const { ownKey, nat } = this.#options;
+    const view = member.core.view(now);
+    if (!member.proven || view.direct || view.nat === null || this.target(member) === null) return null;
+    const lower = ownKey < member.key;
+    const choice = chooseStrategy(nat(), view.nat, lower);
+    const disproved = view.reason === 'no-answer' || view.reason === 'hard-nat-pair';
+    return choice ?? (disproved && this.#doubts(member.key) ? doubtedStrategy(nat(), view.nat, lower) : null);
+  }
+
+  /** Whether labels that promise a path without a punch are worth another doubt. */
+  #doubts(key: PeerKey): boolean {
+    return this.#options.settings().hardNat && this.#options.schedule.failures(key) < DOUBTS;
+  }
+
+  /** A public endpoint of the member, another at each try: servers may see it differently. One behind our own NAT is reached by other ways. */
+  target(member: Member): Endpoint | null {
+    const { hairpin, publicAddresses } = this.#options.nat();
+    const endpoints = member.core.endpoints().filter(({ ip }) => hairpin === true || !publicAddresses.includes(ip));
+    return endpoints[this.#options.schedule.tries(member.key) % Math.max(1, endpoints.length)] ?? null;
+  }
+
+  /** A counter that was none, because answers were lost, is found by guessing. */
+  strategy({ strategy }: Choice, key: PeerKey): Choice['strategy'] {
+    const doubted = this.#options.schedule.failures(key) % 2 === 1 && this.#options.settings().hardNat;
+    return strategy === 'bracket' && doubted ? 'birthday' : strategy;
+  }
+
+  /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */
+  waiting(now: number): number {
+    const waiting = [...this.#options.members.all().values()].filter((member) => {
+      const { direct, nat } = member.core.view(now);
+      return !direct && (nat === null || this.choose(now, member)?.leads === true);
+    });
+    return Math.max(1, waiting.length);
+  }
+
+  // Others' plans
+
+  refusal(now: number, member: Member, plan: PunchPlan, remote: Endpoint | null, busy: boolean): PunchRefusal | null {
+    const { settings, budget } = this.#options;
+    const { hardNat, relayOnly } = settings();
+    if (relayOnly || (plan.sockets > SOFT_SOCKETS && !hardNat)) return 'off';
+    if (member.core.view(now).direct) return 'direct';
+    if (remote === null) return 'no-address';
+    if (busy) return 'busy';
+    if (!this.#options.schedule.mayAccept(now, member.key)) return 'later';
+    if (plan.strategy === 'ambush')
+      return budget.mappingsLeft(now) < AMBUSH_PROBES * WORTHWHILE_SHARE ? 'budget' : null;
+    if (plan.strategy === 'crossing') return budget.mappingsLeft(now) < CROSSING_WINDOWS[0] ? 'budget' : null;
+    // The leader's mappings are dearer than a wait.
+    const left = budget.remotesLeft(now, this.#options.dependentMappings());
+    return left < Math.min(plan.probes * WORTHWHILE_SHARE, this.#worthwhileProbes()) ? 'budget' : null;
+  }
+
+  /** Where every probe may cost a mapping there are never more. */
+  #worthwhileProbes(): number {
+    return this.#options.dependentMappings() === true ? DEAR_PROBES : Number.POSITIVE_INFINITY;
+  }
+
+  // Either's
+
+  /** Where the follower's mappings may lie, if neither filter looks at ports. */
+  followerRanges(now: number, member: Member, role: 'leader' | 'follower'): PortRange[] | null {
+    const theirs = member.core.view(now).nat;
+    const own = this.#options.nat();
+    if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
+    return rangesOf((role === 'leader' ? theirs : own).ports);
+  }
+}
