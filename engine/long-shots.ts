@@ -10,8 +10,8 @@ import { LONG_SHOT_PEACE_MS, LONG_SHOT_REPEAT_MS, LONG_SHOT_WORTHWHILE } from '.
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
-import type { Punches } from './punches.ts';
 import type { ClockPort, RandomPort } from './ports.ts';
+import type { Punches } from './punches.ts';
 
 export interface LongShotsOptions {
   clock: ClockPort;
