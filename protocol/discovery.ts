@@ -1,8 +1,11 @@
 /** How games find each other in the room, as the snapshot shows it. */
 import * as z from 'zod';
 
-/** How broadcasts of this host get into the tunnel. `routes` takes 255.255.255.255 away from the home LAN while it is on. */
-export const discoveryWay = z.enum(['off', 'no-interface', 'copies', 'routes']);
+/**
+ * How broadcasts of this host get into the tunnel. `routes` and `metric` (Windows) take 255.255.255.255 away from the home LAN
+ * while it is on.
+ */
+export const discoveryWay = z.enum(['off', 'no-interface', 'copies', 'routes', 'metric']);
 export type DiscoveryWay = z.infer<typeof discoveryWay>;
 
 /** A game that was seen by its discovery packets. */

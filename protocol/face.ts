@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { CHAT_CHARACTERS, filterCommand, policyCommand, settingName, snapshot } from './app.ts';
-import { fileCommand, sendFileCommand } from './files.ts';
+import { fileCommand, fileId, sendFileCommand } from './files.ts';
 import { ROOM_LIMITS } from './limits.ts';
 import { longShotCommand } from './long-shot.ts';
 
@@ -144,6 +144,8 @@ export const appCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('diagnostics') }),
   /** The window itself; `unsupported` in a browser. */
   z.object({ type: z.literal('window'), mode: z.enum(['full', 'mini', 'hide']) }),
+  /** Shows a file that has arrived in its folder, selected and not opened; `unsupported` in a browser. */
+  z.object({ type: z.literal('show-file'), id: fileId }),
   z.object({ type: z.literal('quit') }),
 ]);
 export type AppCommand = z.infer<typeof appCommand>;

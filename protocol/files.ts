@@ -1,7 +1,7 @@
 /** Files from member to member: what members say to each other, and what the faces see. docs/files.md. */
 import * as z from 'zod';
 
-const fileId = z.string().regex(/^[0-9a-f]{32}$/);
+export const fileId = z.string().regex(/^[0-9a-f]{32}$/);
 
 /** Beside the other messages of members (peer.ts). */
 export const fileMessages = [

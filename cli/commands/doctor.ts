@@ -8,25 +8,19 @@ import { privateDirectory, writeAtomic } from '../../engine/net/state/files.ts';
 import { loadSettings, machineKey } from '../../engine/net/state/stores.ts';
 import type { RendezvousConnection } from '../../engine/ports.ts';
 import { type Snapshot, snapshot } from '../../protocol/app.ts';
-import { discoveryCheck } from '../../protocol/discovery.ts';
 import type { Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { connectIfRunning, type StateOptions, stateDirOf } from '../state.ts';
 import { printable } from '../view/printable.ts';
 import { fit } from '../view/text.ts';
 import { milliseconds } from '../view/words.ts';
+import { checkDiscovery } from './doctor-discovery.ts';
+import type { Finding } from './finding.ts';
 
 export interface DoctorArguments extends StateOptions {
   server?: string[];
   caFile?: string;
   json?: boolean;
-}
-
-/** `note`: nothing is wrong, but worth knowing. */
-export interface Finding {
-  check: string;
-  result: 'ok' | 'note' | 'bad';
-  detail: string;
 }
 
 const OLDEST_NODE = [20, 17] as const;
@@ -136,29 +130,6 @@ async function checkNames(stateDir: string): Promise<Finding> {
   } finally {
     client.close();
   }
-}
-
-/** Calls every member as a game would; nothing while no engine runs. A member that hears nothing may have it switched off. */
-async function checkDiscovery(stateDir: string): Promise<Finding[]> {
-  const check = 'discovery';
-  const client = await connectIfRunning(stateDir).catch(() => null);
-  if (client === null) return [];
-  try {
-    const { members } = discoveryCheck.parse(await client.request({ type: 'discovery-check' }));
-    return members.map(({ nick, broadcastMs, multicastMs }) => {
-      const heard = broadcastMs !== null && multicastMs !== null;
-      const detail = `${nick}: broadcast ${heardWords(broadcastMs)}, multicast ${heardWords(multicastMs)}`;
-      return { check, result: heard ? 'ok' : 'note', detail };
-    });
-  } catch (error) {
-    return [{ check, result: 'note', detail: `the engine could not check it: ${(error as Error).message}` }];
-  } finally {
-    client.close();
-  }
-}
-
-function heardWords(ms: number | null): string {
-  return ms === null ? 'not heard' : `heard after ${milliseconds(ms)}`;
 }
 
 /** Longer than a TCP handshake with two lost packets. */

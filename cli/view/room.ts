@@ -6,6 +6,8 @@ import { printable } from './printable.ts';
 import { columnsOf, fit } from './text.ts';
 import {
   filterWords,
+  heldBack,
+  heldBackWords,
   isDirect,
   milliseconds,
   NAT_WORDS,
@@ -97,7 +99,16 @@ function header(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>)
     `you are ${colours.bold(printable(self.nick))} at ${colours.bold(address)}  ${colours.dim(where)}`,
     `your NAT: ${NAT_WORDS[self.nat.type]}. ${natAdvice(self.nat)}`,
     ...(snapshot.filter ? [`friends may open here: ${printable(filterWords(snapshot.filter))}`] : []),
+    ...discoveryLine(snapshot),
   ];
+}
+
+/** What games said to everybody, once they did. */
+function discoveryLine({ settings, discovery }: Snapshot): string[] {
+  if (!settings.discovery) return ['games do not find each other here: `warren set discovery on`'];
+  const { sent, received } = discovery;
+  if (discovery.way === 'off' || sent + received + heldBack(discovery) === 0) return [];
+  return [`calls of games: ${sent} from here, ${received} from friends${heldBackWords(discovery)}`];
 }
 
 function emptyRoom(snapshot: Snapshot): string {

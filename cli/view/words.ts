@@ -1,5 +1,6 @@
 /** Closed codes in words a player understands. */
 import type { PathKind, RelayReason, Snapshot } from '../../protocol/app.ts';
+import type { DiscoveryView, DiscoveryWay } from '../../protocol/discovery.ts';
 import type { FilterPreset, FilterView } from '../../protocol/filter.ts';
 import type { LongShotAdvice, LongShotEnd } from '../../protocol/long-shot.ts';
 import type { NatReport, NatType } from '../../protocol/nat.ts';
@@ -145,3 +146,28 @@ export function filterWords({ preset, policy }: FilterView): string {
     policy.problem && `; it was changed and is not used: line ${policy.problem.line}, ${policy.problem.message}`;
   return `what ${where} says (${policy.rules} rules)${problem ?? ''}`;
 }
+
+type DiscoveryCounts = Pick<DiscoveryView, 'rateLimited' | 'duplicates' | 'loops'>;
+
+/** Datagrams to everybody that were not carried. */
+export function heldBack({ rateLimited, duplicates, loops }: DiscoveryCounts): number {
+  return rateLimited + duplicates + loops;
+}
+
+/** Empty when there were none. */
+export function heldBackWords(counts: DiscoveryCounts): string {
+  const { rateLimited, duplicates, loops } = counts;
+  if (heldBack(counts) === 0) return '';
+  return `; held back: ${rateLimited} too many at once, ${duplicates} twice, ${loops} echoes`;
+}
+
+/** How games' calls get into the room from here, and what that costs. */
+export const DISCOVERY_WAY_WORDS: Record<DiscoveryWay, string> = {
+  off: 'switched off: `warren set discovery on`',
+  'no-interface': 'no interface (--no-tun): games on this machine hear nobody',
+  copies: 'calls of games are copied into the room; the home network stays as it is',
+  metric:
+    'calls of games go into the room first: programs that search the home network by broadcast may find nothing there',
+  routes:
+    'calls of games go into the room alone: programs that search the home network by broadcast find nothing there; with CAP_NET_RAW they would be copied',
+};

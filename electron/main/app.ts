@@ -1,8 +1,9 @@
 /** The app put together: one host, and the faces that show its state. */
-import { app, nativeTheme, Notification, session as sessions } from 'electron';
+
 import { join } from 'node:path';
-import type { AppHost } from '../../engine/session/contract.ts';
+import { app, Notification, nativeTheme, session as sessions, shell } from 'electron';
 import { builtInServers } from '../../engine/net/state/server-list.ts';
+import type { AppHost } from '../../engine/session/contract.ts';
 import { createAppHost } from '../../engine/session/host.ts';
 import { WarrenError } from '../../protocol/errors.ts';
 import type { AppCommand } from '../../protocol/face.ts';
@@ -88,6 +89,7 @@ export class App {
         window: (mode) => (mode === 'hide' ? this.#putAway() : this.#window.show(mode)),
         quit: () => app.quit(),
         autostart: setAutostart,
+        showFile: (path) => shell.showItemInFolder(path),
       },
       log: (level, message) => {
         if (level !== 'debug') process.stderr.write(`warren: ${level}: ${message}\n`);

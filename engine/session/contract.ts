@@ -46,6 +46,8 @@ export interface AppHostOptions {
     window?(mode: 'full' | 'mini' | 'hide'): void;
     quit?(): void;
     autostart?(on: boolean): void;
+    /** Opens the folder of a file of this machine, with the file selected. */
+    showFile?(path: string): void;
   };
   /** Lines for the diagnostics bundle and the terminal. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

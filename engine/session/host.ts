@@ -154,6 +154,8 @@ class Host implements AppHost {
         return this.#diagnostics();
       case 'window':
         return this.#shell('window', (shell) => shell.window(command.mode));
+      case 'show-file':
+        return this.#showFile(command.id);
       case 'quit':
         return this.#shell('quit', (shell) => shell.quit());
     }
@@ -331,7 +333,15 @@ class Host implements AppHost {
     return diagnosticsBundle({ state: this.state(), log: this.#ring.lines(), passwords, now: new Date() });
   }
 
-  #shell(name: 'window' | 'quit' | 'autostart', work: (shell: Required<Shell>) => void): void {
+  /** What is shown is decided here: a window says which transfer, never which path. */
+  #showFile(id: string): void {
+    const file = this.state().snapshot.files?.find((one) => one.id === id);
+    const there = file?.direction === 'in' && file.state === 'done' ? file.path : null;
+    if (there === null) throw new WarrenError('invalid', 'no such file has arrived');
+    this.#shell('showFile', (shell) => shell.showFile(there));
+  }
+
+  #shell(name: keyof Shell, work: (shell: Required<Shell>) => void): void {
     const { shell } = this.#options;
     if (shell?.[name] === undefined) throw new WarrenError('unsupported', `there is no ${name} here`);
     work(shell as Required<Shell>);

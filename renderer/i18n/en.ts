@@ -409,6 +409,12 @@ export const en = {
     heardAfter: 'heard after {ms} ms',
     multicastOnly: 'heard only the second call (multicast)',
     deaf: 'heard nothing: a firewall there, an old version, or the switch is off',
+    counts: 'What games said to everyone',
+    sent: 'From this PC',
+    received: 'From friends',
+    rateLimited: 'Held back: too much at once',
+    duplicates: 'Held back: said twice',
+    loops: 'Held back: came back as an echo',
   },
   network: {
     title: 'My network',
@@ -584,6 +590,7 @@ export const en = {
     decline: 'No, thanks',
     cancel: 'Cancel',
     remove: 'Remove',
+    show: 'Open folder',
     progress: '{name}, how much is there',
     states: {
       preparing: 'getting ready',

@@ -393,6 +393,12 @@ export const zhCN: Messages = {
     heardAfter: '{ms} 毫秒后听到',
     multicastOnly: '只听到第二声（组播）',
     deaf: '什么也没听到：对方有防火墙、版本太旧，或关掉了开关',
+    counts: '游戏向所有人喊的话',
+    sent: '这台电脑发出',
+    received: '朋友发来',
+    rateLimited: '拦下：一次太多',
+    duplicates: '拦下：重复',
+    loops: '拦下：绕回来的回声',
   },
   network: {
     title: '我的网络',
@@ -533,6 +539,7 @@ export const zhCN: Messages = {
     decline: '不要',
     cancel: '取消',
     remove: '移除',
+    show: '打开文件夹',
     progress: '{name} 的进度',
     states: {
       preparing: '准备中',

@@ -194,6 +194,13 @@ const OPERATIONS: Record<AppCommand['type'], Operation | 'the tray'> = {
     },
     asks: { type: 'window', mode: 'mini' },
   },
+  'show-file': {
+    from: sample('room-files'),
+    async steps(user, { page }) {
+      await user.use(page.getByRole('button', { name: new RegExp(en.files.show) }));
+    },
+    asks: { type: 'show-file', id: '4'.repeat(32) },
+  },
   quit: {
     from: sample('settings'),
     async steps(user, { page }) {

@@ -1,8 +1,11 @@
 /** Every game's way of finding others, between three sites behind NATs, from ordinary sockets. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../protocol/app.ts';
 import { until } from '../until.ts';
-import { firstLine, type Member, RendezvousServer, warren } from './cli.ts';
+import { firstLine, Member, RendezvousServer, warren } from './cli.ts';
 import { FIND_SERVER, SERVER_RESPONSE, startOpenTtd } from './games/openttd.ts';
 import { Player } from './games/player.ts';
 import { GAME_ROWS, type GameRow } from './games/table.ts';
@@ -18,6 +21,10 @@ const MARKER = '6d61726b6572';
 /** Cleo has no right to hear what leaves by other interfaces: hers has the route instead. */
 const WITHOUT_CAPTURE = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'];
 
+const HOME = 'ip -j addr; ip -j rule; ip -j route show table all; ip -j maddr';
+/** Of addresses and routes that run out. */
+const TIMERS = ['valid_life_time', 'preferred_life_time', 'expires'];
+
 /** A game's TCP side: says back what it hears, and its port on standard output. */
 const TCP_ECHO = `const server = require('node:net').createServer((socket) => socket.pipe(socket));
   server.listen(0, '0.0.0.0', () => console.log(JSON.stringify(server.address())));`;
@@ -30,9 +37,23 @@ const TCP_ASK = `const [, host, port] = process.argv;
   socket.on('close', () => process.stdout.write(heard === 'played' ? heard : 'refused'));
   socket.write('played');`;
 
+/** A game that people added to the table themselves. */
+const OWN_GAME = { name: 'Hex Wars', ports: [[9000, 9002]], group: '239.1.2.3', host: ['4845'] };
+const OWN_ROW: GameRow = {
+  name: 'a game that people added',
+  to: '239.1.2.3',
+  ports: [9001],
+  sourcePort: 0,
+  hex: '4845',
+};
+const ROOM = { room: 'games', password: 'warm-otter-beacon-42' };
+
+let folder: string;
 let topology: Topology;
 let server: RendezvousServer;
 let members: Map<string, Member>;
+/** What was in the namespaces before Warren came. */
+const homesBefore = new Map<string, string[]>();
 const players = new Map<string, Player>();
 const member = (nick: string) => members.get(nick) as Member;
 const player = (nick: string) => players.get(nick) as Player;
@@ -46,6 +67,18 @@ function roomBroadcast(): string {
 /** Of the network card that Ann's games see: a /24. */
 function homeBroadcast(): string {
   return topology.hosts[0]!.ipv4.replace(/\.\d+$/, '.255');
+}
+
+/** All that a home network sees of a host: addresses, rules, routes and memberships, without those of the tunnel. */
+async function homeOf(namespace: Namespace): Promise<string[]> {
+  const { stdout } = await topology.lab.run(namespace, ['sh', '-c', HOME]);
+  const [addresses, rules, routes, groups] = stdout.trim().split('\n') as [string, string, string, string];
+  type Row = { ifname?: string; dev?: string };
+  return [addresses, rules, routes, groups]
+    .flatMap((json) => JSON.parse(json) as Row[])
+    .filter(({ ifname, dev }) => !`${ifname ?? ''}${dev ?? ''}`.includes('warren'))
+    .map((row) => JSON.stringify(row, (key, value: unknown) => (TIMERS.includes(key) ? undefined : value)))
+    .toSorted();
 }
 
 function destination(to: GameRow['to']): string {
@@ -66,14 +99,21 @@ describeLab('games in a room of three sites', () => {
     });
     server = await RendezvousServer.start(topology.lab, topology.server);
     const hosts = topology.hosts;
+    folder = await mkdtemp(join(tmpdir(), 'warren-games-'));
+    for (const [index, nick] of NICKS.entries()) {
+      homesBefore.set(nick, await homeOf(hosts[index]!.namespace));
+      await mkdir(join(folder, nick), { mode: 0o700 });
+      await writeFile(join(folder, nick, 'games.json'), JSON.stringify([OWN_GAME]));
+    }
     members = await joinAll(
       topology.lab,
       NICKS.map((nick, index) => ({
         nick,
         namespace: hosts[index]!.namespace,
+        stateDir: join(folder, nick),
         ...(nick === 'cleo' && { wrapper: WITHOUT_CAPTURE }),
       })),
-      { room: 'games', password: 'warm-otter-beacon-42', servers: [server.url] },
+      { ...ROOM, servers: [server.url] },
     );
     for (const [index, nick] of NICKS.entries()) players.set(nick, new Player(topology.lab, hosts[index]!.namespace));
     await bothOver(member('ann'), member('bob'), ['relay']);
@@ -88,47 +128,56 @@ describeLab('games in a room of three sites', () => {
     await Promise.all([...members.values()].map((one) => one.stop()));
     await server?.stop();
     await topology?.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
-  describe('is heard once by each, and its answers arrive', () => {
-    it.each(GAME_ROWS.map((row) => [row.name, row] as const))('%s', async (_, row) => {
-      const [ann, bob, cleo] = NICKS.map(player) as [Player, Player, Player];
-      // The host's own broadcast comes back to it, as on any LAN.
-      const friends = [member('bob').ipv4, member('cleo').ipv4];
-      const group = /^2(?:24|39)\./.test(row.to) ? row.to : undefined;
-      for (const listener of [bob, cleo]) for (const port of row.ports) await listener.listen(port, group);
-      const order = { from: row.sourcePort, to: destination(row.to), ports: row.ports };
-      await ann.send({ ...order, hex: row.hex });
-      await until(
-        `answers of two to ${row.ports.length} ports`,
-        () =>
-          ann.answers.filter(({ ip, hex }) => friends.includes(ip) && row.hex.startsWith(hex)).length >=
-          2 * row.ports.length,
-        10_000,
-      ).catch((error: Error) => {
-        throw new Error(
-          `${error.message}\n${JSON.stringify({ bob: bob.heard, cleo: cleo.heard, answers: ann.answers })}`,
-        );
-      });
-      await ann.send({ ...order, hex: MARKER });
-      for (const [listener, nick] of [
-        [bob, 'bob'],
-        [cleo, 'cleo'],
-      ] as const) {
-        await until(
-          'the marker',
-          () => listener.heard.filter(({ hex }) => hex === MARKER).length === row.ports.length,
-          10_000,
-        );
-        const heard = listener.heard.filter(({ hex }) => hex !== MARKER);
-        expect(heard.map(({ port }) => port).toSorted((a, b) => a - b)).toEqual([...row.ports]);
-        for (const datagram of heard) {
-          expect(datagram).toMatchObject({ ip: member('ann').ipv4, hex: row.hex.slice(0, 80) });
-          if (row.sourcePort !== 0) expect(datagram.fromPort).toBe(row.sourcePort);
-        }
-        const answered = ann.answers.filter(({ ip, hex }) => ip === member(nick).ipv4 && hex !== MARKER);
-        expect(answered.map(({ fromPort }) => fromPort).toSorted((a, b) => a - b)).toEqual([...row.ports]);
+  /** From one member to the two others: each hears it once, from its source, and both answers come back. */
+  async function isHeardOnce(row: GameRow, from: string): Promise<void> {
+    const sender = player(from);
+    const others = NICKS.filter((nick) => nick !== from);
+    // The host's own broadcast comes back to it, as on any LAN.
+    const friends = others.map((nick) => member(nick).ipv4);
+    const group = /^2(?:24|39)\./.test(row.to) ? row.to : undefined;
+    for (const nick of others) for (const port of row.ports) await player(nick).listen(port, group);
+    const order = { from: row.sourcePort, to: destination(row.to), ports: row.ports };
+    await sender.send({ ...order, hex: row.hex });
+    const answers = () => sender.answers.filter(({ ip, hex }) => friends.includes(ip) && row.hex.startsWith(hex));
+    await until(
+      `answers of two to ${row.ports.length} ports`,
+      () => answers().length >= 2 * row.ports.length,
+      10_000,
+    ).catch((error: Error) => {
+      const heard = Object.fromEntries(NICKS.map((nick) => [nick, player(nick).heard]));
+      throw new Error(`${error.message}\n${JSON.stringify({ heard, answers: sender.answers })}`);
+    });
+    await sender.send({ ...order, hex: MARKER });
+    for (const nick of others) {
+      const listener = player(nick);
+      const markers = () => listener.heard.filter(({ hex }) => hex === MARKER);
+      await until('the marker', () => markers().length === row.ports.length, 10_000);
+      const heard = listener.heard.filter(({ hex }) => hex !== MARKER);
+      expect(heard.map(({ port }) => port).toSorted((a, b) => a - b)).toEqual([...row.ports]);
+      for (const datagram of heard) {
+        expect(datagram).toMatchObject({ ip: member(from).ipv4, hex: row.hex.slice(0, 80) });
+        if (row.sourcePort !== 0) expect(datagram.fromPort).toBe(row.sourcePort);
       }
+      const answered = sender.answers.filter(({ ip, hex }) => ip === member(nick).ipv4 && hex !== MARKER);
+      expect(answered.map(({ fromPort }) => fromPort).toSorted((a, b) => a - b)).toEqual([...row.ports]);
+    }
+  }
+
+  describe('is heard once by each, and its answers arrive', () => {
+    const rows = [...GAME_ROWS, OWN_ROW].map((row) => [row.name, row] as const);
+    it.each(rows)('%s', async (_, row) => {
+      await isHeardOnce(row, 'ann');
+    });
+
+    // One of each kind: to everybody, to a group, to the room's own broadcast.
+    const kinds = ['Warcraft III', 'Minecraft Java', 'OpenTTD, by the tunnel'];
+    it.each(rows.filter(([name]) => kinds.includes(name)))('%s, also over the relay and by a route', async (_, row) => {
+      await isHeardOnce(row, 'bob');
+      for (const nick of NICKS) await player(nick).close();
+      await isHeardOnce(row, 'cleo');
     });
   });
 
@@ -191,6 +240,17 @@ describeLab('games in a room of three sites', () => {
     }
   });
 
+  it('lists games that people added', async () => {
+    const { self } = await member('ann').joined();
+    const { name, to, ports, hex } = { ...OWN_GAME, ...OWN_ROW, name: OWN_GAME.name };
+    await player('ann').send({ from: 0, to, ports, hex: `${hex}00` });
+    const { discovery } = await member('cleo').waitFor(name, (now) =>
+      now.discovery.games.some((game) => game.name === name),
+    );
+    const seen = { name, member: self?.publicKey, role: 'hosting', address: null };
+    expect(discovery.games).toContainEqual(expect.objectContaining(seen));
+  });
+
   it('a game that joined its group elsewhere is told by this host, and plays over a port of its own', async () => {
     const [ann, bob] = NICKS.map(player) as [Player, Player];
     const { lab, hosts } = topology;
@@ -229,17 +289,27 @@ describeLab('games in a room of three sites', () => {
     }
   }, 60_000);
 
-  it('a discovery check names everyone who hears, with times', async () => {
+  it('the doctor says how calls get out, who hears them how soon, and which game on this host cannot', async () => {
+    await player('ann').send({ from: 6112, bind: topology.hosts[0]!.ipv4, to: roomBroadcast(), ports: [9], hex: '00' });
     const { stdout } = await warren(topology.lab, member('ann').namespace, [
       'doctor',
       '--json',
       '--state-dir',
       member('ann').stateDir,
     ]);
-    const findings = stdout.split('\n').filter((line) => line.includes('"discovery"'));
-    expect(findings.toSorted().join('\n')).toMatch(
-      /"ok".*bob: broadcast heard after .*, multicast heard after .*\n.*"ok".*cleo: broadcast heard after/,
-    );
+    const lines = stdout.split('\n').filter((line) => line.includes('"discovery"'));
+    const findings = lines.map((line) => JSON.parse(line) as { result: string; detail: string });
+    const hears = (nick: string) => new RegExp(`^${nick}: broadcast heard after .*, multicast heard after `);
+    expect(findings).toEqual([
+      {
+        check: 'discovery',
+        result: 'ok',
+        detail: expect.stringMatching(/copied into the room.*\d+ sent, \d+ received/),
+      },
+      { check: 'discovery', result: 'note', detail: expect.stringContaining(`${topology.hosts[0]!.ipv4}:6112 alone`) },
+      { check: 'discovery', result: 'ok', detail: expect.stringMatching(hears('bob')) },
+      { check: 'discovery', result: 'ok', detail: expect.stringMatching(hears('cleo')) },
+    ]);
   });
 
   describe('storms', () => {
@@ -293,13 +363,13 @@ describeLab('games in a room of three sites', () => {
             !/ dev warren\d+ .*(?:proto kernel|table local)|^$/.test(line) && !/dev warren\d+ table local/.test(line),
         );
     };
+    const mine = (lines: string[]) => lines.filter((line) => line.includes('warren'));
     const set = async (state: 'on' | 'off') => {
       const argv = ['set', 'discovery', state, '--state-dir', member('cleo').stateDir];
       expect((await warren(topology.lab, member('cleo').namespace, argv)).code).toBe(0);
     };
 
     it('leaves no route of its own, and takes them away and back', async () => {
-      const mine = (lines: string[]) => lines.filter((line) => line.includes('warren'));
       expect((await member('ann').joined()).discovery.way).toBe('copies');
       expect((await member('cleo').joined()).discovery.way).toBe('routes');
       const { stdout: annRoutes } = await topology.lab.run(member('ann').namespace, ['ip', 'route']);
@@ -320,14 +390,23 @@ describeLab('games in a room of three sites', () => {
       await until('the routes again', async () => mine(await routes()).length > 0);
     });
 
-    it('is as before Warren came, also after kill -9 and the next start', async () => {
+    it('nothing of the home network is another than before Warren came, also after kill -9 and the next start', async () => {
+      const cleo = member('cleo');
+      const { namespace, stateDir } = cleo;
+      const asBefore = async () => expect(await homeOf(namespace)).toEqual(homesBefore.get('cleo'));
+      expect(await homeOf(member('ann').namespace)).toEqual(homesBefore.get('ann'));
+      await asBefore();
+      await cleo.stop('SIGKILL');
+      await until('the interface is gone', async () => mine(await routes()).length === 0);
+      await asBefore();
+      const again = { nick: 'cleo', ...ROOM, servers: [server.url], stateDir, wrapper: WITHOUT_CAPTURE };
+      members.set('cleo', await Member.start(topology.lab, namespace, again));
+      await member('cleo').waitFor('the routes', ({ discovery }) => discovery.way === 'routes', 60_000);
+      await asBefore();
       await set('off');
-      await until('no routes', async () => !(await routes()).some((line) => line.includes('warren')));
-      const without = await routes();
-      await set('on');
-      await until('the routes', async () => (await routes()).length > without.length);
-      await member('cleo').stop('SIGKILL');
-      await until('the interface is gone', async () => (await routes()).join('\n') === without.join('\n'));
+      await until('no routes', async () => mine(await routes()).length === 0);
+      await member('cleo').stop();
+      await asBefore();
     });
   });
 });

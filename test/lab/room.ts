@@ -9,6 +9,7 @@ export interface Player {
   /** Further arguments of `up`. */
   readonly extra?: readonly string[];
   readonly wrapper?: readonly string[];
+  readonly stateDir?: string;
 }
 
 /** Generous: a member's part of many handshakes is slow on a machine that runs all the others as well. */
@@ -26,9 +27,9 @@ export async function joinAll(
   options: RoomOptions,
 ): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
-  for (const { nick, namespace, extra, wrapper } of players) {
-    const member = await Member.start(lab, namespace, { nick, extra, wrapper, create: members.size === 0, ...options });
-    members.set(nick, member);
+  for (const { namespace, ...player } of players) {
+    const member = await Member.start(lab, namespace, { ...player, create: members.size === 0, ...options });
+    members.set(member.nick, member);
     await member.joined(joinTimeoutMs);
   }
   return members;

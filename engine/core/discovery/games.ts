@@ -74,8 +74,7 @@ export function recognise(
   payload: Uint8Array,
 ): Heard | null {
   const entry = table.find(
-    ({ ports, group }) =>
-      (group === undefined ? !isMulticast(to.ip) : group === to.ip) && ports.some((p) => covers(p, to.port)),
+    (game) => (game.group === undefined ? !isMulticast(to.ip) : game.group === to.ip) && usesPort(game, to.port),
   );
   if (!entry) return null;
   const host = entry.host === undefined ? null : entry.host.some((text) => beginsWith(payload, text));
@@ -87,8 +86,8 @@ export function groupsOf(table: readonly GameEntry[]): string[] {
   return [...new Set(table.flatMap(({ group }) => (group === undefined ? [] : [group])))];
 }
 
-function covers(ports: number | [number, number], port: number): boolean {
-  return typeof ports === 'number' ? ports === port : ports[0] <= port && port <= ports[1];
+export function usesPort({ ports }: Pick<GameEntry, 'ports'>, port: number): boolean {
+  return ports.some((one) => (typeof one === 'number' ? one === port : one[0] <= port && port <= one[1]));
 }
 
 function isMulticast(ip: string): boolean {

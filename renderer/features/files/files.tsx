@@ -1,4 +1,4 @@
-import { Check, Download, Upload, X } from 'lucide-react';
+import { Check, Download, FolderOpen, Upload, X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { FileAction, FileTransfer } from '../../../protocol/files.ts';
 import { useText } from '../../i18n/text.tsx';
@@ -75,16 +75,30 @@ function stateText(t: ReturnType<typeof useText>, { direction, state, problem, s
   return t(`files.states.${state}`, { percent });
 }
 
-function Actions({ file: { id, direction, state, name } }: { file: FileTransfer }): ReactNode {
+function Actions({ file: { id, direction, state, name, path } }: { file: FileTransfer }): ReactNode {
   const t = useText();
   const { ask } = useActions();
+  const desktop = useApp(({ about }) => about.shell === 'electron');
   const act = (action: FileAction) => () => void ask({ type: 'file', id, action });
   const label = (words: string) => `${words}: ${plainLine(name)}`;
   if (ENDED.includes(state)) {
+    const arrived = direction === 'in' && state === 'done' && path !== null;
     return (
-      <Button size="small" kind="quiet" icon={X} aria-label={label(t('files.remove'))} onClick={act('remove')}>
-        {t('files.remove')}
-      </Button>
+      <div className="flex gap-1.5">
+        {arrived && desktop && (
+          <Button
+            size="small"
+            icon={FolderOpen}
+            aria-label={label(t('files.show'))}
+            onClick={() => void ask({ type: 'show-file', id })}
+          >
+            {t('files.show')}
+          </Button>
+        )}
+        <Button size="small" kind="quiet" icon={X} aria-label={label(t('files.remove'))} onClick={act('remove')}>
+          {t('files.remove')}
+        </Button>
+      </div>
     );
   }
   const asked = direction === 'in' && state === 'offered';

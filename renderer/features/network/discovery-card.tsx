@@ -1,8 +1,8 @@
 import { Radar } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { Fragment, type ReactNode, useState } from 'react';
 import { type DiscoveryCheck, discoveryCheck } from '../../../protocol/discovery.ts';
-import { useText } from '../../i18n/text.tsx';
-import { useActions } from '../../store/hooks.ts';
+import { useFormat, useText } from '../../i18n/text.tsx';
+import { useActions, useApp } from '../../store/hooks.ts';
 import { plainLine } from '../../store/plain.ts';
 import { Button } from '../../ui/button.tsx';
 import { Card } from '../../ui/page.tsx';
@@ -38,6 +38,29 @@ export function DiscoveryCard(): ReactNode {
           </li>
         ))}
       </ul>
+      <Counts />
     </Card>
+  );
+}
+
+/** What was carried to everybody since the room was joined, and what was not, with the reason. */
+function Counts(): ReactNode {
+  const t = useText();
+  const format = useFormat();
+  const discovery = useApp(({ snapshot }) => snapshot.discovery);
+  if (discovery.way === 'off') return null;
+  const counts = ['sent', 'received', 'rateLimited', 'duplicates', 'loops'] as const;
+  return (
+    <section className="mt-4 text-[13px]">
+      <h3 className="mb-1 font-semibold">{t('games.counts')}</h3>
+      <dl className="grid grid-cols-[1fr_auto] gap-x-4 gap-y-1">
+        {counts.map((count) => (
+          <Fragment key={count}>
+            <dt className="text-soft">{t(`games.${count}`)}</dt>
+            <dd className="tabular-nums">{format.number(discovery[count])}</dd>
+          </Fragment>
+        ))}
+      </dl>
+    </section>
   );
 }

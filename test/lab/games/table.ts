@@ -60,6 +60,7 @@ export const GAME_ROWS: readonly GameRow[] = [
     sourcePort: 2300,
     hex: `340000fa020008fc${'00'.repeat(12)}${hexOf('play')}0200`,
   },
+  { name: 'DirectPlay 4, its sessions', to: limited, ports: range(2300, 2400, 10), sourcePort: 0, hex: '340000fa' },
   { name: 'DirectPlay 8', to: limited, ports: [6073], sourcePort: 0, hex: '00020000020000' },
   {
     name: 'IPX game through IPXWrapper',

@@ -7,6 +7,7 @@ import { printable } from '../../../cli/view/printable.ts';
 import { renderRoom } from '../../../cli/view/room.ts';
 import { fit, shorten } from '../../../cli/view/text.ts';
 import { REASON_WORDS } from '../../../cli/view/words.ts';
+import { DISCOVERY_OFF } from '../../../protocol/discovery.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import { peer, snapshot } from './snapshots.ts';
 
@@ -150,5 +151,25 @@ describe('the NAT card', () => {
     expect(text).toContain('ws://b  no answer (refused)');
     expect(text).toContain('192.0.2.1:3478  no answer');
     expect(text).toContain('ask the carrier');
+  });
+});
+
+describe('calls of games', () => {
+  const lines = (change: Parameters<typeof snapshot>[0]) => renderRoom(snapshot(change), plain).join('\n');
+
+  it('are counted once there were some, with what was held back and why', () => {
+    const discovery = { ...DISCOVERY_OFF, way: 'copies' as const };
+    expect(lines({ discovery })).not.toContain('calls of games');
+    expect(lines({ discovery: { ...discovery, sent: 12, received: 40 } })).toMatch(
+      /calls of games: 12 from here, 40 from friends$/m,
+    );
+    expect(lines({ discovery: { ...discovery, received: 7, rateLimited: 3, loops: 1 } })).toMatch(
+      /7 from friends; held back: 3 too many at once, 0 twice, 1 echoes$/m,
+    );
+  });
+
+  it('that stay here are said to do so, with the way to change it', () => {
+    const { settings } = snapshot();
+    expect(lines({ settings: { ...settings, discovery: false } })).toContain('warren set discovery on');
   });
 });

@@ -6,6 +6,8 @@ import { DEFAULT_PREFERENCES, ROOMS_KEPT, saveAppFile } from '../../../engine/ne
 import { isSavedRoom } from '../../../engine/net/state/saved-room.ts';
 import { loadSettings } from '../../../engine/net/state/stores.ts';
 import { appState, type Preferences } from '../../../protocol/face.ts';
+import type { FileTransfer } from '../../../protocol/files.ts';
+import { until } from '../../until.ts';
 import { joining, TestApp } from './harness.ts';
 
 let app: TestApp;
@@ -118,6 +120,34 @@ describe('what only a shell can do', () => {
     await app.do({ type: 'prefer', change: { autostart: true, theme: 'dark' } });
     await app.do({ type: 'quit' });
     expect(done).toEqual(['mini', ['autostart', true], 'quit']);
+  });
+
+  it('shows a file that has arrived in its folder, and no other', async () => {
+    const shown: string[] = [];
+    app.start({ shell: { showFile: (path) => shown.push(path) } });
+    const engine = await app.join();
+    const file = (id: string, change: Partial<FileTransfer>): FileTransfer => ({
+      id: id.repeat(32),
+      direction: 'in',
+      peer: 'key',
+      nick: 'bob',
+      name: 'map.zip',
+      size: 5,
+      done: 5,
+      state: 'done',
+      problem: null,
+      path: `/home/ann/Downloads/map-${id}.zip`,
+      ...change,
+    });
+    const others = [file('b', { state: 'running' }), file('c', { direction: 'out' }), file('d', { path: null })];
+    engine.joined({ files: [file('a', {}), ...others] });
+    await until('the files', () => app.state.snapshot.files?.length === 4);
+    await app.do({ type: 'show-file', id: 'a'.repeat(32) });
+    for (const id of ['b', 'c', 'd', 'e']) {
+      const asked = app.do({ type: 'show-file', id: id.repeat(32) });
+      await expect(asked).rejects.toMatchObject({ code: 'invalid' });
+    }
+    expect(shown).toEqual(['/home/ann/Downloads/map-a.zip']);
   });
 
   it('is unsupported elsewhere, and changes nothing', async () => {
