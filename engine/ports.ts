@@ -3,6 +3,7 @@
  * virtual ones, with the same engine on top. No `node:` import belongs here.
  */
 
+import type { DiscoveryWay } from '../protocol/discovery.ts';
 import type { FileAction, FileTransfer } from '../protocol/files.ts';
 import type { PeerMessage } from '../protocol/peer.ts';
 import type { BinaryFrame, ClientMessage, Hello, ServerMessage } from '../protocol/server.ts';
@@ -171,12 +172,18 @@ export interface Nat64Port {
   addresses(): Promise<readonly string[]>;
 }
 
+/**
+ * How broadcasts of this host get into the tunnel: the device copies those that leave by other interfaces; a route; the lowest metric
+ * of all interfaces; not at all.
+ */
+export type BroadcastWay = Exclude<DiscoveryWay, 'off'>;
+
 /** The tunnel interface's addresses; memory devices ignore it. */
 export interface TunPort {
   readonly name: string | null;
-  /** Whether the device hears broadcasts that leave by other interfaces. */
-  readonly captures: boolean;
-  configure(config: { addresses: string[]; routes: string[] }): Promise<void>;
+  readonly way: BroadcastWay;
+  /** `first`: what this host sends to everybody leaves by this interface, where `way` is `metric`. */
+  configure(config: { addresses: string[]; routes: string[]; first: boolean }): Promise<void>;
 }
 
 /** What the names of a room are made of. */

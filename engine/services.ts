@@ -47,8 +47,7 @@ export class Services {
       inRoom: (ip) => isInRoom(ip, room()),
       device,
       lan: ports.lan,
-      hasInterface: ports.tun.name !== null,
-      captures: ports.tun.captures,
+      way: ports.tun.way,
       on: settings.discovery,
       games,
       configure: () => this.#configureTun(),
@@ -99,7 +98,10 @@ export class Services {
     const { ports, failed } = this.#options;
     const { addresses } = this.#discovery;
     this.#tunWork = this.#tunWork
-      .then(() => ports.tun.configure({ addresses, routes: this.#discovery.routes }))
+      .then(() => {
+        const { routes, first } = this.#discovery;
+        return ports.tun.configure({ addresses, routes, first });
+      })
       .then(() => this.#discovery.configured())
       .catch((error: unknown) => {
         ports.log('error', `cannot set ${addresses.join(', ')}: ${String(error)}`);

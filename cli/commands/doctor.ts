@@ -2,7 +2,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../engine/net/clock.ts';
-import { hasResolved } from '../../engine/net/names/system.ts';
+import { hasSystemNames } from '../../engine/net/names/system.ts';
 import { createRendezvous } from '../../engine/net/rendezvous/client.ts';
 import { privateDirectory, writeAtomic } from '../../engine/net/state/files.ts';
 import { loadSettings, machineKey } from '../../engine/net/state/stores.ts';
@@ -110,7 +110,7 @@ async function checkEngine(stateDir: string): Promise<Finding> {
 
 const NAMES_WORDS: Record<NonNullable<Snapshot['names']>['state'], string> = {
   system: 'every program here finds nick.warren',
-  multicast: 'programs find members by LLMNR (nick) and mDNS (nick.local) alone: there is no systemd-resolved to tell',
+  multicast: 'programs find members by LLMNR (nick) and mDNS (nick.local) alone: the system cannot be told of others',
   off: 'names are not answered here: use the addresses',
 };
 
@@ -119,8 +119,9 @@ async function checkNames(stateDir: string): Promise<Finding> {
   const check = 'names';
   const client = await connectIfRunning(stateDir).catch(() => null);
   if (client === null) {
-    const detail = hasResolved() ? 'systemd-resolved will be told where nick.warren is found' : NAMES_WORDS.multicast;
-    return { check, result: hasResolved() ? 'ok' : 'note', detail };
+    const told = hasSystemNames();
+    const detail = told ? 'the system will be told where nick.warren is found' : NAMES_WORDS.multicast;
+    return { check, result: told ? 'ok' : 'note', detail };
   }
   try {
     const { names } = snapshot.parse(await client.request({ type: 'status' }));

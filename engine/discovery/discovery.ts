@@ -3,13 +3,13 @@
  *
  * 1. The room gives this host its address: the interface gets it, with the routes of `routes`.
  * 2. When the system has them, the device copies broadcasts to everybody, and the groups of known games are joined. Where it
- *    hears what leaves by other interfaces, 255.255.255.255 needs no route.
+ *    hears what leaves by other interfaces, or where the interface's metric decides, 255.255.255.255 needs no route.
  * 3. Off: routes and memberships go, and the device carries nothing to everybody, in either direction.
  */
 import { DISCOVERY_OFF, type DiscoveryView } from '../../protocol/discovery.ts';
 import { type GameEntry, groupsOf, PROBE_GROUP } from '../core/discovery/games.ts';
 import type { PeerKey } from '../core/room/contract.ts';
-import type { ClockPort, DeviceEvent, DevicePort, LanPort, ProbeTimes } from '../ports.ts';
+import type { BroadcastWay, ClockPort, DeviceEvent, DevicePort, LanPort, ProbeTimes } from '../ports.ts';
 import { Announcer } from './announcer.ts';
 import { SeenGames } from './seen-games.ts';
 
@@ -17,10 +17,7 @@ export interface DiscoveryOptions {
   clock: ClockPort;
   device: DevicePort;
   lan: LanPort | null;
-  /** False with a memory TUN: games on this host have no way in. */
-  hasInterface: boolean;
-  /** The device copies broadcasts that leave by other interfaces, so that 255.255.255.255 stays where it is. */
-  captures: boolean;
+  way: BroadcastWay;
   on: boolean;
   games: readonly GameEntry[];
   /** Whether an address is a member's. */
@@ -58,9 +55,16 @@ export class Discovery {
 
   /** Beside the interface's own subnet: none while discovery is off. */
   get routes(): string[] {
-    if (!this.#on) return [];
-    const limited = this.#options.captures ? [] : ['255.255.255.255/32'];
+    const { way } = this.#options;
+    // Where the metric decides, it decides for groups as well.
+    if (!this.#on || way === 'metric') return [];
+    const limited = way === 'copies' ? [] : ['255.255.255.255/32'];
     return [...limited, ...this.#groups().map((group) => `${group}/32`)];
+  }
+
+  /** Whether this host's broadcasts leave by the interface before all others. */
+  get first(): boolean {
+    return this.#on && this.#options.way === 'metric';
   }
 
   addressed(ipv4: string, prefixLength: number, ipv6: string): void {
@@ -102,9 +106,7 @@ export class Discovery {
   view(isHere: (member: PeerKey) => boolean): DiscoveryView {
     if (!this.#on) return DISCOVERY_OFF;
     const { sent, received, rateLimited, duplicates, loops } = this.#options.device.stats().fanout;
-    const { hasInterface, captures } = this.#options;
-    const way = captures ? 'copies' : hasInterface ? 'routes' : 'no-interface';
-    return { way, sent, received, rateLimited, duplicates, loops, games: this.#seen.view(isHere) };
+    return { way: this.#options.way, sent, received, rateLimited, duplicates, loops, games: this.#seen.view(isHere) };
   }
 
   /** Idempotent; `configured` begins again. */

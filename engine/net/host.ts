@@ -10,7 +10,7 @@ import { roomTopic } from '../core/crypto/topic.ts';
 import type { StunServer } from '../core/nat/contract.ts';
 import { WARM_UPS } from '../core/room/warm-up.ts';
 import { createEngine } from '../engine.ts';
-import type { CryptoPort, DevicePort, FilesPort, TunPort } from '../ports.ts';
+import type { CryptoPort, DevicePort, FilesPort } from '../ports.ts';
 import { systemClock } from './clock.ts';
 import { createCryptoWorker } from './crypto-worker/crypto-worker.ts';
 import { downloadsFolder } from './files/downloads.ts';
@@ -19,6 +19,7 @@ import { Transfers } from './files/transfers.ts';
 import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
 import { systemNat64 } from './interfaces/nat64.ts';
+import { systemTun } from './lan/broadcast-way.ts';
 import { systemLan } from './lan/lan.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
@@ -76,7 +77,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         }),
         nat64: systemNat64,
         store,
-        tun: tunPort(tun),
+        tun: systemTun(tun),
         lan: tun ? systemLan(options.log) : null,
         ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)), files: transfers(options) }),
         createDevice: (privateKey) => {
@@ -144,14 +145,6 @@ async function openTun(native: NativePort, name: string | null): Promise<OpenTun
   } catch (error) {
     throw asWarrenError(error);
   }
-}
-
-function tunPort(tun: OpenTun | null): TunPort {
-  return {
-    name: tun?.name ?? null,
-    captures: tun !== null && tun.capture !== null,
-    configure: async ({ addresses, routes }) => await tun?.configure({ addresses, routes }),
-  };
 }
 
 const NATIVE_CODES: Record<string, ErrorCode> = {

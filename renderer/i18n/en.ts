@@ -632,7 +632,7 @@ export const en = {
     ports: 'TCP {tcp} · UDP {udp}',
     filtered: 'Kept out',
     broadcasts: 'Calls to everybody',
-    held: '{count} heard, {dropped} held back',
+    held: '{count, number} heard, {dropped, number} held back',
     packets: '{count, plural, one {# packet} other {# packets}}',
   },
   announce: {

@@ -580,7 +580,7 @@ export const zhCN: Messages = {
     ports: 'TCP：{tcp}；UDP：{udp}',
     filtered: '已拦截',
     broadcasts: '向所有人喊的话',
-    held: '听到 {count} 条，挡下 {dropped} 条',
+    held: '听到 {count, number} 条，挡下 {dropped, number} 条',
     packets: '{count} 个数据包',
   },
   announce: {

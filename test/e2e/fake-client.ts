@@ -3,6 +3,7 @@
  * place of its transport. Commands come out here and are parsed by the contract; states go in with `push`.
  */
 import type { Page } from 'playwright-core';
+import type { DiscoveryCheck } from '../../protocol/discovery.ts';
 import {
   type AppClient,
   type AppCommand,
@@ -13,6 +14,7 @@ import {
   type StateChange,
   stateChange,
 } from '../../protocol/face.ts';
+import { LONG_CHINESE_NICK, LONG_LATIN_NICK } from './fixtures/members.ts';
 
 /** What the script in the page adds to its window. */
 interface FakeWindow {
@@ -68,8 +70,17 @@ export function accept(command: AppCommand): CommandAnswer {
   if (command.type === 'invite') return { ok: true, result: { link: 'warren://join#v=1&n=ZnJpZGF5&p=cGFzcw&s=d3M' } };
   if (command.type === 'diagnostics') return { ok: true, result: { name: 'warren-diagnostics.json', text: '{}' } };
   if (command.type === 'ping') return { ok: true, result: { nick: 'bob', ipv4: null, rttMs: 18.2, path: 'direct' } };
+  if (command.type === 'discovery-check') return { ok: true, result: HEARD };
   return { ok: true, result: null };
 }
+
+const HEARD: DiscoveryCheck = {
+  members: [
+    { nick: 'bob', ipv4: '10.64.0.2', broadcastMs: 18.4, multicastMs: 18.9 },
+    { nick: LONG_CHINESE_NICK, ipv4: '10.64.0.3', broadcastMs: null, multicastMs: 41 },
+    { nick: LONG_LATIN_NICK, ipv4: '10.64.0.4', broadcastMs: null, multicastMs: null },
+  ],
+};
 
 /** Runs in the page before its own scripts. */
 function provideClient(initial: AppState): void {

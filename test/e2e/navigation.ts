@@ -22,11 +22,19 @@ export async function enter(renderer: RendererPage, sample: Sample): Promise<voi
   await renderer.show(sample.state);
   await renderer.app.setLink(sample.linkLost !== true);
   if (sample.member !== undefined) await openMember(renderer, sample.member);
+  if (sample.discoveryCheck) await checkDiscovery(renderer);
 }
 
 async function goTo({ page, language }: RendererPage, view: View): Promise<void> {
   const { nav } = WORDS[language];
   await page.getByRole('navigation', { name: nav.label }).getByRole('button', { name: nav[view], exact: true }).click();
+}
+
+async function checkDiscovery({ page, language }: RendererPage): Promise<void> {
+  const { games } = WORDS[language];
+  await page.getByRole('button', { name: games.checkNow }).click();
+  await page.getByText(games.multicastOnly).waitFor();
+  await page.getByText(games.loops).scrollIntoViewIfNeeded();
 }
 
 async function openMember({ page, language }: RendererPage, nick: string): Promise<void> {

@@ -64,7 +64,7 @@ export function simNat64(host: Host, translated: boolean): Nat64Port {
 /** Remembers what it was told last. */
 export class SimTun implements TunPort {
   readonly name = null;
-  readonly captures = false;
+  readonly way = 'no-interface';
   addresses: string[] = [];
   routes: string[] = [];
 

@@ -1,7 +1,7 @@
 /** Members' names on a real host: the responder follows this host's virtual address, the system is told once it stands. */
 import type { NamesPort, NamesView, RoomNames } from '../../ports.ts';
 import { type Responder, startResponder } from './responder.ts';
-import { tellSystem } from './system.ts';
+import { forgetSystem, tellSystem } from './system.ts';
 
 export function systemNames(interfaceName: string, log: (line: string) => void): NamesPort {
   return new SystemNamesPort(interfaceName, log);
@@ -35,6 +35,7 @@ class SystemNamesPort implements NamesPort {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#work;
+    if (this.#view.state === 'system') await forgetSystem(this.#interface, this.#log);
     this.#responder?.close();
   }
 

@@ -1,15 +1,10 @@
 /**
- * Tells the system that names of the room are resolved here, where it has a way to ask one server for one domain.
- * Linux: systemd-resolved, by its own command; the setting belongs to the interface and goes with it, kill -9 included.
- * Elsewhere, and without the right, names are found by LLMNR and mDNS.
+ * Tells the system that names of the room are resolved here, where it has a way to ask one server for one domain: see
+ * system-linux.ts and system-windows.ts. Elsewhere, and without the right, names are found by LLMNR and mDNS.
  */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { promisify } from 'node:util';
-import { DOMAIN } from '../../names/labels.ts';
-
-const COMMAND_MS = 5_000;
-const RESOLVED = '/run/systemd/resolve';
+import { type RunCommand, runCommand } from '../platform/command.ts';
+import { hasResolved, tellResolved } from './system-linux.ts';
+import { forgetWindows, tellWindows } from './system-windows.ts';
 
 export interface SystemNames {
   interfaceName: string;
@@ -19,33 +14,36 @@ export interface SystemNames {
   port: number;
 }
 
-/** Whether systemd-resolved runs here. */
-export const hasResolved = (): boolean => process.platform === 'linux' && existsSync(RESOLVED);
+/** Whether this system can be told at all. */
+export function hasSystemNames(platform: NodeJS.Platform = process.platform): boolean {
+  return platform === 'win32' || (platform === 'linux' && hasResolved());
+}
 
 /** True: programs on this machine resolve `nick.warren` from now on. Never rejects. */
-export async function tellSystem(names: SystemNames, log: (line: string) => void): Promise<boolean> {
-  if (!hasResolved()) return false;
-  const { interfaceName, ipv4, port } = names;
-  const server = port === 53 ? ipv4 : `${ipv4}:${port}`;
+export async function tellSystem(
+  names: SystemNames,
+  log: (line: string) => void,
+  platform: NodeJS.Platform = process.platform,
+  run: RunCommand = runCommand,
+): Promise<boolean> {
+  if (!hasSystemNames(platform)) return false;
   try {
-    await resolvectl('dns', interfaceName, server);
-    await resolvectl('domain', interfaceName, `~${DOMAIN}`, ...reverseDomains(names));
-    await resolvectl('default-route', interfaceName, 'no');
-    return true;
+    return platform === 'win32' ? await tellWindows(names, run) : await tellResolved(names, run);
   } catch (error) {
-    log(`systemd-resolved does not take our names: ${(error as Error).message.trim()}`);
+    log(`the system does not take our names: ${(error as Error).message.trim()}`);
     return false;
   }
 }
 
-async function resolvectl(...words: string[]): Promise<void> {
-  await promisify(execFile)('resolvectl', ['--no-ask-password', ...words], { timeout: COMMAND_MS });
-}
-
-/** The zones of the room's prefix: reverse zones end at whole bytes. */
-export function reverseDomains({ ipv4, prefixLength }: Pick<SystemNames, 'ipv4' | 'prefixLength'>): string[] {
-  const [a = 0, b = 0, c = 0] = ipv4.split('.').map(Number);
-  const count = prefixLength >= 24 ? 1 : 2 ** (24 - Math.max(prefixLength, 16));
-  const first = c - (c % count);
-  return Array.from({ length: count }, (_, i) => `~${first + i}.${b}.${a}.in-addr.arpa`);
+/** Takes back what does not go with the interface. Never rejects. */
+export async function forgetSystem(
+  interfaceName: string,
+  log: (line: string) => void,
+  platform: NodeJS.Platform = process.platform,
+  run: RunCommand = runCommand,
+): Promise<void> {
+  if (platform !== 'win32') return;
+  await forgetWindows(interfaceName, run).catch((error: unknown) => {
+    log(`names stay with the system: ${(error as Error).message.trim()}`);
+  });
 }

@@ -84,7 +84,7 @@ function Actions({ file: { id, direction, state, name, path } }: { file: FileTra
   if (ENDED.includes(state)) {
     const arrived = direction === 'in' && state === 'done' && path !== null;
     return (
-      <div className="flex gap-1.5">
+      <div className="ms-auto flex gap-1.5">
         {arrived && desktop && (
           <Button
             size="small"
@@ -103,7 +103,7 @@ function Actions({ file: { id, direction, state, name, path } }: { file: FileTra
   }
   const asked = direction === 'in' && state === 'offered';
   return (
-    <div className="flex gap-1.5">
+    <div className="ms-auto flex gap-1.5">
       {asked && (
         <Button size="small" icon={Check} aria-label={label(t('files.accept'))} onClick={act('accept')}>
           {t('files.accept')}

@@ -30,7 +30,7 @@ export function DiscoveryCard(): ReactNode {
         {found?.members.map(({ nick, ipv4, broadcastMs, multicastMs }) => (
           <li key={`${nick} ${ipv4}`} className="flex justify-between gap-3 py-1">
             <span className="min-w-0 truncate">{plainLine(nick)}</span>
-            <span className={broadcastMs === null ? 'text-danger' : 'text-soft'}>
+            <span className={`text-end ${broadcastMs === null ? 'text-danger' : 'text-soft'}`}>
               {broadcastMs === null
                 ? t(multicastMs === null ? 'games.deaf' : 'games.multicastOnly')
                 : t('games.heardAfter', { ms: Math.round(broadcastMs) })}
@@ -57,7 +57,7 @@ function Counts(): ReactNode {
         {counts.map((count) => (
           <Fragment key={count}>
             <dt className="text-soft">{t(`games.${count}`)}</dt>
-            <dd className="tabular-nums">{format.number(discovery[count])}</dd>
+            <dd className="text-end tabular-nums">{format.number(discovery[count])}</dd>
           </Fragment>
         ))}
       </dl>
