@@ -408,6 +408,7 @@ export const en = {
     nobody: 'Nobody to ask: no friend is here.',
     heardAfter: 'heard after {ms} ms',
     multicastOnly: 'heard only the second call (multicast)',
+    broadcastOnly: 'heard after {ms} ms, but not the second call (multicast)',
     deaf: 'heard nothing: a firewall there, an old version, or the switch is off',
     counts: 'What games said to everyone',
     sent: 'From this PC',

@@ -392,6 +392,7 @@ export const zhCN: Messages = {
     nobody: '没有可以问的人：还没有朋友在这里。',
     heardAfter: '{ms} 毫秒后听到',
     multicastOnly: '只听到第二声（组播）',
+    broadcastOnly: '{ms} 毫秒后听到，但没听到第二声（组播）',
     deaf: '什么也没听到：对方有防火墙、版本太旧，或关掉了开关',
     counts: '游戏向所有人喊的话',
     sent: '这台电脑发出',

@@ -77,6 +77,7 @@ export function accept(command: AppCommand): CommandAnswer {
 const HEARD: DiscoveryCheck = {
   members: [
     { nick: 'bob', ipv4: '10.64.0.2', broadcastMs: 18.4, multicastMs: 18.9 },
+    { nick: 'dora', ipv4: '10.64.0.5', broadcastMs: 31, multicastMs: null },
     { nick: LONG_CHINESE_NICK, ipv4: '10.64.0.3', broadcastMs: null, multicastMs: 41 },
     { nick: LONG_LATIN_NICK, ipv4: '10.64.0.4', broadcastMs: null, multicastMs: null },
   ],

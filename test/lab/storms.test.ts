@@ -4,7 +4,7 @@ import { until } from '../until.ts';
 import { type Member, RendezvousServer } from './cli.ts';
 import { Player } from './games/player.ts';
 import { describeLab } from './requirements.ts';
-import { joinAll } from './room.ts';
+import { bothOver, joinAll } from './room.ts';
 import { startTopology, type Topology } from './topology.ts';
 
 const NICKS = ['ann', 'dan', 'bob', 'cleo'] as const;
@@ -65,6 +65,21 @@ describeLab('storms in a room', () => {
       await until('the marker', () => listener.heard.some(({ hex }) => hex === MARKER), 10_000);
       expect(listener.heard.map(({ hex }) => hex).filter((hex) => hex !== MARKER)).toEqual(said);
     }
+  });
+
+  it('1,400 bytes reach everybody, those in the same LAN too, and one by one', async () => {
+    const [ann, dan, bob] = [player('ann'), player('dan'), player('bob')];
+    await bothOver(member('ann'), member('dan'), ['lan']);
+    for (const listener of [dan, bob]) await listener.listen(6112);
+    const wide = (listener: Player) => listener.heard.filter(({ size }) => size === 1_400);
+    const own = member('ann').ipv4;
+    await ann.send({ from: 6112, to: LIMITED, ports: [6112], hex: 'ab'.repeat(1_400) });
+    for (const listener of [dan, bob]) {
+      await until('1,400 bytes', () => wide(listener).some(({ ip }) => ip === own), 10_000);
+    }
+    await ann.send({ from: 6112, to: member('dan').ipv4, ports: [6112], hex: 'cd'.repeat(1_400) });
+    await until('for one', () => wide(dan).some(({ ip, hex }) => ip === own && hex.startsWith('cd')), 10_000);
+    expect(wide(bob).filter(({ hex }) => hex.startsWith('cd'))).toEqual([]);
   });
 
   it('two tunnels on one LAN, bridged by programs that repeat everything: bounded, counted, and one friend is still heard', async () => {

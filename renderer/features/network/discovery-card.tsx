@@ -27,19 +27,29 @@ export function DiscoveryCard(): ReactNode {
       </Button>
       <ul role="status" className="mt-2 text-[13px] empty:hidden">
         {found?.members.length === 0 && <li>{t('games.nobody')}</li>}
-        {found?.members.map(({ nick, ipv4, broadcastMs, multicastMs }) => (
-          <li key={`${nick} ${ipv4}`} className="flex justify-between gap-3 py-1">
-            <span className="min-w-0 truncate">{plainLine(nick)}</span>
-            <span className={`text-end ${broadcastMs === null ? 'text-danger' : 'text-soft'}`}>
-              {broadcastMs === null
-                ? t(multicastMs === null ? 'games.deaf' : 'games.multicastOnly')
-                : t('games.heardAfter', { ms: Math.round(broadcastMs) })}
-            </span>
-          </li>
+        {found?.members.map((member) => (
+          <Heard key={`${member.nick} ${member.ipv4}`} member={member} />
         ))}
       </ul>
       <Counts />
     </Card>
+  );
+}
+
+function Heard({ member }: { member: DiscoveryCheck['members'][number] }): ReactNode {
+  const t = useText();
+  const { nick, broadcastMs, multicastMs } = member;
+  const ms = Math.round(broadcastMs ?? 0);
+  const well = broadcastMs !== null && multicastMs !== null;
+  return (
+    <li className="flex justify-between gap-3 py-1">
+      <span className="min-w-0 truncate">{plainLine(nick)}</span>
+      <span className={`text-end ${well ? 'text-soft' : 'text-danger'}`}>
+        {well && t('games.heardAfter', { ms })}
+        {!well && broadcastMs !== null && t('games.broadcastOnly', { ms })}
+        {!well && broadcastMs === null && t(multicastMs === null ? 'games.deaf' : 'games.multicastOnly')}
+      </span>
+    </li>
   );
 }
 
