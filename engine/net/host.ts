@@ -77,7 +77,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         }),
         nat64: systemNat64,
         store,
-        tun: systemTun(tun),
+        tun: systemTun(tun, options.log),
         lan: tun ? systemLan(options.log) : null,
         ...(tun && { names: systemNames(tun.name, (line) => options.log('debug', line)), files: transfers(options) }),
         createDevice: (privateKey) => {

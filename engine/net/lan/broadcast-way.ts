@@ -18,9 +18,10 @@ interface Tun {
 /** Below every physical interface: Windows gives those 5 and more. */
 const LOWEST_METRIC = 1;
 
-/** `tun` null: a memory device, which takes every configuration. */
+/** `tun` null: a memory device, which takes every configuration. A metric that cannot be set is logged: the room goes on without. */
 export function systemTun(
   tun: Tun | null,
+  log: (level: 'warn', message: string) => void,
   platform: NodeJS.Platform = process.platform,
   run: RunCommand = runCommand,
 ): TunPort {
@@ -30,7 +31,10 @@ export function systemTun(
     way,
     async configure({ addresses, routes, first }) {
       await tun?.configure({ addresses, routes });
-      if (tun !== null && way === 'metric') await powershell(metricScript(tun.name, first), run);
+      if (tun === null || way !== 'metric') return;
+      await powershell(metricScript(tun.name, first), run).catch((error: unknown) => {
+        log('warn', `the metric of ${tun.name} stays: ${(error as Error).message.trim()}`);
+      });
     },
   };
 }

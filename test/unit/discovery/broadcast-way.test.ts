@@ -9,6 +9,8 @@ import { FakeSystem } from '../fake-system.ts';
 const LIMITED = '255.255.255.255/32';
 const GROUPS = ['224.0.2.60/32', '239.255.78.68/32'];
 
+const silent = () => {};
+
 /** An interface that remembers what it was given. */
 class Tun {
   readonly name = 'warren0';
@@ -36,11 +38,11 @@ describe('the way of broadcasts into the tunnel', () => {
     ['win32', null, 'metric'],
     ['darwin', null, 'routes'],
   ] as const)('on %s with a capture of %s: %s', (platform, capture, way) => {
-    expect(systemTun(new Tun(capture), platform).way).toBe(way);
+    expect(systemTun(new Tun(capture), silent, platform).way).toBe(way);
   });
 
   it('is none without an interface', () => {
-    expect(systemTun(null, 'win32')).toMatchObject({ name: null, way: 'no-interface' });
+    expect(systemTun(null, silent, 'win32')).toMatchObject({ name: null, way: 'no-interface' });
   });
 
   it('needs routes only where neither copies nor the metric decide', () => {
@@ -58,7 +60,7 @@ describe('the metric of a Windows interface', () => {
   it('is the lowest while discovery is on, and its own again afterwards', async () => {
     const system = new FakeSystem(() => '');
     const tun = new Tun();
-    const port = systemTun(tun, 'win32', system.run);
+    const port = systemTun(tun, silent, 'win32', system.run);
     for (const on of [true, false]) {
       const { routes, first } = discovery(port.way, on);
       await port.configure({ addresses: ['10.64.0.2/20'], routes, first });
@@ -74,9 +76,18 @@ describe('the metric of a Windows interface', () => {
     expect(system.commands).toHaveLength(2);
   });
 
+  it('that cannot be set costs no room', async () => {
+    const system = new FakeSystem(() => {
+      throw new Error('Access is denied.');
+    });
+    const port = systemTun(new Tun(), (_, line) => system.logged.push(line), 'win32', system.run);
+    await port.configure({ addresses: [], routes: [], first: true });
+    expect(system.logged).toEqual(['the metric of warren0 stays: Access is denied.']);
+  });
+
   it('is not touched elsewhere', async () => {
     const system = new FakeSystem(() => '');
-    await systemTun(new Tun(), 'linux', system.run).configure({ addresses: [], routes: [], first: false });
+    await systemTun(new Tun(), silent, 'linux', system.run).configure({ addresses: [], routes: [], first: false });
     expect(system.commands).toEqual([]);
   });
 
