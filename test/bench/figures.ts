@@ -8,6 +8,10 @@ export function quantile(values: readonly number[], p: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
+/** The median of `ones[i] / others[i]`: what disturbed both of a pair is not in it. */
+export const medianRatio = (ones: readonly number[], others: readonly number[]): number =>
+  median(ones.map((one, i) => one / (others[i] ?? Number.NaN)));
+
 /** Three significant digits, without an exponent. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return '-';

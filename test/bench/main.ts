@@ -1,9 +1,10 @@
-/** `npm run bench [connect|failover|idle|queue|renderer|server|tunnel] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
+/** `npm run bench [connect|failover|idle|queue|renderer|rtt|server|tunnel] [runs]`: prints Markdown tables, to be kept in docs/benchmarks.md. */
 import { benchConnect } from './connect.ts';
 import { benchFailover } from './failover.ts';
 import { benchIdle } from './idle.ts';
 import { benchQueue } from './queue.ts';
 import { benchRenderer } from './renderer.ts';
+import { benchRoundTrips } from './round-trips.ts';
 import { benchServerLoad } from './server-load.ts';
 import { benchTunnel } from './tunnel.ts';
 
@@ -13,6 +14,7 @@ const benches: Record<string, { runs: number; run: (runs: number) => Promise<str
   idle: { runs: 60, run: benchIdle },
   queue: { runs: 20, run: benchQueue },
   renderer: { runs: 10, run: benchRenderer },
+  rtt: { runs: 20, run: benchRoundTrips },
   server: { runs: 10_000, run: benchServerLoad },
   tunnel: { runs: 5, run: benchTunnel },
 };

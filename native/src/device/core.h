@@ -71,6 +71,10 @@ class Core {
   Peer* route(const InnerHeader& inner) const { return routes_.find(inner.v4, inner.destination); }
   /// Whether a packet from the host is to be copied to every member of the fan-out, or to nobody.
   FanoutVerdict fan_out(const Now& now, const InnerHeader& inner, ByteView packet, Effects& effects);
+  /// Whether `fan_out` may have something to say about it.
+  bool may_be_for_all(const InnerHeader& inner) const {
+    return inner.v4 && fanout_.enabled() && fanout_.addresses_all(load_be32(inner.destination.data()));
+  }
   bool takes_fanout(const Peer& peer) const { return peer.config.fanout && peer.path.kind != PathKind::none; }
   Fanout& fanout() { return fanout_; }
   void set_filter(std::optional<FilterOptions> options) { filter_.set(std::move(options)); }

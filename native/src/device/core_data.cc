@@ -5,8 +5,7 @@
 namespace wg {
 
 FanoutVerdict Core::fan_out(const Now& now, const InnerHeader& inner, ByteView packet, Effects& effects) {
-  const bool to_all = inner.v4 && fanout_.addresses_all(load_be32(inner.destination.data()));
-  if (!to_all || !fanout_.enabled()) return FanoutVerdict::not_ours;
+  if (!may_be_for_all(inner)) return FanoutVerdict::not_ours;
   const bool from_member = routes_.find(true, inner.source) != nullptr;
   const auto copies = std::ranges::count_if(peers_, [this](const auto& entry) { return takes_fanout(*entry.second); });
   return fanout_.from_host(now, packet, from_member, static_cast<size_t>(copies), effects.events);

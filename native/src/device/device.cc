@@ -96,6 +96,7 @@ int Device::open_main_sockets() {
 }
 
 void Device::start() {
+  if (tun_ && capture_) tun_->wait_for(capture_->fd());
   // Signals belong to the host's own threads.
   const SignalsBlocked blocked;
   network_ = std::thread([this] { network_loop(); });
@@ -139,8 +140,9 @@ void Device::network_loop() {
 
 void Device::host_loop() {
   Outbound outbound(state_, host_queue_places, true);
+  bool slept = false;
   while (!stopping_) {
-    const int last = drain_host(outbound);
+    const int last = drain_host(outbound, slept);
     if (last < 0) {
       Event event;
       event.type = EventType::failed;
@@ -149,22 +151,23 @@ void Device::host_loop() {
       return;
     }
     const Nanos next = outbound.send();
-    const int captured = capture_ ? capture_->fd() : -1;
-    if (last == 0 && next > 0) tun_->wait(next == never ? never : next - read_clocks().boot_ns, captured);
+    slept = last == 0 && next > 0;
+    const bool heard = !slept || tun_->wait(next == never ? never : next - read_clocks().boot_ns);
+    if (heard) drain_capture(outbound);
   }
 }
 
-// What waits in the TUN; the last read's result.
-int Device::drain_host(Outbound& outbound) {
+// What waits in the TUN; the last read's result. Who woke this thread does not wait for the others (`slept`).
+int Device::drain_host(Outbound& outbound, bool slept) {
   size_t bytes = 0;
   int length = 1;
   for (size_t frames = 0; bytes < drained_bytes && frames < drained_frames && length > 0; frames++) {
     offload::Offload offload;
     length = tun_->read(outbound.room(), offload);
-    if (length > 0) outbound.arrived(static_cast<size_t>(length), offload);
+    const bool alone = slept && frames == 0 && length > 0 && outbound.send_alone(static_cast<size_t>(length), offload);
+    if (length > 0 && !alone) outbound.arrived(static_cast<size_t>(length), offload);
     bytes += static_cast<size_t>(std::max(0, length));
   }
-  drain_capture(outbound);
   outbound.admit();
   deliver_answers(outbound);
   return length;
@@ -178,7 +181,7 @@ void Device::drain_capture(Outbound& outbound) {
   const Now now = read_clocks();
   for (size_t i = 0; i < drained_captures; i++) {
     const ByteView captured = capture_->read(now.boot_ns);
-    if (captured.empty()) return;
+    if (captured.empty()) break;
     std::optional<FanoutSubnet> subnet;
     {
       const std::lock_guard lock(state_.mutex);
@@ -192,6 +195,9 @@ void Device::drain_capture(Outbound& outbound) {
       outbound.arrived(copy.size(), {});
     });
   }
+  if (!capture_->ended()) return;
+  tun_->forget(capture_->fd());
+  capture_.reset();
 }
 
 // After a call that may have set timers and left effects.

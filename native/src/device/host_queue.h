@@ -50,6 +50,7 @@ class HostQueue {
     return bulk_.pop(now, gate, most);
   }
 
+  bool empty() const { return express_.empty() && bulk_.empty(); }
   const queue::FairQueue& express() const { return express_; }
   const queue::FairQueue& bulk() const { return bulk_; }
 

@@ -15,6 +15,9 @@ class Outbound {
   /// Where the next frame is to be written, and that it was. Frames are routed in batches: at `admit`, or when one is full.
   ByteSpan room() { return queue_.room(); }
   void arrived(size_t length, const offload::Offload& offload);
+  /// In the place of `arrived`, for a packet that came when nothing else was there: a small one leaves at once. False when it
+  /// did not, and has to take the ordinary way; `offload` is then what is left to do.
+  bool send_alone(size_t length, offload::Offload& offload);
   void admit();
   /// What frames that were routed since the last call are answered with, for the host.
   std::vector<std::vector<uint8_t>> take_answers() { return std::exchange(answers_, {}); }

@@ -17,6 +17,13 @@ void Sender::flush() {
   for (const udp::SendFailure& failure : failures_) report_send_error(state_, *failure.socket, failure.error);
 }
 
+// The batch is for those that a full socket kept, and for all errors.
+void Sender::send(const Path& path, PeerId peer, ByteView bytes) {
+  if (path.kind == PathKind::udp && path.socket->send(path.to, bytes) == 0) return;
+  add(path, peer, bytes);
+  flush();
+}
+
 void Sender::run(Effects& effects) {
   for (const Outgoing& out : effects.outgoing) add(out.path, out.peer, out.bytes);
   flush();

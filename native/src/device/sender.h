@@ -13,6 +13,8 @@ class Sender {
   /// Bytes and path must stay until `flush`.
   void add(const Path& path, PeerId peer, ByteView bytes);
   void flush();
+  /// One packet, at once.
+  void send(const Path& path, PeerId peer, ByteView bytes);
   /// Does what a step of the core asked for.
   void run(Effects& effects);
 

@@ -14,8 +14,9 @@ class HostCapture {
   /// A descriptor of our own; what left by the TUN `tun_fd` is none of it. Nothing when `fd` is not usable.
   static std::optional<HostCapture> duplicate(int fd, int tun_fd);
 
-  /// To wait for; below 0 when no more will come.
   int fd() const { return socket_.get(); }
+  /// No more will come.
+  bool ended() const { return ended_; }
   /// One IPv4 packet of this host's own, valid until the next call; empty when none waits.
   ByteView read(int64_t now_ns);
 
@@ -25,6 +26,7 @@ class HostCapture {
 
   udp::Fd socket_;
   int except_;
+  bool ended_ = false;
   std::vector<uint8_t> packet_;
   /// IPv4 addresses of this host, host order, and when they were read.
   std::vector<uint32_t> own_;

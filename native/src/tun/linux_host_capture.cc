@@ -51,10 +51,10 @@ std::optional<HostCapture> HostCapture::duplicate(int fd, int tun_fd) {
 }
 
 ByteView HostCapture::read(int64_t now_ns) {
-  for (int looks = 0; looks < most_looks && socket_.get() >= 0; looks++) {
+  for (int looks = 0; looks < most_looks && !ended_; looks++) {
     const int length = read_captured(socket_.get(), except_, packet_);
     if (length == 0) return {};
-    if (length == -2) socket_ = udp::Fd();
+    if (length == -2) ended_ = true;
     if (length < static_cast<int>(header_size)) continue;
     // A bridge passes on what its guests said: not ours to copy.
     if (is_own(load_be32(packet_.data() + source_at), now_ns)) return ByteView(packet_).first(static_cast<size_t>(length));

@@ -14,6 +14,7 @@ namespace {
 // Of one long send: UDP_MAX_SEGMENTS of older kernels, and an IPv4 datagram.
 constexpr size_t max_segments = 64, max_send = 65'507;
 constexpr size_t max_receive = 65'535;
+constexpr size_t few = 4, long_read = 8'192;
 
 bool is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
 
@@ -194,8 +195,8 @@ struct ReceiveBatch::Platform {
   std::array<mmsghdr, capacity> messages;
   std::array<Control, capacity> controls;
   std::array<Endpoint, capacity> sources;
-  // Reads at a time. Few while they are long, so that they are worked off while they are in the cache.
-  size_t reads = capacity;
+  // Reads at a time. Few while they are long, so that they are worked off while they are in the cache, and while little comes.
+  size_t reads = few;
 };
 
 void ReceiveBatch::Platform::prepare(std::span<const size_t> buffers) {
@@ -230,7 +231,6 @@ ReceiveBatch::ReceiveBatch() : platform_(std::make_unique<Platform>()) {
 ReceiveBatch::~ReceiveBatch() = default;
 
 std::span<const Received> ReceiveBatch::receive(const Socket& socket) {
-  constexpr size_t few = 4, long_read = 8'192;
   Platform& batch = *platform_;
   received_.clear();
   const size_t asked = std::min(batch.reads, free_.size());
@@ -250,7 +250,7 @@ std::span<const Received> ReceiveBatch::receive(const Socket& socket) {
               free_.end());
   free_.resize(free_.size() - received_.size());
   drained_ = received_.size() < asked;
-  batch.reads = longest >= long_read ? few : capacity;
+  batch.reads = longest >= long_read || received_.size() < few ? few : capacity;
   return received_;
 }
 
