@@ -139,8 +139,14 @@ export interface FanoutStats {
 export interface QueueStats {
   expressDropped: number;
   bulkDropped: number;
+  /** Those of them that had waited for too long: the queue stood, and had not been full. */
+  bulkLate: number;
   /** Bytes that wait now. */
   bulkBytes: number;
+  /** How long bulk waits now, smoothed. */
+  bulkWaitMs: number;
+  /** Datagrams of peers that waited in vain to be opened. */
+  receiveDropped: number;
 }
 
 /** Everything that was counted instead of thrown. */

@@ -224,7 +224,7 @@ export class SimDevice implements DevicePort {
       fanoutReceived: 0,
       fanoutDropped: 0,
     }));
-    const queue = { expressDropped: 0, bulkDropped: 0, bulkBytes: 0 };
+    const queue = { expressDropped: 0, bulkDropped: 0, bulkLate: 0, bulkBytes: 0, bulkWaitMs: 0, receiveDropped: 0 };
     return { peers, ...this.#counters, queue, underLoad: false, fanout: NO_FANOUT };
   }
 

@@ -362,7 +362,8 @@ DeviceCounters Device::counters() {
   const std::lock_guard lock(state_.mutex);
   const CoreCounters& core = state_.core.counters();
   return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
-          state_.express_dropped, state_.bulk_dropped + state_.bulk_dropped_in, state_.bulk_queued,
+          state_.express_dropped, state_.bulk_dropped, state_.bulk_late, state_.bulk_queued, state_.bulk_wait,
+          state_.bulk_dropped_in,
           state_.core.load().under_load(now.boot_ns), state_.core.fanout().counters()};
 }
 

@@ -26,8 +26,12 @@ struct DeviceOptions {
 
 struct DeviceCounters {
   uint64_t events_dropped, rejected, tx_dropped, route_misses;
-  /// Of the queue between host and peers: packets dropped, and bytes that wait.
-  uint64_t express_dropped, bulk_dropped, bulk_queued;
+  /// Of the queue between host and peers: packets dropped (bulk_late: for having waited too long), and bytes that wait.
+  uint64_t express_dropped, bulk_dropped, bulk_late, bulk_queued;
+  /// How long bulk waits now.
+  Nanos bulk_wait;
+  /// Datagrams of peers that waited in vain to be opened.
+  uint64_t receive_dropped;
   bool under_load;
   FanoutCounters fanout;
 };

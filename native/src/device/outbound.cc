@@ -190,7 +190,9 @@ void Outbound::ask_for_paces(const Now& now) {
 Nanos Outbound::next_turn(const Now& now) {
   state_.express_dropped.store(queue_.express().dropped(), std::memory_order_relaxed);
   state_.bulk_dropped.store(queue_.bulk().dropped(), std::memory_order_relaxed);
+  state_.bulk_late.store(queue_.bulk().late(), std::memory_order_relaxed);
   state_.bulk_queued.store(queue_.bulk().bytes(), std::memory_order_relaxed);
+  state_.bulk_wait.store(queue_.bulk().wait(), std::memory_order_relaxed);
   if (!queue_.express().empty() || (!jobs_.empty() && !queue_.bulk().empty())) return 0;
   if (queue_.bulk().empty()) return never;
   Nanos next = now.boot_ns + held_look;

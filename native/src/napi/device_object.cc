@@ -326,7 +326,10 @@ Napi::Value DeviceObject::stats(const Info& info) {
   const auto queue = Napi::Object::New(env);
   queue.Set("expressDropped", static_cast<double>(counters.express_dropped));
   queue.Set("bulkDropped", static_cast<double>(counters.bulk_dropped));
+  queue.Set("bulkLate", static_cast<double>(counters.bulk_late));
   queue.Set("bulkBytes", static_cast<double>(counters.bulk_queued));
+  queue.Set("bulkWaitMs", static_cast<double>(counters.bulk_wait) / 1e6);
+  queue.Set("receiveDropped", static_cast<double>(counters.receive_dropped));
   out.Set("queue", queue);
   out.Set("underLoad", counters.under_load);
   out.Set("fanout", fanout_object(env, counters.fanout));

@@ -73,7 +73,7 @@ std::optional<Burst> FairQueue::pop(Nanos now, const Gate& gate, size_t most) {
   for (Index at = next_peer(gate, allowed); at != nothing; at = next_peer(gate, allowed)) {
     Peer& peer = peer_table_[at];
     const Index flow = next_flow(now, peer);
-    if (flow != nothing) return take(peer, flow_table_[flow], std::min(allowed, most));
+    if (flow != nothing) return take(now, peer, flow_table_[flow], std::min(allowed, most));
   }
   return std::nullopt;
 }
@@ -117,7 +117,7 @@ Index FairQueue::next_flow(Nanos now, Peer& peer) {
       append(flow_table_, peer.old, remove_head(flow_table_, list));
       continue;
     }
-    while (is_late(now, flow)) drop_head(flow);
+    while (is_late(now, flow)) drop_late(flow);
     if (flow.items.head != nothing) return at;
     flow.codel.empty();
     remove_head(flow_table_, list);
@@ -138,9 +138,11 @@ bool FairQueue::is_late(Nanos now, Flow& flow) {
   return flow.codel.drops(now, now - item.queued_at, flow.backlog, std::max<size_t>(ethernet_frame, item.packet.bytes));
 }
 
-Burst FairQueue::take(Peer& peer, Flow& flow, size_t allowed) {
+Burst FairQueue::take(Nanos now, Peer& peer, Flow& flow, size_t allowed) {
+  constexpr Nanos smoothing = 16;
   const Index slot = flow.items.head;
   Item& item = items_[slot];
+  wait_ += (now - item.queued_at - wait_) / smoothing;
   const uint32_t left = item.packet.segments - item.sent;
   const size_t fits = left == 1 ? 1 : std::max<size_t>(1, allowed / std::max(1u, item.packet.segment_bytes));
   const auto count = static_cast<uint32_t>(std::min<size_t>(left, fits));
@@ -160,6 +162,12 @@ void FairQueue::shrink(Flow& flow, uint32_t bytes) {
   flow.backlog -= bytes;
   peer_table_[flow.peer].backlog -= bytes;
   bytes_ -= bytes;
+}
+
+void FairQueue::drop_late(Flow& flow) {
+  const uint64_t before = dropped_;
+  drop_head(flow);
+  late_ += dropped_ - before;
 }
 
 void FairQueue::drop_head(Flow& flow) {

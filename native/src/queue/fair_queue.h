@@ -78,6 +78,10 @@ class FairQueue {
 
   /// Packets, not slots.
   uint64_t dropped() const { return dropped_; }
+  /// Those of them that had waited for too long.
+  uint64_t late() const { return late_; }
+  /// How long the last packets waited, smoothed; 0 while nothing waits.
+  Nanos wait() const { return empty() ? 0 : wait_; }
 
  private:
   struct Item {
@@ -111,7 +115,8 @@ class FairQueue {
   Index next_peer(const Gate& gate, size_t& allowed);
   Index next_flow(Nanos now, Peer& peer);
   bool is_late(Nanos now, Flow& flow);
-  Burst take(Peer& peer, Flow& flow, size_t allowed);
+  Burst take(Nanos now, Peer& peer, Flow& flow, size_t allowed);
+  void drop_late(Flow& flow);
   void drop_head(Flow& flow);
   void shrink(Flow& flow, uint32_t bytes);
 
@@ -123,7 +128,8 @@ class FairQueue {
   List peers_;
   size_t waiting_peers_ = 0;
   size_t bytes_ = 0;
-  uint64_t dropped_ = 0;
+  uint64_t dropped_ = 0, late_ = 0;
+  Nanos wait_ = 0;
 };
 
 }  // namespace wg::queue
