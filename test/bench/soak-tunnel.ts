@@ -3,7 +3,7 @@
  * expire every three seconds. Says what was lost and who counted it, whether anything leaked and whether anything stood still;
  * ends with 1 when something is wrong.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { JsonLines } from '../lab/interop/json-lines.ts';
 import { agingEnvironment, freshKeys, script } from '../lab/interop/pair.ts';

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { Lab, type LabProcess, type Namespace } from '../lab/netns.ts';
 import { digits, median, medianRatio, quantile, table } from './figures.ts';
-import { type Turns, ping, takeTurn } from './round-trips.ts';
+import { ping, type Turns, takeTurn } from './round-trips.ts';
 import { type Contestant, startContestants } from './tunnel-ends.ts';
 
 const SECONDS = 4;
