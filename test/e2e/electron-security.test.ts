@@ -82,6 +82,8 @@ describeElectron('a page in the window', () => {
         { type: 'set', setting: 'relay-only', on: true },
         { type: 'set', setting: 'hard-nat', on: 'yes' },
         { type: 'window', mode: 'fullscreen' },
+        { type: 'show-file', id: '/etc/passwd' },
+        { type: 'show-file', id: '0'.repeat(32), path: '/etc/passwd' },
         { type: 'prefer', change: { language: '../../etc' } },
         new Map([['type', 'leave']]),
         new Uint8Array(100_000),
