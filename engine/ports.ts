@@ -222,6 +222,8 @@ export interface LanPort {
   answerProbes(address: string, inRoom: (ip: string) => boolean): () => void;
   /** Says something to a group that only this host hears, on every interface but the one with the address `except`. */
   sayHere(group: string, port: number, bytes: Uint8Array, except: string): void;
+  /** The same to the networks around this host, no further, and not to this host itself; virtual interfaces are left out. */
+  sayAround(group: string, port: number, bytes: Uint8Array, except: string): void;
   /** Leads this host's programs, and nobody else, to a member's TCP port. Null when the system gives no port. */
   forward(to: Endpoint): Promise<Forwarder | null>;
   /** Sends a broadcast and a multicast as a game would, and hears answers for two seconds: times in ms by address. */

@@ -6,6 +6,9 @@
  * 2. The announcement is said again with the forwarder's port: a game takes the address from the datagram's source, and that
  *    is now this host's own.
  * 3. When the friend's announcements stop, the forwarder takes no more connections; a game that runs goes on.
+ *
+ * What this host announces leads into the tunnel while the group does; it is said again on the networks around, which hear
+ * their own player as before.
  */
 
 import type { ClockPort, DeviceEvent, Forwarder, LanPort } from '../ports.ts';
@@ -51,6 +54,14 @@ export class Announcer {
     if (!game?.forwarder) return;
     const again = encodeAnnouncement({ title: said.title, port: game.forwarder.port });
     this.#options.lan.sayHere(MINECRAFT_GROUP, MINECRAFT_PORT, again, this.#tunnel);
+  }
+
+  /** This host's own datagram to everybody. */
+  spoke({ to, bytes }: Extract<DeviceEvent, { type: 'discovery' }>): void {
+    if (this.#tunnel === null || to.ip !== MINECRAFT_GROUP || to.port !== MINECRAFT_PORT) return;
+    const said = decodeAnnouncement(bytes);
+    if (said === null) return;
+    this.#options.lan.sayAround(MINECRAFT_GROUP, MINECRAFT_PORT, encodeAnnouncement(said), this.#tunnel);
   }
 
   /** Ends every connection. Idempotent; `start` begins again. */

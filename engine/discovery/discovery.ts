@@ -95,7 +95,8 @@ export class Discovery {
 
   heard(member: PeerKey, event: Extract<DeviceEvent, { type: 'discovery' }>): void {
     this.#seen.heard(member, event);
-    if (event.peer !== null) this.#announcer?.heard(event);
+    if (event.peer === null) this.#announcer?.spoke(event);
+    else this.#announcer?.heard(event);
   }
 
   /** Who answers a broadcast of this host, by address; nobody while discovery is off. */

@@ -8,6 +8,7 @@ import { networkInterfaces } from 'node:os';
 import { PROBE_GROUP, PROBE_PORT } from '../../core/discovery/games.ts';
 import type { Endpoint, LanPort, ProbeTimes } from '../../ports.ts';
 import { systemClock } from '../clock.ts';
+import { systemInterfaces } from '../interfaces/interfaces.ts';
 import { openForwarder } from './forwarder.ts';
 
 type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
@@ -42,23 +43,44 @@ export function systemLan(log: Log): LanPort {
       socket.bind(PROBE_PORT, () => join(socket, PROBE_GROUP, address, log));
       return closeOnce(socket);
     },
-    sayHere: (group, port, bytes, except) => sayHere({ ip: group, port }, bytes, except, log),
+    sayHere: (group, port, bytes, except) => {
+      const addresses = ownAddresses().filter(({ ip }) => ip !== except);
+      announce({ ip: group, port }, bytes, { from: addresses, ttl: 0, loop: true }, log);
+    },
+    sayAround: (group, port, bytes, except) => {
+      const addresses = systemInterfaces({ exclude: [] }).addresses();
+      const around = addresses.filter(({ ip, family, virtual }) => family === 4 && !virtual && ip !== except);
+      announce({ ip: group, port }, bytes, { from: around, ttl: 1, loop: false }, log);
+    },
     forward: openForwarder,
     probe: () => probe(log),
   };
 }
 
-/** One socket an interface: which one a datagram leaves by is the socket's. TTL 0 stays on the host (RFC 1112, section 6.1). */
-function sayHere(to: Endpoint, bytes: Uint8Array, except: string, log: Log): void {
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  for (const { address, family } of own) {
-    if (family !== 'IPv4' || address === except) continue;
+/** With loopback, which `systemInterfaces` leaves out. */
+function ownAddresses(): { ip: string }[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.filter(({ family }) => family === 'IPv4').map(({ address }) => ({ ip: address }));
+}
+
+interface Reach {
+  from: readonly { ip: string }[];
+  /** 0 stays on the host (RFC 1112, section 6.1), 1 in its networks. */
+  ttl: 0 | 1;
+  /** Whether this host hears it as well. */
+  loop: boolean;
+}
+
+/** One socket an interface: which one a datagram leaves by is the socket's. */
+function announce(to: Endpoint, bytes: Uint8Array, { from, ttl, loop }: Reach, log: Log): void {
+  for (const { ip } of from) {
     const socket = openSocket(log);
-    socket.bind({ port: 0, address, exclusive: true }, () => {
-      socket.setMulticastInterface(address);
-      socket.setMulticastTTL(0);
+    socket.bind({ port: 0, address: ip, exclusive: true }, () => {
+      socket.setMulticastInterface(ip);
+      socket.setMulticastTTL(ttl);
+      socket.setMulticastLoopback(loop);
       socket.send(bytes, to.port, to.ip, (error) => {
-        if (error) log('debug', `${to.ip} was not said on ${address}: ${error.message}`);
+        if (error) log('debug', `${to.ip} was not said on ${ip}: ${error.message}`);
         socket.close();
       });
     });
