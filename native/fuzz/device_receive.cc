@@ -53,7 +53,7 @@ struct Side {
 class Conversation {
  public:
   Conversation() : left_(1, 2, "10.64.0.2/32"), right_(2, 1, "10.64.0.1/32") {
-    left_.core.fanout().configure(true, 0x0a400fff);
+    left_.core.fanout().configure(true, 0x0a400fff, 0x0a400001);
     right_.core.set_path(now_, *right_.peer, external, {}, right_.effects);
     left_.core.set_path(now_, *left_.peer, external, {}, left_.effects);
   }
