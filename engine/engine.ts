@@ -134,6 +134,7 @@ class RunningEngine implements Engine {
       serverUrls: options.servers,
       post: (work) => this.#inbox.post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),
+      begin: (way, payload) => this.#roomEvent({ type: 'tunnel-begin', ...way, payload }),
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       changed: () => this.#publisher.soon(),
       floods: (peer) => this.#onFlood(peer),
@@ -327,6 +328,8 @@ class RunningEngine implements Engine {
         return this.#members.tunnelFrame(action.peer, action.payload);
       case 'peer-up':
         return this.#members.up(action);
+      case 'tunnel-packet':
+        return this.#members.received(action.peer, action.payload);
       case 'peer-proven':
         this.#members.proven(action.peer);
         this.#network.give();

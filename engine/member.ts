@@ -11,6 +11,8 @@ export interface Member {
   readonly core: PeerCore;
   readonly waker: Waker;
   routes: { server: number; member: string }[];
+  /** Where the tunnel's first message goes before there is a route; null once it has left. */
+  early: { server: number; member: string } | null;
   proven: boolean;
   path: CorePath | null;
   /** Where copies go, as the core asks for it. */

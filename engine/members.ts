@@ -36,6 +36,8 @@ export interface MembersOptions {
   punching(peer: PeerKey): string | null;
   /** A path began, moved or ended. */
   pathChanged(): void;
+  /** The first message of a tunnel, for a member that cannot be relayed to yet. */
+  begin(way: { server: number; member: string }, payload: Uint8Array): void;
   /** The member proved itself in the tunnel since it was last said. */
   alive(peer: PeerKey): void;
   /** The member says far more to everybody than any game. */
@@ -73,13 +75,17 @@ export class Members {
 
   /** Installs a member. One whose process restarted was taken down before (`restarted`). */
   up(action: Extract<RoomAction, { type: 'peer-up' }>): void {
-    const { presharedKey, probe, initiate } = action;
+    const { presharedKey, probe, initiate, early } = action;
     const { device } = this.#options;
     const publicKey = Buffer.from(action.peer, 'base64');
     const id = device.addPeer({ publicKey, presharedKey, probe, initiate, allowedIps: [], fanout: true });
     const member = this.#create(action.peer, id);
     this.#byKey.set(member.key, member);
     this.#byId.set(id, member);
+    if (early === undefined) return;
+    member.early = early;
+    // It begins at once; the core sets the same path when the member can be relayed to.
+    device.setPath(id, { kind: 'external' });
   }
 
   #create(key: PeerKey, id: PeerId): Member {
@@ -99,6 +105,7 @@ export class Members {
       core,
       waker: new Waker(clock, () => post(() => this.event(key, { type: 'tick' }))),
       routes: [],
+      early: null,
       proven: false,
       path: null,
       sampled: { txPackets: 0, rxPackets: 0 },
@@ -259,6 +266,8 @@ export class Members {
       case 'outbound': {
         const route = member.routes[0];
         if (route) this.#options.servers.relay(route.server, route.member, event.bytes);
+        else if (member.early) this.#options.begin(member.early, event.bytes);
+        member.early = null;
         return;
       }
       case 'message':
@@ -290,6 +299,12 @@ export class Members {
   /** A relayed frame: into the device as if from a socket. */
   relayed(server: number, memberId: string, payload: Uint8Array): void {
     const member = this.#routes.get(`${server}:${memberId}`);
+    if (member) this.#options.device.receiveExternal(member.id, payload);
+  }
+
+  /** The tunnel's first message, which came ahead of the relay. */
+  received(key: PeerKey, payload: Uint8Array): void {
+    const member = this.#byKey.get(key);
     if (member) this.#options.device.receiveExternal(member.id, payload);
   }
 

@@ -74,6 +74,8 @@ export type RoomEvent =
   | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
   /** Seal and send to a proven peer: by a server both are on, else through the tunnel. */
   | { type: 'send'; peer: PeerKey; message: PeerMessage }
+  /** The first message of a peer that went up with `early`, for this server and member. */
+  | { type: 'tunnel-begin'; server: ServerIndex; member: string; payload: Uint8Array }
   /** Authenticated life in the tunnel (said now and then): keeps a peer that no server shows any more. */
   | { type: 'peer-alive'; peer: PeerKey }
   | { type: 'block'; peer: PeerKey; on: boolean }
@@ -100,8 +102,9 @@ export type RoomAction =
   | { type: 'tunnel-frame'; peer: PeerKey; payload: Uint8Array }
   /**
    * Install the peer in the device; it is not there yet. A member whose process restarted goes down and comes up again:
-   * its tunnel sessions, paths and candidates belong to the old one. A reconnect changes nothing here. Exactly one side has `initiate`: the responder of the handshake, which is the first to
-   * know that the other is ready.
+   * its tunnel sessions, paths and candidates belong to the old one. A reconnect changes nothing here. One side has
+   * `initiate`. With `early` its first message leaves at once, as a `tunnel-begin`: the other installs it before that
+   * arrives, and can be relayed to a round trip later.
    */
   | {
       type: 'peer-up';
@@ -110,7 +113,10 @@ export type RoomAction =
       probe: { sendKey: Uint8Array; receiveKey: Uint8Array };
       /** Fresh probe keys start their seq at 1. */
       initiate: boolean;
+      early?: { server: ServerIndex; member: string };
     }
+  /** The tunnel's first message, which came ahead of the relay: for the device, as if relayed. */
+  | { type: 'tunnel-packet'; peer: PeerKey; payload: Uint8Array }
   /** The peer has proved itself too (its proof verified): it counts as a member from here on. */
   | { type: 'peer-proven'; peer: PeerKey }
   /**

@@ -5,10 +5,10 @@
  * 2. The responder answers with its share and its static key, sealed under the ISK: it knows the password.
  * 3. The initiator seals its static key and its proof (and its profile, to save a round trip).
  * 4. The responder seals its proof.
+ * 5. Behind message 3 the initiator sends the tunnel's first message, where it holds no tunnel with the other (version 2).
  *
  * A responder that recognises a hint in message 1 answers from the shared root instead (messages 5 and 6): no CPace.
  */
-import { PROTOCOL_VERSION } from '../../../protocol/limits.ts';
 import { bytesToHex, concatBytes, equalBytes, toBase64 } from '../crypto/bytes.ts';
 import { type Share, transcriptIr } from '../crypto/cpace.ts';
 import { expand, hmac256, label, type MemberKeys, pairId, sharedSecret } from '../crypto/derive.ts';
@@ -60,9 +60,12 @@ export type Step =
   | { type: 'job'; request: CryptoRequest }
   | { type: 'send'; payload: Uint8Array }
   /** Initiator, message 2: install it, its own key is not proved yet. */
-  | { type: 'verified'; verified: Verified }
-  /** Both password and key are proved. `keep`: both sides still hold the same older generation. */
-  | { type: 'proven'; verified: Verified; keep: boolean; greeting: Uint8Array | null }
+  | { type: 'verified'; verified: Verified; initiate: boolean }
+  /**
+   * Both password and key are proved. `keep`: both sides still hold the same older generation. `initiate`: a tunnel that is
+   * installed now is begun by this side.
+   */
+  | { type: 'proven'; verified: Verified; keep: boolean; initiate: boolean; greeting: Uint8Array | null }
   /** `guess`: somebody had another password, or tried to break in. */
   | { type: 'failed'; guess: boolean; refused: boolean };
 
@@ -72,9 +75,14 @@ type State =
   | { at: 'awaiting-reply'; scalar: Uint8Array; own: Share; hints: KnownRoot[] }
   | { at: 'finishing'; own: Share; peer: Share; sealed: Uint8Array | null }
   | { at: 'awaiting-proof'; secret: PairSecret; own: Share; peer: Share }
-  | { at: 'awaiting-confirm'; secret: PairSecret; verified: Verified; proofKey: Uint8Array; transcript: Uint8Array }
+  | { at: 'awaiting-confirm'; secret: PairSecret; verified: Verified; initiate: boolean; proof: ExpectedProof }
   | { at: 'awaiting-resumed'; verified: Verified }
   | { at: 'ended' };
+
+interface ExpectedProof {
+  key: Uint8Array;
+  transcript: Uint8Array;
+}
 
 interface PairSecret {
   isk: Uint8Array;
@@ -88,6 +96,11 @@ export interface Pair {
   session: Uint8Array;
 }
 
+/** A responder's half, made before message 1 came; for one run only. */
+export type MadeShare = Extract<CryptoResult, { kind: 'cpace-start' }>;
+
+/** 1: the responder begins the tunnel. 2: the initiator does, behind message 3. */
+const VERSIONS = [1, 2];
 /** Largest frame before both sides have allowed each other. */
 const MAX_HINTS = 40;
 const NO_GENERATION = new Uint8Array(wire.GENERATION_BYTES);
@@ -130,13 +143,19 @@ export class Handshake {
     return this.#find(start) !== null;
   }
 
-  /** Responder: message 1 came. */
-  answer(start: wire.Start): Step[] {
+  /** Responder: the work that can be done before message 1 comes. */
+  prepare(): CryptoRequest {
+    return this.#startRequest();
+  }
+
+  /** Responder: message 1 came; `made`: what `prepare` asked for. */
+  answer(start: wire.Start, made: MadeShare | null): Step[] {
     const resumed = this.#resume(start);
     if (resumed !== null) return resumed;
     if (negotiate(start.ad) === null) return this.#fail(false);
     if (!this.#context.freshShare(start.share)) return this.#fail(true);
-    return this.#share({ share: start.share, ad: start.ad });
+    const steps = this.#share({ share: start.share, ad: start.ad });
+    return made === null ? steps : this.job(made);
   }
 
   /** Responder: whether message 1 was sent by someone who holds the room tag. */
@@ -166,10 +185,13 @@ export class Handshake {
   }
 
   #share(peer: Share | null): Step[] {
+    this.#state = { at: 'sharing', peer, ad: wire.encodeAd(VERSIONS, this.#context.random(32)) };
+    return [{ type: 'job', request: this.#startRequest() }];
+  }
+
+  #startRequest(): CryptoRequest {
     const { prs, random } = this.#context;
-    this.#state = { at: 'sharing', peer, ad: wire.encodeAd([PROTOCOL_VERSION], random(32)) };
-    const request = { kind: 'cpace-start', prs, ci: this.#sid, sid: this.#sid, random: random(64) } as const;
-    return [{ type: 'job', request }];
+    return { kind: 'cpace-start', prs, ci: this.#sid, sid: this.#sid, random: random(64) };
   }
 
   #shared(state: State & { at: 'sharing' }, made: { scalar: Uint8Array; share: Uint8Array }): Step[] {
@@ -215,9 +237,10 @@ export class Handshake {
     const made = this.#verify(secret, publicKey);
     if (made === null) return this.#fail(false, true, true);
     const { verified, proofKey } = made;
-    this.#state = { at: 'awaiting-confirm', secret, verified, proofKey, transcript };
-    this.#verifiedKey = verified.key;
     const held = this.#context.generationOf(verified.key);
+    const initiate = held === null && negotiate(peer.ad) === 2;
+    this.#state = { at: 'awaiting-confirm', secret, verified, initiate, proof: { key: proofKey, transcript } };
+    this.#verifiedKey = verified.key;
     const body = wire.encodeProofBody({
       key: this.#context.keys.publicKey,
       held: held === null ? NO_GENERATION : hexBytes(held),
@@ -226,7 +249,7 @@ export class Handshake {
     });
     const message = secret.session.sealer.seal(body, this.#aad(wire.KIND_PROOF)).sealed;
     return [
-      { type: 'verified', verified },
+      { type: 'verified', verified, initiate },
       { type: 'send', payload: wire.encodeSealed(wire.KIND_PROOF, message) },
     ];
   }
@@ -246,6 +269,7 @@ export class Handshake {
     if (!equalBytes(expected, body.proof)) return this.#fail(true);
     const held = this.#context.generationOf(verified.key);
     const keep = held !== null && held === bytesToHex(body.held);
+    const initiate = negotiate(peer.ad) === 1 || !equalBytes(body.held, NO_GENERATION);
     const confirm = concatBytes(
       this.#proofOf(proofKey, 'responder', transcript, body.key, publicKey),
       Uint8Array.of(keep ? CONFIRM_KEEP : 0),
@@ -253,20 +277,21 @@ export class Handshake {
     const message = secret.session.sealer.seal(confirm, this.#aad(wire.KIND_CONFIRM)).sealed;
     this.#state = { at: 'ended' };
     return [
-      { type: 'proven', verified, keep, greeting: body.greeting },
+      { type: 'proven', verified, keep, initiate, greeting: body.greeting },
       { type: 'send', payload: wire.encodeSealed(wire.KIND_CONFIRM, message) },
     ];
   }
 
   /** Initiator: message 4. */
   #confirm(state: State & { at: 'awaiting-confirm' }, payload: Uint8Array): Step[] {
-    const { secret, verified, proofKey, transcript } = state;
+    const { secret, verified, initiate, proof } = state;
     const confirm = secret.session.opener.open(2, payload.subarray(1), this.#aad(wire.KIND_CONFIRM));
     const own = this.#context.keys.publicKey;
-    const expected = this.#proofOf(proofKey, 'responder', transcript, own, verified.publicKey);
+    const expected = this.#proofOf(proof.key, 'responder', proof.transcript, own, verified.publicKey);
     if (confirm === null || !equalBytes(confirm.subarray(0, wire.MAC_BYTES), expected)) return this.#fail(false);
     this.#state = { at: 'ended' };
-    return [{ type: 'proven', verified, keep: confirm[wire.MAC_BYTES] === CONFIRM_KEEP, greeting: null }];
+    const keep = confirm[wire.MAC_BYTES] === CONFIRM_KEEP;
+    return [{ type: 'proven', verified, keep, initiate, greeting: null }];
   }
 
   /** Responder: the first hint that one of our roots made. */
@@ -295,7 +320,7 @@ export class Handshake {
     const { sealed } = verified.session.sealer.seal(new Uint8Array(), this.#aad(wire.KIND_RESUMED));
     this.#state = { at: 'ended' };
     return [
-      { type: 'proven', verified, keep: true, greeting: null },
+      { type: 'proven', verified, keep: true, initiate: false, greeting: null },
       { type: 'send', payload: wire.encodeSealed(wire.KIND_RESUMED, sealed) },
     ];
   }
@@ -305,7 +330,7 @@ export class Handshake {
     const opened = verified.session.opener.open(1, payload.subarray(1), this.#aad(wire.KIND_RESUMED));
     if (opened === null) return this.#fail(false);
     this.#state = { at: 'ended' };
-    return [{ type: 'proven', verified, keep: true, greeting: null }];
+    return [{ type: 'proven', verified, keep: true, initiate: false, greeting: null }];
   }
 
   #resumedPeer(known: KnownRoot, ad: Uint8Array, random: Uint8Array): Verified {
@@ -350,9 +375,10 @@ export class Handshake {
   }
 }
 
-/** The version both speak, or null. */
+/** The highest version that both speak, or null. */
 function negotiate(ad: Uint8Array): number | null {
-  return wire.adVersions(ad).includes(PROTOCOL_VERSION) ? PROTOCOL_VERSION : null;
+  const offered = wire.adVersions(ad);
+  return VERSIONS.findLast((version) => offered.includes(version)) ?? null;
 }
 
 function tagMac(tag: Uint8Array, sid: Uint8Array, start: { share: Uint8Array; ad: Uint8Array }): Uint8Array {

@@ -78,6 +78,7 @@ export class Handshakes {
     const context = this.#hooks.context();
     for (const member of this.#members()) this.#expire(member);
     if (context === null) return;
+    this.#prepare(context);
     const waiting = [...this.#members()].filter((member) => member.pending !== null || this.#mayBegin(member));
     for (const member of this.#shared.shuffle(waiting)) {
       if (member.pending !== null) this.#answer(context, member, member.pending);
@@ -124,6 +125,26 @@ export class Handshakes {
     return false;
   }
 
+  /**
+   * A newcomer begins a moment from now: our half of the work is done meanwhile. Not for many, who may be strangers, and not
+   * while members may be coming back, who are recognised by hints.
+   */
+  #prepare(context: HandshakeContext): void {
+    let places: number = ROOM_LIMITS.concurrentHandshakes;
+    for (const { half } of this.#members()) if (half !== 'none' && half !== 'over') places -= 1;
+    for (const member of this.#members()) {
+      if (places <= 0) return;
+      const waits = member.half === 'none' && !member.initiator && member.run === null && member.pending === null;
+      if (!waits || member.peer !== null || member.refused) continue;
+      member.half = context.knownRoots(member.server).length > 0 ? 'over' : 'making';
+      if (member.half === 'over') continue;
+      places -= 1;
+      this.#shared.job(new Handshake(context, 'responder', member).prepare(), (result) => {
+        if (member.half === 'making') member.half = result.kind === 'cpace-start' ? result : 'over';
+      });
+    }
+  }
+
   #begin(context: HandshakeContext, member: Member): void {
     const { tagged } = member;
     if (this.#running(tagged) >= ROOM_LIMITS.concurrentHandshakes) return;
@@ -167,7 +188,9 @@ export class Handshakes {
     if (member.run !== null) this.#end(member, member.run, member.run.handshake.guessable);
     member.pending = null;
     const run = this.#run(member, handshake, ticket, tagged);
-    this.#steps(member, run, handshake.answer(pending.start));
+    const { half } = member;
+    member.half = 'over';
+    this.#steps(member, run, handshake.answer(pending.start, typeof half === 'object' ? half : null));
   }
 
   /** Strangers can make messages wait, so what is compared with every root is compared once. */

@@ -2,7 +2,7 @@
 import { compareBytes } from '../crypto/bytes.ts';
 import type { PeerKey, ServerIndex } from './contract.ts';
 import type { Ticket } from './guess-limits.ts';
-import type { Handshake } from './handshake.ts';
+import type { Handshake, MadeShare } from './handshake.ts';
 import type { Start } from './wire.ts';
 
 /** A handshake under way. */
@@ -50,6 +50,8 @@ export interface Member {
   /** Whose session it is, once proven. */
   peer: PeerKey | null;
   run: Run | null;
+  /** Our half of the first run as responder, until it is used. */
+  half: 'none' | 'making' | MadeShare | 'over';
   /** Message 1 that waits for the password or for a place. */
   pending: Pending | null;
   attempts: number;
@@ -84,6 +86,7 @@ export function newMember(
     initiator,
     peer: null,
     run: null,
+    half: 'none',
     pending: null,
     attempts: 0,
     tagged: false,

@@ -81,16 +81,21 @@ export class Peers {
   }
 
   /** Initiator, before message 3: the device must be ready for what the responder sends behind message 4. */
-  expect(verified: Verified): void {
+  expect({ server, id }: Member, verified: Verified, initiate: boolean): void {
     const peer = this.#peer(verified);
-    if (peer.generation === null && verified.generation !== null) this.#install(peer, verified.generation, false);
+    if (peer.generation !== null || verified.generation === null) return;
+    this.#install(peer, verified.generation, initiate, initiate ? { server, member: id } : undefined);
   }
 
   /**
    * A proof verified, of a run that began at `began`. `keep`: the generation that both sides still have stays. True for a
    * process that restarted, or whose two proofs over two servers crossed.
    */
-  prove(member: Member, verified: Verified, run: { keep: boolean; role: Role; began: number }): boolean {
+  prove(
+    member: Member,
+    verified: Verified,
+    run: { keep: boolean; initiate: boolean; role: Role; began: number },
+  ): boolean {
     const peer = this.#peer(verified);
     const { generation } = verified;
     const known = peer.generation;
@@ -100,7 +105,7 @@ export class Peers {
     const renew = differs && !(crossed && known.id > generation.id);
     const replaced = renew && known !== null;
     if (replaced) this.#forget(peer, crossed);
-    if (renew) this.#install(peer, generation, run.role === 'responder');
+    if (renew) this.#install(peer, generation, run.initiate);
     if (renew || !peer.proven) peer.generationAt = this.#shared.now;
     this.#hold(peer, member, verified, run.role);
     // A reconnect keeps the generation: only this one's roots may lead to one.
@@ -222,10 +227,15 @@ export class Peers {
     return peer;
   }
 
-  #install(peer: Peer, generation: Generation, initiate: boolean): void {
+  #install(
+    peer: Peer,
+    generation: Generation,
+    initiate: boolean,
+    early?: { server: ServerIndex; member: string },
+  ): void {
     peer.generation = generation;
     const { presharedKey, probe } = generation;
-    this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate });
+    this.#shared.emit({ type: 'peer-up', peer: peer.key, presharedKey, probe, initiate, ...(early && { early }) });
   }
 
   /** The other process is a new one, and its sessions here and in the device are dead; `crossed`: only those in the device. */

@@ -21,7 +21,7 @@ import { type Peer, Peers } from './peers.ts';
 import { Servers } from './servers.ts';
 import { Shared } from './shared.ts';
 import { decodeMessage } from './signals.ts';
-import { KIND_SIGNAL } from './wire.ts';
+import { decodeBegin, encodeBegin, INITIATION_BYTES, KIND_BEGIN, KIND_SIGNAL } from './wire.ts';
 
 /** From start to the first welcome, and from there to the first proof. */
 const FIRST_WELCOME_MS = 10_000;
@@ -143,6 +143,8 @@ class Room implements RoomCore {
         return this.#message(this.#peers.openTunnel(event.peer, event.payload));
       case 'peer-alive':
         return this.#peers.alive(event.peer);
+      case 'tunnel-begin':
+        return this.#beginTunnel(event.server, event.member, event.payload);
       case 'send': {
         const peer = this.#peers.get(event.peer);
         if (peer?.proven === true) this.#peers.send(peer, event.message);
@@ -225,8 +227,8 @@ class Room implements RoomCore {
 
   /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
   #outcome(member: Member, { handshake: { role }, startedAt }: Run, step: Outcome): void {
-    if (step.type === 'verified') this.#peers.expect(step.verified);
-    else if (this.#peers.prove(member, step.verified, { keep: step.keep, role, began: startedAt })) {
+    if (step.type === 'verified') this.#peers.expect(member, step.verified, step.initiate);
+    else if (this.#peers.prove(member, step.verified, { ...step, role, began: startedAt })) {
       this.#gossip.gone(step.verified.key);
     }
     const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
@@ -246,8 +248,24 @@ class Room implements RoomCore {
   #frame(server: number, id: string, payload: Uint8Array): void {
     const member = this.#servers.member(server, id);
     if (member === undefined) return;
+    if (payload[0] === KIND_BEGIN) return this.#tunnelBegun(member, payload);
     if (payload[0] !== KIND_SIGNAL) return this.#handshakes.frame(member, payload);
     this.#message(this.#peers.open(member, payload));
+  }
+
+  /** While message 4 is awaited: before message 3 the other does not know us, and behind message 4 there is the relay. */
+  #beginTunnel(server: number, id: string, initiation: Uint8Array): void {
+    const member = this.#servers.member(server, id);
+    const expected = member?.run?.handshake.verifiedKey ?? null;
+    if (expected !== null && initiation.length === INITIATION_BYTES) {
+      this.#shared.signal(server, id, encodeBegin(initiation));
+    }
+  }
+
+  #tunnelBegun(member: Member, payload: Uint8Array): void {
+    const initiation = decodeBegin(payload);
+    if (initiation === null || member.peer === null) return;
+    this.#shared.emit({ type: 'tunnel-packet', peer: member.peer, payload: initiation });
   }
 
   #message(opened: { peer: Peer; plaintext: Uint8Array } | null): void {

@@ -16,10 +16,13 @@ export const KIND_ABORT = 7;
 export const KIND_SIGNAL = 8;
 export const KIND_TUNNEL = 9;
 export const KIND_READY = 10;
+export const KIND_BEGIN = 11;
 
 export const HINT_BYTES = 8;
 export const MAC_BYTES = 32;
 export const KEY_BYTES = 32;
+/** WireGuard paper, section 5.4.2. */
+export const INITIATION_BYTES = 148;
 const AD_RANDOM_BYTES = 32;
 const MAX_VERSIONS = 8;
 const TUNNEL_TAG_BYTES = 4;
@@ -83,6 +86,15 @@ export function encodeReady(mac: Uint8Array): Uint8Array {
 
 export function decodeReady(bytes: Uint8Array): Uint8Array | null {
   return bytes[0] === KIND_READY && bytes.length === 1 + MAC_BYTES ? bytes.slice(1) : null;
+}
+
+/** Behind message 3, while nothing can be relayed yet: `11 | initiation of the tunnel (WireGuard's message 1)`. */
+export function encodeBegin(initiation: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(KIND_BEGIN), initiation);
+}
+
+export function decodeBegin(bytes: Uint8Array): Uint8Array | null {
+  return bytes[0] === KIND_BEGIN && bytes.length === 1 + INITIATION_BYTES ? bytes.subarray(1) : null;
 }
 
 /** Message 2: `2 | Yb | ADb | sealed static key`. */

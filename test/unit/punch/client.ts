@@ -127,6 +127,7 @@ export class Client {
         nextSeq: () => 1,
       },
       waker: new Waker(clock, () => {}),
+      early: null,
       routes: [{ server: 0, member: key }],
       proven: true,
       path: { kind: 'external' },

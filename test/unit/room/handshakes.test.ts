@@ -45,6 +45,9 @@ it('compares what a stranger sent with our roots once, however long it waits', (
   for (let i = 0; i < 50; i++) handshakes.pump();
   expect(members.filter((member) => member.run !== null)).toHaveLength(ROOM_LIMITS.guessesPerSourcePerMinute);
   expect(members.filter((member) => member.pending !== null).length).toBeGreaterThan(20);
-  // Once to judge each of them, and once more for each run that began.
-  expect(looked).toBe(members.length + ROOM_LIMITS.guessesPerSourcePerMinute);
+  // Once to judge each of them, once more for each run that began, and once before a half is made in advance.
+  expect(looked).toBeLessThanOrEqual(2 * members.length + ROOM_LIMITS.guessesPerSourcePerMinute);
+  const before = looked;
+  for (let i = 0; i < 50; i++) handshakes.pump();
+  expect(looked).toBe(before);
 });

@@ -221,6 +221,7 @@ export class Node {
       case 'peer-up':
         this.psk.set(action.peer, Buffer.from(action.presharedKey).toString('hex'));
         this.ups.push(action.peer);
+        if (action.early) this.#begin(action.early);
         return;
       case 'peer-down':
         this.psk.delete(action.peer);
@@ -238,6 +239,12 @@ export class Node {
       case 'wake':
         return this.#wake(action.at);
     }
+  }
+
+  /** The device answers with the tunnel's first message, in an event of its own. */
+  #begin(way: { server: number; member: string }): void {
+    const payload = seeded(`initiation of ${this.name}`)(148);
+    this.world.after(0, () => this.event({ type: 'tunnel-begin', ...way, payload }));
   }
 
   /** The device carries messages where both ends hold the same preshared key. */

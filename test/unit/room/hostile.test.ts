@@ -5,8 +5,11 @@ import { createRoom } from '../../../engine/core/room/room.ts';
 import {
   decodeReply,
   decodeStart,
+  encodeBegin,
   encodeReply,
   encodeStart,
+  INITIATION_BYTES,
+  KIND_BEGIN,
   KIND_CONFIRM,
   KIND_PROOF,
   KIND_REPLY,
@@ -27,6 +30,7 @@ function flip(bytes: Uint8Array, at: number): Uint8Array {
 describe('a server in the middle', () => {
   it.each([
     ['the share of message 1', KIND_START, 5],
+    ['the versions offered in message 1', KIND_START, 35],
     ['the randomness of message 1', KIND_START, 50],
     ['the share of message 2', KIND_REPLY, 5],
     ['the sealed key of message 2', KIND_REPLY, -1],
@@ -49,6 +53,24 @@ describe('a server in the middle', () => {
     expect(ann.memory?.pins ?? []).toEqual([]);
     world.tamper = ({ payload }) => payload;
     world.until(() => together(ann, bob), 120_000, 50);
+  });
+
+  it('begins no tunnel for a member that has not proved itself, nor with bytes that begin none', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann', create: true }).start();
+    const eve = world.node({ name: 'eve', create: true, password: 'guess' }).start();
+    const bob = world.node({ name: 'bob', create: true }).start();
+    world.until(() => together(ann, bob));
+    const [server] = world.servers;
+    const before = ann.count('tunnel-packet');
+    server?.forge(eve, ann, encodeBegin(new Uint8Array(INITIATION_BYTES)));
+    server?.forge(bob, ann, encodeBegin(new Uint8Array(INITIATION_BYTES - 1)));
+    server?.forge(bob, ann, Uint8Array.of(KIND_BEGIN));
+    world.run(100);
+    expect(ann.count('tunnel-packet')).toBe(before);
+    server?.forge(bob, ann, encodeBegin(new Uint8Array(INITIATION_BYTES)));
+    world.run(100);
+    expect(ann.count('tunnel-packet')).toBe(before + 1);
   });
 
   it('takes down what it let half through: message 4 never verifies', () => {

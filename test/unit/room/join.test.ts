@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HOP_MS, together, World } from './harness.ts';
+import type { RoomAction } from '../../../engine/core/room/contract.ts';
+import { HOP_MS, type Node, together, World } from './harness.ts';
 
 describe('joining a room', () => {
   it('lets two with the same password prove each other', () => {
@@ -22,27 +23,50 @@ describe('joining a room', () => {
     const ann = world.node({ name: 'ann' }).start();
     world.run(500);
     const bob = world.node({ name: 'bob' }).start();
-    world.until(() => bob.actions.some(({ action }) => action.type === 'server-send'));
-    const welcome = world.now + 2 * HOP_MS;
+    world.until(() => bob.connections.get(0)?.id !== '');
+    const welcome = world.now + HOP_MS;
     world.until(() => together(ann, bob) && ann.core.view().ipv4 !== null && bob.core.view().ipv4 !== null);
     expect(world.now - welcome).toBeLessThanOrEqual(4 * 2 * HOP_MS + 20);
   });
 
-  it('installs the initiator before its proof leaves, and lets exactly the responder begin WireGuard', () => {
+  it('installs the responder before the proof leaves, and begins the tunnel behind it', () => {
     const world = new World();
     const ann = world.node({ name: 'ann' }).start();
     const bob = world.node({ name: 'bob' }).start();
     world.until(() => together(ann, bob));
-    const ups = [ann, bob].map((node) => {
-      const up = node.actions.find(({ action }) => action.type === 'peer-up');
-      const proven = node.actions.find(({ action }) => action.type === 'peer-proven');
-      return {
-        initiate: up?.action.type === 'peer-up' && up.action.initiate,
-        early: (proven?.at ?? 0) - (up?.at ?? 0),
-      };
-    });
-    expect(ups.map((up) => up.initiate).toSorted()).toEqual([false, true]);
-    expect(ups.find((up) => !up.initiate)?.early).toBeGreaterThanOrEqual(4 * HOP_MS);
+    const beginning = (node: Node) => {
+      const at = (type: RoomAction['type']) => node.actions.findIndex(({ action }) => action.type === type);
+      const [up, begun, proven] = (['peer-up', 'tunnel-packet', 'peer-proven'] as const).map(at);
+      const action = node.actions[up ?? -1]?.action;
+      return { initiate: action?.type === 'peer-up' && action.initiate, up, begun, proven };
+    };
+    const [responder, initiator] = [beginning(ann), beginning(bob)].toSorted(
+      (a, b) => Number(a.initiate) - Number(b.initiate),
+    );
+    expect([responder?.initiate, initiator?.initiate]).toEqual([false, true]);
+    expect(initiator?.begun).toBe(-1);
+    expect(responder?.begun).toBeGreaterThan(responder?.up ?? Number.NaN);
+    const limited = world.servers.map((server) => server.limited);
+    expect(limited).toEqual([0]);
+  });
+
+  it('has the responder begin the tunnel where the initiator still holds one of a process that is gone', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const first = world.node({ name: 'bob', seed: 'first' }).start();
+    world.until(() => together(ann, first));
+    first.kill();
+    for (let n = 0; n < 2; n++) {
+      const again = world.node({ name: 'bob', seed: `again ${n}` }).start();
+      const known = ann.actions.length;
+      world.until(() => together(ann, again));
+      const ups = [...ann.actions.slice(known), ...again.actions].flatMap(({ action }) =>
+        action.type === 'peer-up' ? [action.initiate] : [],
+      );
+      expect(ups.toSorted()).toEqual([false, true]);
+      again.kill();
+      world.run(15_000);
+    }
   });
 
   it('is joined, and has an address, when nobody else is there', () => {
