@@ -18,7 +18,7 @@ import { filesStore } from './files/store.ts';
 import { Transfers } from './files/transfers.ts';
 import { filterSettings } from './filter-settings.ts';
 import { systemInterfaces } from './interfaces/interfaces.ts';
-import { systemNat64 } from './interfaces/nat64.ts';
+import { askedAtStart, systemNat64 } from './interfaces/nat64.ts';
 import { systemTun } from './lan/broadcast-way.ts';
 import { systemLan } from './lan/lan.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
@@ -58,6 +58,8 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
   const store = roomStore(options.stateDir, roomTopic(options.room));
   if (options.password === null && store.load() === null)
     throw new WarrenError('invalid', 'this room was never joined from here: give its password');
+  // While the interface opens: the servers are dialled once it is known.
+  const nat64 = askedAtStart(systemNat64, systemClock);
   const stun = await resolveStun(options.stun);
   const tun = options.tun ? await openTun(native, options.interfaceName) : null;
   const crypto = createCryptoWorker();
@@ -67,7 +69,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
-        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64: systemNat64 }),
+        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64 }),
         crypto,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
         mapping: createPortMapper({
@@ -75,7 +77,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
           excludeInterfaces: tun ? [tun.name] : [],
           log: options.log,
         }),
-        nat64: systemNat64,
+        nat64,
         store,
         tun: systemTun(tun, options.log),
         lan: tun ? systemLan(options.log) : null,

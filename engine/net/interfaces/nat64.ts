@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { IPV4_ONLY_NAME } from '../../core/candidates/nat64.ts';
-import type { Nat64Port } from '../../ports.ts';
+import type { ClockPort, Nat64Port } from '../../ports.ts';
 
 /** Hosts on the Internet, for the kernel to find a way to. Nothing is ever sent there: connecting UDP is silent. */
 const SOMEWHERE = { udp4: '198.51.100.1', udp6: '2001:db8::1' } as const;
@@ -22,6 +22,18 @@ export const systemNat64: Nat64Port = {
     }
   },
 };
+
+/** A start is over by then; later the network may be another one. */
+const START_MS = 1_000;
+
+/** Asks at once, so that the answer is there when a start wants it in several places; later it asks anew each time. */
+export function askedAtStart(port: Nat64Port, clock: Pick<ClockPort, 'now'>): Nat64Port {
+  const startedAt = clock.now();
+  const first = port.addresses();
+  // Whoever asks hears of a failure; nobody may.
+  first.catch(() => undefined);
+  return { addresses: () => (clock.now() - startedAt < START_MS ? first : port.addresses()) };
+}
 
 /** Whether there is a route to the Internet in this family. */
 function leadsOut(type: keyof typeof SOMEWHERE): Promise<boolean> {
