@@ -25,12 +25,16 @@ export function DiscoveryCard(): ReactNode {
       <Button icon={Radar} disabled={checking} onClick={() => void check()}>
         {checking ? t('games.checking') : t('games.checkNow')}
       </Button>
-      <ul role="status" className="mt-2 text-[13px] empty:hidden">
-        {found?.members.length === 0 && <li>{t('games.nobody')}</li>}
-        {found?.members.map((member) => (
-          <Heard key={`${member.nick} ${member.ipv4}`} member={member} />
-        ))}
-      </ul>
+      <div role="status" className="mt-2 text-[13px] empty:hidden">
+        {found?.members.length === 0 && <p>{t('games.nobody')}</p>}
+        {found !== null && found.members.length > 0 && (
+          <ul>
+            {found.members.map((member) => (
+              <Heard key={`${member.nick} ${member.ipv4}`} member={member} />
+            ))}
+          </ul>
+        )}
+      </div>
       <Counts />
     </Card>
   );
