@@ -3,7 +3,7 @@
 namespace wg {
 namespace {
 
-constexpr size_t udp_header_size = 8, udp_checksum_at = 6;
+constexpr size_t udp_header_size = 8, udp_checksum_at = 6, max_datagram = 65'535;
 constexpr uint16_t more_fragments_bit = 0x2000;
 
 /// Offsets within the IPv4 header (RFC 791, section 3.1).
@@ -35,6 +35,8 @@ void readdress(const Ipv4Packet& packet, uint32_t source, uint32_t destination, 
                const std::function<void(ByteView)>& emit) {
   const bool has_udp_header = packet.is_first();
   if (packet.protocol != ip_protocol_udp || (has_udp_header && packet.body.size() < udp_header_size)) return;
+  // No datagram is longer (RFC 791, section 3.1): beyond, offsets would run over.
+  if (packet.offset + packet.body.size() > max_datagram) return;
   const size_t header = packet.header.size();
   if (space.size() < header + udp_header_size) return;
   const size_t most = (space.size() - header) & ~size_t{7};
