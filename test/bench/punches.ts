@@ -21,6 +21,7 @@ const NATS = {
   'symmetric-random': 'symmetric-random',
   'fully-random netfilter': { kernel: 'fully-random' },
   'symmetric-open': { ...routerNats['symmetric-random'], filtering: 'endpoint-independent' },
+  'symmetric-open-flows': { ...routerNats['symmetric-random'], filtering: 'endpoint-independent', flows: true },
   'symmetric-block': 'symmetric-block',
   'symmetric-sequential': 'symmetric-sequential',
   'symmetric-down': {
@@ -44,6 +45,9 @@ const PAIRS: readonly (readonly [Access, Access])[] = [
   ['port-restricted', 'symmetric-down'],
   ['symmetric-sequential', 'symmetric-sequential'],
   ['symmetric-sequential', 'symmetric-down'],
+  ['symmetric-sequential', 'symmetric-block'],
+  ['symmetric-open-flows', 'symmetric-random'],
+  ['symmetric-open-flows', 'symmetric-block'],
 ];
 
 /** An attempt, its back-off, and another. */

@@ -1,12 +1,13 @@
 /** What the user-space router does beside translating: limits, faults, links, and the things that tests switch while it runs. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+
 import { setTimeout as elapse } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Endpoint } from './conformance/contract.ts';
 import { Probe } from './conformance/probe.ts';
 import { routerNats } from './nats.ts';
 import { describeLab } from './requirements.ts';
 import type { NodeStats } from './router.ts';
-import { type Host, type SiteSpec, type Topology, startTopology } from './topology.ts';
+import { type Host, type SiteSpec, startTopology, type Topology } from './topology.ts';
 
 const plain = routerNats['port-restricted'];
 const sites = [
@@ -19,6 +20,7 @@ const sites = [
   { name: 'link', nat: plain },
   { name: 'customer', nat: plain, carrier: 'carrier' },
   { name: 'two-hosts', nat: plain, hosts: 2 },
+  { name: 'flows', nat: { ...routerNats['symmetric-random'], filtering: 'endpoint-independent', flows: true } },
   { name: 'shared-ports', nat: { ...routerNats['symmetric-random'], ports: { kind: 'preserved' }, overload: true } },
 ] as const satisfies readonly SiteSpec[];
 type SiteName = (typeof sites)[number]['name'];
@@ -124,6 +126,18 @@ describeLab('the user-space router', () => {
     expect(ports[0]).toBe(50_000);
     expect(ports[1]).not.toBe(50_000);
     expect(ports[1]).toBeDefined();
+  });
+
+  it('answers from the mapping that let a question in where it is told to', async () => {
+    await probeOf('flows').open('x');
+    const external = await seen('flows', 'x');
+    const asked = probeOf('flows').arrival('x', 'a question');
+    await outside.send('elsewhere', external!, 'a question');
+    expect(await asked).toEqual(elsewhere);
+    expect(await seen('flows', 'x', { to: elsewhere })).toEqual(external);
+    // Those that nobody asked from have mappings of their own.
+    await probeOf('flows').open('y');
+    expect(await seen('flows', 'y')).not.toEqual(await seen('flows', 'y', { to: elsewhere }));
   });
 
   it('shares one external port between remotes where it is told to', async () => {

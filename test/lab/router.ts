@@ -30,6 +30,8 @@ export interface NatConfig {
   readonly lifetimeMs?: number;
   readonly filterLifetimeMs?: number;
   readonly inboundRefresh?: boolean;
+  /** An answer leaves by the mapping that let the question in. */
+  readonly flows?: boolean;
   readonly hairpin?: boolean;
   readonly icmpKillsMappings?: boolean;
   readonly maxMappings?: number;

@@ -40,6 +40,7 @@ NatOptions NatOptions::from(const Json& json) {
   out.lifetime = milliseconds(json["lifetimeMs"], out.lifetime);
   out.filterLifetime = milliseconds(json["filterLifetimeMs"], out.lifetime);
   out.inboundRefresh = json["inboundRefresh"].boolean(out.inboundRefresh);
+  out.flows = json["flows"].boolean(out.flows);
   out.hairpin = json["hairpin"].boolean(out.hairpin);
   out.icmpKillsMappings = json["icmpKillsMappings"].boolean(out.icmpKillsMappings);
   out.maxMappings = static_cast<std::size_t>(json["maxMappings"].number(static_cast<double>(out.maxMappings)));
@@ -95,6 +96,7 @@ bool Nat::inbound(Packet& p, Time now) {
     ++stats_.filtered;
     return false;
   }
+  if (options_.flows && flow->protocol == kUdp) adopt(mapping, flow->source, now);
   if (options_.inboundRefresh || flow->protocol != kUdp) touch(*mapping, flow->source, now);
   rewriteDestination(p, *flow, mapping->inside);
   if (flow->moreFragments) rememberFragment(*flow, false, mapping->inside.ip, now);
@@ -180,12 +182,18 @@ Time Nat::lifetimeOf(std::uint8_t protocol) const {
 }
 
 Nat::MappingPtr Nat::findInside(std::uint8_t protocol, const Endpoint& inside, const Endpoint& remote, Time now) {
-  const auto found = byInside_.find({protocol, inside, mappingKey(protocol, remote)});
-  if (found == byInside_.end()) return nullptr;
-  const MappingPtr mapping = found->second;
-  if (mapping->expires > now) return mapping;
+  const InsideKey key{protocol, inside, mappingKey(protocol, remote)};
+  MappingPtr mapping;
+  if (const auto own = byInside_.find(key); own != byInside_.end()) mapping = own->second;
+  else if (const auto flow = byFlow_.find(key); flow != byFlow_.end()) mapping = flow->second.lock();
+  if (!mapping || mapping->expires > now) return mapping;
   erase(mapping);
   return nullptr;
+}
+
+void Nat::adopt(const MappingPtr& mapping, const Endpoint& remote, Time now) {
+  if (findInside(mapping->protocol, mapping->inside, remote, now)) return;
+  byFlow_.insert_or_assign({mapping->protocol, mapping->inside, mappingKey(mapping->protocol, remote)}, mapping);
 }
 
 Nat::MappingPtr Nat::create(const Flow& flow, Time now) {
@@ -286,6 +294,8 @@ void Nat::sweep(Time now, bool force) {
     std::erase_if(mapping->remoteAddresses, [&](const auto& entry) { return entry.second <= now; });
   }
   for (const MappingPtr& mapping : ended) erase(mapping);
+  ended.clear();
+  std::erase_if(byFlow_, [](const auto& entry) { return entry.second.expired(); });
 }
 
 void Nat::flush(std::uint8_t protocol) {

@@ -33,6 +33,8 @@ struct NatOptions {
   /** Filter entries that end before their mapping does. */
   Time filterLifetime = 120 * kSecond;
   bool inboundRefresh = false;
+  /** The answer to a datagram that was let in leaves by the mapping that let it in, as in boxes that look up whole flows. */
+  bool flows = false;
   bool hairpin = true;
   /** RFC 4787 REQ-10 forbids it, real boxes do it: an inbound ICMP error ends the mapping it is about. */
   bool icmpKillsMappings = false;
@@ -107,6 +109,8 @@ class Nat {
 
   MappingPtr findInside(std::uint8_t protocol, const Endpoint& inside, const Endpoint& remote, Time now);
   MappingPtr create(const Flow& flow, Time now);
+  /** Datagrams to `remote` leave by this mapping from now on, unless they have one of their own. */
+  void adopt(const MappingPtr& mapping, const Endpoint& remote, Time now);
   MappingPtr findExternal(std::uint8_t protocol, const Endpoint& external, const Endpoint& remote, bool filter, Time now);
   bool passes(const Mapping& mapping, const Endpoint& remote, Time now) const;
   bool touch(Mapping& mapping, const Endpoint& remote, Time now);
@@ -124,6 +128,8 @@ class Nat {
   NatStats stats_;
   std::unordered_map<InsideKey, MappingPtr, InsideHash> byInside_;
   std::unordered_map<std::uint64_t, std::vector<MappingPtr>> byExternal_;
+  /** Adopted; gone when their mapping is. */
+  std::unordered_map<InsideKey, std::weak_ptr<Mapping>, InsideHash> byFlow_;
   std::unordered_map<std::uint32_t, std::uint32_t> pairedAddress_;
   std::size_t sessionCount_ = 0;
   Time lastSweep_ = 0;
