@@ -50,16 +50,21 @@ const PAIRS: readonly (readonly [Access, Access])[] = [
   ['symmetric-open-flows', 'symmetric-block'],
 ];
 
+/** For a member to start and measure its NAT, on a machine that has other things to do. */
+const START_MS = 120_000;
 /** An attempt, its back-off, and another. */
 const LIMIT_MS = 60_000;
 /** Where chance decides and the budget gives one attempt in two minutes: that one. */
 const ONE_ATTEMPT_MS = 20_000;
 
-/** `only`: names of pairs; default all. */
+/** `only`: names of pairs; default all. Each row is told on the standard error stream too, as soon as it is known. */
 export async function benchPunches(runs: number, only?: readonly string[]): Promise<string> {
   const rows: MeasuredPair[] = [];
   for (const pair of PAIRS) {
-    if (only === undefined || only.includes(pair.join(' x '))) rows.push(await measurePair(pair, runs));
+    if (only !== undefined && !only.includes(pair.join(' x '))) continue;
+    const row = await measurePair(pair, runs);
+    rows.push(row);
+    console.error(natTable([row]));
   }
   return natTable(rows);
 }
@@ -97,7 +102,7 @@ async function measureRun(
   await Promise.all(sites.map((site) => countFrom(topology, site)));
   const before = await mappingsOf(topology);
   const stays = await Member.start(lab, here, { nick: 'stays', create: true, ...room });
-  await stays.waitFor('its NAT', ({ self }) => self !== null && self.nat.type !== 'unknown');
+  await stays.waitFor('its NAT', ({ self }) => self !== null && self.nat.type !== 'unknown', START_MS);
   const comes = await Member.start(lab, there, { nick: 'comes', ...room });
   const engineAt = await started(comes);
   const directAt = await comes.waitFor('direct', isDirect, limitMs).then(
