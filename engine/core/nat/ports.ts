@@ -27,7 +27,7 @@ const LARGEST_BLOCK = 4_096;
 /** Hypotheses below this share are not worth a probe. */
 const MIN_WEIGHT = 1e-3;
 /** Blocks are aligned far more often than not. */
-const UNALIGNED_PRIOR = 0.1;
+const UNALIGNED_PRIOR = 0.3;
 
 const UNKNOWN: PortModel = { kind: 'unknown', step: null, low: null, high: null };
 
@@ -69,25 +69,30 @@ function stepOf(ports: readonly number[]): number | null {
   return null;
 }
 
-/** Ranges that hold every sample, likeliest first; the likelihood of one that draws uniformly is size^-n. */
+/**
+ * Ranges that hold every sample, likeliest first. The likelihood of one that draws uniformly is size^-n, and an aligned one is
+ * at its place with a probability in proportion to its size. An unaligned one may begin and end anywhere beyond the samples:
+ * over all of these, with sizes as likely as their logarithm is long, that comes to span^(1 - n) / (n * (n - 1)).
+ */
 function hypotheses(ports: readonly number[]): PortRange[] {
   const low = Math.min(...ports);
   const high = Math.max(...ports);
   const floor = Math.min(FULL_RANGE.low, low);
   const found: (PortRange & { log: number })[] = [];
-  const consider = (from: number, to: number, prior: number) => {
+  const n = ports.length;
+  const consider = (from: number, to: number, likelihood: (size: number) => number) => {
     const range = { low: Math.max(from, floor), high: Math.min(to, FULL_RANGE.high) };
-    const size = range.high - range.low + 1;
     const repeated = found.some((other) => other.low === range.low && other.high === range.high);
-    if (!repeated) found.push({ ...range, weight: 0, log: Math.log(prior) - ports.length * Math.log(size) });
+    if (!repeated) found.push({ ...range, weight: 0, log: likelihood(sizeOf(range)) });
   };
   for (let size = SMALLEST_BLOCK; size <= 65_536; size *= 2) {
     const start = Math.floor(low / size) * size;
-    if (start + size > high) consider(start, start + size - 1, 1);
+    if (start + size > high) consider(start, start + size - 1, (ports) => (1 - n) * Math.log(ports));
   }
   // The extremes of n uniform draws lie one n-th of the span inside the true range.
-  const margin = Math.ceil((high - low) / Math.max(1, ports.length - 1));
-  if (high - low >= SMALLEST_BLOCK) consider(low - margin, high + margin, UNALIGNED_PRIOR);
+  const margin = Math.ceil((high - low) / Math.max(1, n - 1));
+  const anywhere = Math.log(UNALIGNED_PRIOR / (n * Math.max(1, n - 1))) + (1 - n) * Math.log(high - low);
+  if (high - low >= SMALLEST_BLOCK) consider(low - margin, high + margin, () => anywhere);
   const best = Math.max(...found.map((range) => range.log));
   const sum = found.reduce((total, range) => total + Math.exp(range.log - best), 0);
   return found

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Budget } from '../../../engine/core/budget.ts';
+import { inferPorts } from '../../../engine/core/nat/ports.ts';
 import { Attempt } from '../../../engine/core/punch/attempt.ts';
 import type { PunchAction, PunchEvent } from '../../../engine/core/punch/contract.ts';
-import { longShotOdds, longShotSeconds, longShotSide } from '../../../engine/core/punch/long-shot.ts';
+import { PortDraw } from '../../../engine/core/punch/draw.ts';
+import {
+  type LongShotSide,
+  longShotOdds,
+  longShotSeconds,
+  longShotSide,
+} from '../../../engine/core/punch/long-shot.ts';
 import { chooseStrategy, isLongShot } from '../../../engine/core/punch/plan.ts';
 import type { NatReport } from '../../../protocol/nat.ts';
 import { LONG_SHOT_MAPPINGS } from '../../../protocol/punch.ts';
@@ -14,6 +21,8 @@ const BLOCK_A = { low: 10_240, high: 10_751, weight: 1 };
 const BLOCK_B = { low: 20_480, high: 20_991, weight: 1 };
 const SOCKETS = 426;
 const ATTEMPTS = 200;
+/** Mappings of a NAT's discovery. */
+const SAMPLES = 12;
 
 function blockNat({ low, high }: { low: number; high: number }): NatReport {
   return { ...RANDOM, ports: { kind: 'block', low, high } };
@@ -100,6 +109,28 @@ function meetings(a: Side, b: Side): number {
   return a.pings.filter(({ socket, port }) => theirs.has(`${port} ${a.ports.get(socket)}`)).length;
 }
 
+/** A block of so many ports somewhere, and what a dozen of its ports say of it. */
+function inferredBlock(
+  size: number,
+  aligned: boolean,
+  random: Random,
+): { low: number; high: number; side: LongShotSide } {
+  const low = aligned
+    ? size * random.int(Math.ceil(1_024 / size), 65_536 / size - 1)
+    : random.int(1_024, 65_536 - size);
+  const block = { low, high: low + size - 1 };
+  const samples = shuffled(block, random).slice(0, SAMPLES);
+  const ports = inferPorts(samples.map((external, i) => ({ local: 40_000 + i, external })));
+  return { ...block, side: longShotSide({ ...RANDOM, ports }) };
+}
+
+/** How many of one side's guesses lie in the other's block, as a share of it. */
+function covered(side: LongShotSide, other: ReturnType<typeof inferredBlock>, random: Random): number {
+  const draw = new PortDraw(other.side.ranges, (length) => random.bytes(length));
+  const guesses = Array.from({ length: side.mappings }, () => draw.next() ?? 0);
+  return guesses.filter((port) => port >= other.low && port <= other.high).length / (other.high - other.low + 1);
+}
+
 describe('the odds of a long shot', () => {
   it('are one half for two blocks of 512 with 426 mappings each, and nearly none over all ports', () => {
     const sides = [blockNat(BLOCK_A), blockNat(BLOCK_B)].map(longShotSide);
@@ -131,6 +162,25 @@ describe('the odds of a long shot', () => {
       expect(Math.abs(value - expected)).toBeLessThan(3.5 * Math.sqrt(variance / ATTEMPTS));
     near(counts.filter((count) => count > 0).length / ATTEMPTS, 1 - Math.exp(-mean), 0.25);
     near(counts.reduce((sum, count) => sum + count, 0) / ATTEMPTS, mean, mean);
+  });
+});
+
+describe('the odds that are shown, of blocks that are only inferred,', () => {
+  it.each([
+    [512, true, 0.01],
+    [1_024, true, 0.01],
+    // Where such a block begins and ends nothing tells exactly.
+    [600, false, 0.03],
+  ])('are those of the true ones: %i ports, aligned %s', (size, aligned, tolerance) => {
+    const random = createRandom(`inferred ${size}`);
+    let shown = 0;
+    let real = 0;
+    for (let run = 0; run < ATTEMPTS; run++) {
+      const [a, b] = [inferredBlock(size, aligned, random), inferredBlock(size, aligned, random)];
+      shown += longShotOdds(a.side, b.side) / ATTEMPTS;
+      real += (1 - Math.exp(-covered(a.side, b, random) * covered(b.side, a, random))) / ATTEMPTS;
+    }
+    expect(Math.abs(shown - real)).toBeLessThan(tolerance);
   });
 });
 
