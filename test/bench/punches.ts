@@ -8,7 +8,7 @@ import { type NatKind, routerNats } from '../lab/nats.ts';
 import type { Namespace } from '../lab/netns.ts';
 import type { NatConfig } from '../lab/router.ts';
 import { type Site, startTopology, type Topology } from '../lab/topology.ts';
-import { goalOf, isProfile } from '../sim/bench/goals.ts';
+import { goalOf, isProfile, theoryOf } from '../sim/bench/goals.ts';
 import { type MeasuredPair, type MeasuredRun, natTable } from '../sim/bench/table.ts';
 import { isDirect, started } from './connect.ts';
 
@@ -74,14 +74,15 @@ async function measurePair(pair: readonly [Access, Access], runs: number): Promi
     sites: pair.map((access, i) => ({ name: `site${i}`, nat: NATS[access] })),
     delays: { serverMs: 5, clientMs: 10 },
   });
-  const goal = goalOf([profileOf(pair[0]), profileOf(pair[1])]);
+  const profiles = [profileOf(pair[0]), profileOf(pair[1])] as const;
+  const goal = goalOf(profiles);
   try {
     const server = await RendezvousServer.start(topology.lab, topology.server);
     const samples: MeasuredRun[] = [];
     for (let run = 0; run < runs; run++) {
       samples.push(await measureRun(topology, { url: server.url, run, limitMs: goal ? LIMIT_MS : ONE_ATTEMPT_MS }));
     }
-    return { pair, samples, goal };
+    return { pair, samples, goal, theory: theoryOf(profiles) };
   } finally {
     await topology.close();
   }

@@ -9,16 +9,19 @@ import type { NatOptions } from './net/nat.ts';
  * - `open`: a path exists that nothing has to be guessed for.
  * - `measured`: the next port can be measured.
  * - `guessed`: ports have to be guessed, and the budgets give the guess a good chance.
+ * - `chance`: each attempt has a fair chance, and the budgets give one in the lifetime of a mapping.
  * - `hopeless`: the budgets give no good chance; a direct path is luck.
  * - `blocked`: no UDP passes.
  */
-export type Prospect = 'open' | 'measured' | 'guessed' | 'hopeless' | 'blocked';
+export type Prospect = 'open' | 'measured' | 'guessed' | 'chance' | 'hopeless' | 'blocked';
 
 interface Access {
   mapping: Behaviour;
   filtering: Behaviour;
   /** Of the NAT that makes the mapping hard. */
   ports: 'preserved' | 'sequential' | 'block' | 'random';
+  /** What the filter lets in is answered by the mapping that let it in. */
+  flows: boolean;
   blocked: boolean;
 }
 
@@ -46,6 +49,7 @@ function accessOf(chain: readonly NatOptions[]): Access {
     mapping,
     filtering: strictest(chain.map(({ filtering }) => filtering)),
     ports: kind,
+    flows: hard.every(({ flows }) => flows === true),
     blocked: chain.some(({ udpBlocked }) => udpBlocked === true),
   };
 }
@@ -60,11 +64,21 @@ export function prospect(a: readonly NatOptions[], b: readonly NatOptions[]): Pr
   const [hard, easy] = isHard(one) ? [one, other] : [other, one];
   // The easy side's port is known and any port of the hard side's address may come in.
   if (easy.filtering !== 'address-and-port-dependent') return 'open';
-  return hard.ports === 'sequential' || hard.ports === 'preserved' ? 'measured' : 'guessed';
+  return isPredictable(hard) ? 'measured' : 'guessed';
 }
 
-/** Ports that are kept or counted on both sides can be known; every guess of the rest costs a mapping. */
+/**
+ * Ports that are kept or counted on both sides can be known. Where one side's are, the other's block meets them with b / N
+ * (`ambush`). Every other guess costs a mapping on both sides.
+ */
 function twoHard(a: Access, b: Access): Prospect {
-  const counted = [a, b].every(({ ports }) => ports === 'sequential');
-  return counted ? 'measured' : 'hopeless';
+  const answering = [a, b].filter(({ flows }) => flows).map(({ filtering }) => filtering);
+  // It lets anybody in at the address that a server saw.
+  if (answering.includes('endpoint-independent')) return 'open';
+  if (answering.includes('address-dependent')) return 'guessed';
+  if (isPredictable(a) && isPredictable(b)) return 'measured';
+  const drawing = [a, b].filter((access) => !isPredictable(access));
+  return drawing.length === 1 && drawing[0]?.ports === 'block' ? 'chance' : 'hopeless';
 }
+
+const isPredictable = ({ ports }: Access) => ports === 'sequential' || ports === 'preserved';

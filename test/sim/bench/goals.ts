@@ -1,5 +1,6 @@
 /** The product's numbers for connecting, by kind of pair (times from the join to a direct path). */
 import { PROFILES, type Profile } from '../profiles.ts';
+import { type Prospect, prospect } from '../theory.ts';
 
 export interface Goal {
   p50Ms: number;
@@ -45,7 +46,7 @@ const LENIENT: ReadonlySet<string> = new Set(['public', 'full-cone', 'address-re
 
 const HARD_GOALS: Partial<Record<Kind, Goal>> = { counter: COUNTER, block: BLOCK, random: RANDOM };
 
-/** Null where the product promises nothing but the relay. */
+/** Null where the product names no number: `theoryOf` says what to expect. */
 export function goalOf([a, b]: readonly [Profile, Profile]): Goal | null {
   const kinds = [kindOf(a), kindOf(b)];
   if (kinds.includes('blocked')) return null;
@@ -55,6 +56,20 @@ export function goalOf([a, b]: readonly [Profile, Profile]): Goal | null {
   if (only === undefined || (hard.length === 1 && kinds.includes('lenient'))) return ENDPOINT_INDEPENDENT;
   if (hard.length === 1) return HARD_GOALS[only] ?? null;
   return hard.every((kind) => kind === 'counter') ? COUNTERS : null;
+}
+
+const EXPECTED: Record<Prospect, string> = {
+  open: 'nothing to guess',
+  measured: 'ports can be measured',
+  guessed: 'ports are guessed',
+  chance: 'one attempt in two minutes, a chance',
+  hopeless: 'the relay',
+  blocked: 'the relay',
+};
+
+/** What the theory says of a pair, in words. */
+export function theoryOf([a, b]: readonly [Profile, Profile]): string {
+  return EXPECTED[prospect(PROFILES[a], PROFILES[b])];
 }
 
 export function isProfile(name: string): name is Profile {

@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util';
 import { benchPunches } from '../../bench/punches.ts';
 import { type Profile, profilePairs } from '../profiles.ts';
-import { goalOf, isProfile } from './goals.ts';
+import { goalOf, isProfile, theoryOf } from './goals.ts';
 import { inWorkers } from './pool.ts';
 import { type ConnectSample, connectOnce } from './sample.ts';
 import { natTable } from './table.ts';
@@ -42,7 +42,13 @@ async function measure(pairs: readonly Pair[], seeds: number): Promise<string> {
   await inWorkers(worker, jobsOf(pairs, seeds), ({ pair }, result) => {
     samples.get(pair.join(' x '))?.push(...(result as ConnectSample[]));
   });
-  return natTable(pairs.map((pair) => ({ pair, samples: samples.get(pair.join(' x ')) ?? [], goal: goalOf(pair) })));
+  const rowOf = (pair: Pair) => ({
+    pair,
+    samples: samples.get(pair.join(' x ')) ?? [],
+    goal: goalOf(pair),
+    theory: theoryOf(pair),
+  });
+  return natTable(pairs.map(rowOf));
 }
 
 /** One run again: what both engines said, and the figures. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { profilePairs } from '../profiles.ts';
-import { goalOf } from './goals.ts';
+import { goalOf, theoryOf } from './goals.ts';
 import { lowerBound, type MeasuredRun, natTable } from './table.ts';
 
 const pair = ['port-restricted', 'symmetric-block'] as const;
 
 function rows(runs: MeasuredRun[]): string {
-  return natTable([{ pair, samples: runs, goal: goalOf(pair) }]);
+  return natTable([{ pair, samples: runs, goal: goalOf(pair), theory: theoryOf(pair) }]);
 }
 
 const run = (directMs: number | null, probes = 80): MeasuredRun => ({ directMs, probes, mappings: [2, 60] });
@@ -39,5 +39,16 @@ describe('goals', () => {
     expect(promised).toHaveLength(72);
     expect(goalOf(['symmetric-random', 'symmetric-sequential'])).toBeNull();
     expect(goalOf(['symmetric-down', 'symmetric-sequential'])?.mappings).toBe(200);
+  });
+
+  it.each([
+    ['symmetric-random', 'symmetric-block', 'the relay'],
+    ['symmetric-random', 'symmetric-sequential', 'the relay'],
+    ['symmetric-block', 'symmetric-down', 'one attempt in two minutes, a chance'],
+    ['symmetric-restricted-flows', 'symmetric-random', 'ports are guessed'],
+    ['symmetric-open-flows', 'symmetric-random', 'nothing to guess'],
+  ] as const)('leave to the theory: %s x %s, %s', (a, b, expected) => {
+    expect(goalOf([a, b])).toBeNull();
+    expect(theoryOf([a, b])).toBe(expected);
   });
 });

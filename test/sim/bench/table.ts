@@ -24,15 +24,25 @@ export interface MeasuredPair {
   pair: readonly [string, string];
   samples: readonly MeasuredRun[];
   goal: Goal | null;
+  /** What to expect where there is no goal. */
+  theory: string;
 }
 
-const HEAD = ['pair', 'direct (lower 95 % bound)', 'ms, p50 / p95', 'probes', 'mappings, each side', 'goal', ''];
+const HEAD = [
+  'pair',
+  'direct (lower 95 % bound)',
+  'ms, p50 / p95',
+  'probes',
+  'mappings, each side',
+  'goal, or what to expect',
+  '',
+];
 
 export function natTable(rows: readonly MeasuredPair[]): string {
   return table([HEAD, ...rows.map(cells)]);
 }
 
-function cells({ pair, samples, goal }: MeasuredPair): string[] {
+function cells({ pair, samples, goal, theory }: MeasuredPair): string[] {
   const direct = samples.flatMap(({ directMs }) => (directMs === null ? [] : [directMs]));
   const bound = (100 * lowerBound(direct.length, samples.length)).toFixed(1);
   const probes = samples.map((sample) => sample.probes);
@@ -43,7 +53,7 @@ function cells({ pair, samples, goal }: MeasuredPair): string[] {
     spread(direct),
     spread(probes),
     mappings.map(spread).join(', '),
-    goal === null ? '' : words(goal),
+    goal === null ? theory : words(goal),
     goal === null ? '' : verdict(goal, direct, samples.length, probes, mappings),
   ];
 }
