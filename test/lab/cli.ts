@@ -237,7 +237,9 @@ export class Member {
     if (stdout === null) throw new Error('status --watch has no output');
     createInterface({ input: stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return;
-      this.#snapshot = JSON.parse(line) as Snapshot;
+      const found = JSON.parse(line) as Snapshot | { error: unknown };
+      if ('error' in found) return;
+      this.#snapshot = found;
       for (const look of this.#waiting) look();
     });
     this.up.child.once('close', () => {

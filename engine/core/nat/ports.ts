@@ -87,7 +87,7 @@ function hypotheses(ports: readonly number[]): PortRange[] {
   };
   for (let size = SMALLEST_BLOCK; size <= 65_536; size *= 2) {
     const start = Math.floor(low / size) * size;
-    if (start + size > high) consider(start, start + size - 1, (ports) => (1 - n) * Math.log(ports));
+    if (start + size > high) consider(start, start + size - 1, (wide) => (1 - n) * Math.log(wide));
   }
   // The extremes of n uniform draws lie one n-th of the span inside the true range.
   const margin = Math.ceil((high - low) / Math.max(1, n - 1));
