@@ -113,27 +113,27 @@ async function directions(lab: Lab, namespaces: readonly Namespace[], ends: read
   );
 }
 
-async function load(lab: Lab, near: Namespace, seconds: number): Promise<{ gbit: number[]; pingsLost: number }> {
+interface Load {
+  /** Gbit/s, out and back; as long as this takes something has to arrive all the time. */
+  tcp: Promise<number[]>;
+  pingsLost: Promise<number>;
+}
+
+function load(lab: Lab, near: Namespace, seconds: number): Load {
   const timeoutMs = (seconds + 60) * 1_000;
-  const iperf = lab.run(near, ['iperf3', '-J', '-c', inner[1], '-t', String(seconds), '-P', '2', '--bidir'], {
-    timeoutMs,
-  });
-  const count = seconds * PINGS_A_SECOND;
-  const ping = lab.run(
-    near,
-    ['ping', '-q', '-i', String(1 / PINGS_A_SECOND), '-c', String(count), '-W', '2', inner[1]],
-    {
-      timeoutMs,
-    },
-  );
-  const { end } = JSON.parse((await iperf).stdout) as {
-    end: Record<'sum_received' | 'sum_received_bidir_reverse', { bits_per_second: number }>;
+  const transfer = async () => {
+    const argv = ['iperf3', '-J', '-c', inner[1], '-t', String(seconds), '-P', '2', '--bidir'];
+    const { end } = JSON.parse((await lab.run(near, argv, { timeoutMs })).stdout) as {
+      end: Record<'sum_received' | 'sum_received_bidir_reverse', { bits_per_second: number }>;
+    };
+    return [end.sum_received, end.sum_received_bidir_reverse].map(({ bits_per_second: bits }) => bits / 1e9);
   };
-  const answered = Number(/(\d+) received/.exec((await ping).stdout)?.[1]);
-  return {
-    gbit: [end.sum_received, end.sum_received_bidir_reverse].map(({ bits_per_second: bits }) => bits / 1e9),
-    pingsLost: count - answered,
+  const pings = async () => {
+    const count = seconds * PINGS_A_SECOND;
+    const argv = ['ping', '-q', '-i', String(1 / PINGS_A_SECOND), '-c', String(count), '-W', '2', inner[1]];
+    return count - Number(/(\d+) received/.exec((await lab.run(near, argv, { timeoutMs: 2 * timeoutMs })).stdout)?.[1]);
   };
+  return { tcp: transfer(), pingsLost: pings() };
 }
 
 /** Samples until `busy` has ended. */
@@ -157,8 +157,8 @@ function findings(
 ): string[] {
   const out: string[] = [];
   if (handshakes < seconds / REKEY_SECONDS / 2) out.push(`only ${handshakes} handshakes in ${seconds} s`);
-  // The last sample may be of the time after the load.
-  const steps = samples.slice(1, -1).map(({ received }, i) => received - samples[i]!.received);
+  // The first and the last two are of the time when iperf greets and counts.
+  const steps = samples.slice(1, -2).map(({ received }, i) => received - samples[i]!.received);
   const stalls = steps.filter((step) => step === 0).length;
   if (stalls > 0) out.push(`nothing arrived in ${stalls} of ${steps.length} seconds`);
   const [warm, last] = [samples[Math.floor(samples.length * WARM)], samples.at(-1)];
@@ -188,11 +188,11 @@ async function soak(seconds: number): Promise<string[]> {
     const ends = await start(lab, namespaces);
     lab.spawn(far, ['iperf3', '-s']);
     const busy = load(lab, near, seconds);
-    const samples = await watch(ends, busy);
-    const { gbit, pingsLost } = await busy;
+    const samples = await watch(ends, busy.tcp);
+    const [gbit, pingsLost] = await Promise.all([busy.tcp, busy.pingsLost]);
     const { handshakes, failures, stats } = await ends[0]!.ask({ do: 'report' });
     const ways = await directions(lab, namespaces, ends);
-    const steps = samples.slice(1, -1).map(({ received }, i) => received - samples[i]!.received);
+    const steps = samples.slice(1, -2).map(({ received }, i) => received - samples[i]!.received);
     const foot = (at: Sample | undefined) => at?.footprints.map(({ rssMib }) => digits(rssMib)).join(' and ') ?? '';
     const rows = [
       ['', 'figure'],

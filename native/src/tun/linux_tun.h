@@ -13,9 +13,10 @@ namespace wg::tun {
 
 inline constexpr uint32_t min_mtu = 1280;  // IPv6's smallest link (RFC 8200, section 5)
 inline constexpr uint32_t max_mtu = 9000;
-// Tuning: the burst of a TCP sender, which this queue does not slow down. With 16, four in ten packets of a bulk transfer
-// were dropped here. It may shrink once the device drains it into queues of its own.
-inline constexpr uint32_t tx_queue_length = 500;
+// Tuning: the burst of a sender that this queue does not slow down, until the device drains it into queues of its own. With 16,
+// what came while the device did not run was lost; with 500, a flood cost the device more to drop than the kernel, and half as
+// many datagrams arrived.
+inline constexpr uint32_t tx_queue_length = 128;
 inline constexpr int numbered_names = 100;  // warren0 to warren99
 
 /// An interface of ours. It is not persistent: device, addresses and routes go when the last copy of `fd` closes.

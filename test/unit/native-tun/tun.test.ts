@@ -106,7 +106,7 @@ describeLab('TUN interfaces', () => {
       expect(await opener.ask({ do: 'configure', ...ROOM })).toEqual({});
       expect(await link('warren0')).toMatchObject({
         mtu: 1420,
-        txqlen: 500,
+        txqlen: 128,
         inet6_addr_gen_mode: 'none',
         flags: expect.arrayContaining(['UP', 'NOARP']) as string[],
       });
