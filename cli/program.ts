@@ -1,5 +1,6 @@
 /** The command line: what is asked, checked and handed to its command. Commands load only when they run. */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { EarlyDials } from '../engine/net/rendezvous/early-dials.ts';
 import { settingName } from '../protocol/app.ts';
 import { WarrenError } from '../protocol/errors.ts';
 import type { LogLevel } from './commands/up.ts';
@@ -106,7 +107,11 @@ function addUp(program: Command, io: Io, done: Done): void {
     .addOption(new Option('--ui [port]', 'the app in a browser as well (port 0: any)').preset('0').argParser(port))
     .addOption(jsonOption())
     .addOption(new Option('--log-level <level>', 'what is said on stderr').choices(LOG_LEVELS).default('warn'))
-    .action(async (options) => done(await (await import('./commands/up.ts')).up(options, io)));
+    .action(async (options) => {
+      // The server is on its way to answer while the engine loads.
+      const early = new EarlyDials(options.server ?? []);
+      done(await (await import('./commands/up.ts')).up(options, io, early).finally(() => early.close()));
+    });
 }
 
 function addUi(program: Command, io: Io, done: Done): void {

@@ -1,6 +1,7 @@
 /** What the faces (CLI, window, browser) hold: one running engine in one room. */
 import type { Command, Snapshot } from '../protocol/app.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
+import type { EarlyDials } from './net/rendezvous/early-dials.ts';
 
 export interface Engine {
   snapshot(): Snapshot;
@@ -39,6 +40,8 @@ export interface UpOptions {
   policyFile?: string | undefined;
   /** Where received files go. Default: the user's downloads folder. */
   downloadDir?: string | undefined;
+  /** Connections to the servers that were opened ahead; whoever opened them closes what is left. */
+  early?: EarlyDials | undefined;
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 /**

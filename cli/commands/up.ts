@@ -1,6 +1,7 @@
 /** `warren up`: an engine in the foreground, until a signal, `warren down`, or something that it cannot go on with. */
 import { userInfo } from 'node:os';
 import type { Engine, UpOptions } from '../../engine/contract.ts';
+import type { EarlyDials } from '../../engine/net/rendezvous/early-dials.ts';
 import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
 import { loadSettings, type Settings } from '../../engine/net/state/stores.ts';
 import { claimSlot } from '../../engine/session/slot.ts';
@@ -40,7 +41,8 @@ export interface UpArguments extends PasswordOptions, StateOptions {
   logLevel: LogLevel;
 }
 
-export async function up(asked: UpArguments, io: Io): Promise<number> {
+/** `early`: connections to the servers that were opened ahead. */
+export async function up(asked: UpArguments, io: Io, early?: EarlyDials): Promise<number> {
   const interrupted = io.interrupted();
   const stateDir = stateDirOf(asked);
   const target = whereTo(asked, io);
@@ -51,7 +53,7 @@ export async function up(asked: UpArguments, io: Io): Promise<number> {
     const password = target.password ?? (await savedOrAsked(stateDir, target.room, asked.create === true, io));
     screen = await openScreen(io, asked.json === true);
     const options = engineOptions(asked, loadSettings(stateDir), logger(asked.logLevel, screen));
-    const engine = await slot.start({ ...options, ...target, password }, await loadNative());
+    const engine = await slot.start({ ...options, ...target, password, early }, await loadNative());
     if (asked.ui !== undefined) page = await openPage(engine, asked.ui, asked, screen, io);
     const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
     const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);

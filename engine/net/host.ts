@@ -69,7 +69,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
-        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64 }),
+        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64, early: options.early }),
         crypto,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
         mapping: createPortMapper({

@@ -9,7 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { connect as connectTcp, isIPv4, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTcp, isIP, isIPv4, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import {
   checkServerIdentity,
@@ -34,6 +34,7 @@ import {
 } from '../../../protocol/server.ts';
 import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
 import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
+import type { EarlyDials } from './early-dials.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
 import { RelayOutbox } from './outbox.ts';
 import { type Environment, proxyFor } from './proxy.ts';
@@ -44,6 +45,8 @@ export interface RendezvousOptions {
   caFile?: string;
   /** How an IPv6-only host reaches a server that is named by an IPv4 address. Default: not at all. */
   nat64?: Nat64Port;
+  /** Connections that were opened ahead. Default: none. */
+  early?: EarlyDials | undefined;
   /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read (default `process.env`). */
   env?: Environment;
   /** From the call to an open WebSocket (default 10,000 ms). */
@@ -130,7 +133,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     const { nat64 } = shared.options;
     if (proxy !== null) void this.#dialThrough(proxy, target);
     else if (nat64 !== undefined && isIPv4(target.hostname)) void this.#dialIpv4(target, nat64);
-    else this.#dial(target, clientOptions(this.#shared.ca), null);
+    else this.#dial(target, this.#directly(target), null);
   }
 
   /** `remoteIp` where it is known better than the socket could tell. */
@@ -140,12 +143,18 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#listen(this.#socket, options.agent !== undefined, remoteIp);
   }
 
+  #directly(target: URL): ClientOptions {
+    const options = clientOptions(this.#shared.ca);
+    const socket = this.#shared.options.early?.take(target) ?? null;
+    return socket === null ? options : { ...options, createConnection: connectOver(socket, target) };
+  }
+
   /** A name is the resolver's affair; an address is ours. */
   async #dialIpv4(target: URL, nat64: Nat64Port): Promise<void> {
     const prefix = prefixOf(await nat64.addresses().catch(() => []));
     if (this.#phase === 'closed') return;
+    if (prefix === null) return this.#dial(target, this.#directly(target), null);
     const options = clientOptions(this.#shared.ca);
-    if (prefix === null) return this.#dial(target, options, null);
     const through = connectThrough(synthesise(prefix, target.hostname), target);
     this.#dial(target, { ...options, createConnection: through }, target.hostname);
   }
@@ -343,6 +352,15 @@ function clientOptions(ca: string[] | undefined): ClientOptions {
     maxPayload: MAX_MESSAGE_BYTES,
     maxFragments: 64,
   };
+}
+
+/** Uses a TCP connection that is there already. */
+function connectOver(socket: Socket, { protocol, hostname }: URL): NonNullable<ClientOptions['createConnection']> {
+  return ((options: TlsOptions) => {
+    if (protocol !== 'wss:') return socket;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    return connectTls({ ...options, path: undefined, host, socket, servername: isIP(host) === 0 ? host : '' });
+  }) as NonNullable<ClientOptions['createConnection']>;
 }
 
 /** Connects to another address than the URL's, and holds the certificate to the URL's all the same. */
