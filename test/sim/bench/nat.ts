@@ -4,6 +4,8 @@
  *
  * npm run bench:nat [SEEDS]                        every pair; those without a goal with a tenth of the seeds
  * npm run bench:nat -- SEEDS --pair X [--pair Y]   only these (X as `port-restricted x symmetric-random`)
+ * npm run bench:nat -- SEEDS --keep FILE           results go to FILE as they come; SIGTERM shows the table so far, and the
+ *                                                  same command goes on
  * npm run bench:nat -- --pair X --seed N           one run again, with its log
  * npm run bench:nat lab [RUNS]                     the real command behind the lab's NATs
  */
@@ -39,15 +41,20 @@ function* jobsOf(pairs: readonly Pair[], seeds: number): Generator<BenchJob> {
 async function measure(pairs: readonly Pair[], seeds: number): Promise<string> {
   const samples = new Map<string, ConnectSample[]>(pairs.map((pair) => [pair.join(' x '), []]));
   const worker = new URL('./worker.js', import.meta.url);
-  await inWorkers(worker, jobsOf(pairs, seeds), ({ pair }, result) => {
-    samples.get(pair.join(' x '))?.push(...(result as ConnectSample[]));
-  });
   const rowOf = (pair: Pair) => ({
     pair,
     samples: samples.get(pair.join(' x ')) ?? [],
     goal: goalOf(pair),
     theory: theoryOf(pair),
   });
+  process.once('SIGTERM', () => {
+    console.log(natTable(pairs.map(rowOf).filter((row) => row.samples.length > 0)));
+    process.exit(143);
+  });
+  const add = ({ pair }: BenchJob, result: unknown) => {
+    samples.get(pair.join(' x '))?.push(...(result as ConnectSample[]));
+  };
+  await inWorkers(worker, jobsOf(pairs, seeds), add, { keep: values.keep });
   return natTable(pairs.map(rowOf));
 }
 
@@ -62,7 +69,7 @@ async function replay(pair: Pair, seed: number): Promise<string> {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { pair: { type: 'string', multiple: true }, seed: { type: 'string' } },
+  options: { pair: { type: 'string', multiple: true }, seed: { type: 'string' }, keep: { type: 'string' } },
 });
 const [first, second] = positionals;
 const pairs = () => values.pair?.map(pairNamed) ?? profilePairs();

@@ -1,8 +1,9 @@
 /**
  * The long random run: rooms, NATs, churn, losses, outages and restarts by seed, until so many simulated seconds have passed.
- * A seed whose invariants do not hold is printed and makes the exit code 1; `--seed` runs it again, exactly.
+ * A seed whose invariants do not hold is printed and makes the exit code 1; `--seed` runs it again, exactly. With `--keep` a
+ * run that was ended is taken up where it was.
  *
- * npm run soak:sim -- [--seconds 1000000] [--from SEED] [--workers N]
+ * npm run soak:sim -- [--seconds 1000000] [--from SEED] [--workers N] [--keep FILE]
  * npm run soak:sim -- --seed N
  */
 import { availableParallelism } from 'node:os';
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     workers: { type: 'string', default: String(availableParallelism()) },
     seed: { type: 'string' },
+    keep: { type: 'string' },
   },
 });
 
@@ -64,7 +66,10 @@ process.once('SIGTERM', () => {
 if (values.seed !== undefined) report.add(await soak(Number(values.seed)));
 else {
   const worker = new URL('./worker.js', import.meta.url);
-  await inWorkers(worker, seeds(), (_, result) => report.add(result as SoakResult), Number(values.workers));
+  await inWorkers(worker, seeds(), (_, result) => report.add(result as SoakResult), {
+    workers: Number(values.workers),
+    keep: values.keep,
+  });
 }
 console.log(report.toString());
 process.exitCode = report.failed.length > 0 ? 1 : 0;
