@@ -6,12 +6,13 @@
  */
 import type { PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
-import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
+import { sizeOf } from '../nat/ports.ts';
+import type { PunchPlan, PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
-import { either, mixedOdds, shareOf } from './odds.ts';
+import { either, mixedOdds, probesFor, shareOf } from './odds.ts';
 import { Openings } from './openings.ts';
 import { ProgressReports } from './progress.ts';
-import { AFTERGLOW_MS, AGAIN_FOR_MS, BATCH_MS, OPENINGS_MS } from './tuning.ts';
+import { AFTERGLOW_MS, AGAIN_FOR_MS, BATCH_MS, BATCH_ODDS, BURST_ODDS, MAX_PROBES, OPENINGS_MS } from './tuning.ts';
 
 export class BirthdayLeader implements Tactic {
   readonly #context: TacticContext;
@@ -73,6 +74,7 @@ export class BirthdayLeader implements Tactic {
 export class BirthdayFollower implements Tactic {
   readonly #context: TacticContext;
   readonly #draw: PortDraw;
+  readonly #pace: { burst: number; batch: number };
   #nextAt = Number.POSITIVE_INFINITY;
   #done = false;
   #mappings = 0;
@@ -81,6 +83,7 @@ export class BirthdayFollower implements Tactic {
   constructor(context: TacticContext) {
     this.#context = context;
     this.#draw = new PortDraw(context.plan.ranges, context.random);
+    this.#pace = paceOf(context.plan);
     this.#progress = new ProgressReports(context);
   }
 
@@ -104,7 +107,8 @@ export class BirthdayFollower implements Tactic {
     if (now < this.#nextAt) return;
     const { plan, budget, dependent } = this.#context;
     const left = Math.min(plan.probes - this.#draw.count, budget.remotesLeft(now, dependent));
-    for (let may = Math.min(budget.probes(now), left); may > 0 && !this.#done; may--) this.#probe();
+    const due = this.#draw.count === 0 ? this.#pace.burst : this.#pace.batch;
+    for (let may = Math.min(due, budget.probes(now), left); may > 0 && !this.#done; may--) this.#probe();
     this.#done ||= left <= 0;
     this.#nextAt = this.#done ? Number.POSITIVE_INFINITY : now + BATCH_MS;
     this.#progress.tell(now, this.#draw.count, this.#done);
@@ -130,6 +134,19 @@ export class BirthdayFollower implements Tactic {
     const odds = either(forth, oddsBack(this.#context.followerRanges, this.#mappings, this.#draw.count));
     return { probesSent: this.#draw.count, probesMax: probes, mappings: this.#mappings, odds };
   }
+}
+
+/**
+ * What leaves before the answer to a hit is wasted: where a few probes meet, as in a block, they leave no faster than they
+ * are needed. Over all ports only the budget bounds them.
+ */
+function paceOf({ ranges, sockets }: PunchPlan): { burst: number; batch: number } {
+  const [likeliest] = ranges;
+  const ports = likeliest === undefined ? 1 : sizeOf(likeliest);
+  return {
+    burst: probesFor(BURST_ODDS, ports, sockets, MAX_PROBES),
+    batch: probesFor(BATCH_ODDS, ports, sockets, MAX_PROBES),
+  };
 }
 
 /** Of a leader's ping on one of the mappings that the follower's probes made. */

@@ -22,7 +22,7 @@ export const CLOSE_AFTER_MS = 2_000;
 
 /** Sockets over all ports; and in a block, where a ping finds one of 1,024 ports in about 20 tries and the carrier counts. */
 export const BIRTHDAY_SOCKETS = 256;
-export const BLOCK_SOCKETS = 48;
+export const BLOCK_SOCKETS = 50;
 /** Ports of a range that counts as a block. */
 export const BLOCK_PORTS = 8_192;
 /** Fewer are not worth an attempt. */
@@ -37,6 +37,9 @@ export const REUSED_FOR_MS = 150_000;
 /** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
 export const BIRTHDAY_ODDS = 0.9999;
 export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
+/** Chance of a hit in the first burst of probes, and in each batch after it: an answer takes five batches, on a short way. */
+export const BURST_ODDS = 0.75;
+export const BATCH_ODDS = 0.05;
 /** A leader's mappings stand after this, or its word for it is lost: 256 at 200 a second, and a slow relay. */
 export const OPENINGS_MS = 3_000;
 /** 256 pings once more. */
