@@ -4,9 +4,9 @@ import type { PunchMessage } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { makePlan } from './core/punch/plan.ts';
+import { allot, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
-import { MIN_BIRTHDAY_SOCKETS, REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
+import { REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
@@ -174,7 +174,7 @@ export class Punches {
     const remote = member === undefined ? null : this.#choices.target(member);
     if (member === undefined || remote === null || this.#shot !== null) return false;
     this.#drop(key);
-    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused: [] });
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused: [], sparing: false });
     this.#shot = { key, attempt, heard: false, ended };
     this.#handle(this.#shot, { type: 'begin' });
     return true;
@@ -239,16 +239,17 @@ export class Punches {
     const choice = this.#choices.choose(now, member);
     const remote = this.#choices.target(member);
     if (choice === null || remote === null) return;
-    const share = Math.floor(budget.mappingsLeft(now) / this.#choices.waiting(now));
-    const mappings = Math.max(share, Math.min(budget.mappingsLeft(now), MIN_BIRTHDAY_SOCKETS));
     const strategy = this.#choices.strategy(choice, member.key);
+    const both = member.core.bothDependent();
+    const waiting = this.#choices.waiting(now);
+    const { mappings, sparing } = allot(strategy, nat(), budget.mappingsLeft(now), waiting, !both);
     const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
-    const dependent = member.core.bothDependent() && choice.doubted !== true;
-    const limits = { mappings: mappings + reused.length, used, hardNat: settings().hardNat, dependent };
+    const dependent = both && choice.doubted !== true;
+    const limits = { mappings: mappings + reused.length, sparing, used, hardNat: settings().hardNat, dependent };
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
-    else this.#start(member, 'leader', plan, remote, reused);
+    else this.#start(member, 'leader', plan, remote, { reused, sparing });
   }
 
   // Others' plans
@@ -280,17 +281,17 @@ export class Punches {
     role: 'leader' | 'follower',
     plan: PunchPlan,
     remote: Endpoint,
-    reused: readonly SocketId[] = [],
+    { reused, sparing }: Pick<PunchOptions, 'reused' | 'sparing'> = { reused: [], sparing: false },
   ): void {
     const followerRanges = this.#choices.followerRanges(this.#options.clock.now(), member, role);
-    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused });
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused, sparing });
     this.#active = { key: member.key, attempt, heard: false };
     this.#handle(this.#active, { type: 'begin' });
   }
 
   #attempt(
     { key }: Member,
-    asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused'>,
+    asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused' | 'sparing'>,
   ): Attempt {
     const { budget, random, nat, log, dependentMappings } = this.#options;
     const { strategy, sockets } = asked.plan;

@@ -134,6 +134,12 @@ export class Budget {
     return this.#longShotSockets.has(socket) ? this.#longShot : this.#everyday;
   }
 
+  /** Whether the mapping of such a datagram is there already. */
+  stands(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
+    const use = this.#mappings.get(keysOf(socket, remote, dependent).mapping);
+    return use !== undefined && now - use.usedAt <= this.#lifetimeMs;
+  }
+
   /** Mappings created within one lifetime, and so likely to stand. */
   mappingsUsed(now: number): number {
     return this.#count(this.#everyday.mappings, now);

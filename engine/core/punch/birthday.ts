@@ -6,19 +6,31 @@
  */
 import type { PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
+import { PROBES_PER_SECOND } from '../budget.ts';
 import { sizeOf } from '../nat/ports.ts';
 import type { PunchPlan, PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
 import { either, mixedOdds, probesFor, shareOf } from './odds.ts';
 import { Openings } from './openings.ts';
 import { ProgressReports } from './progress.ts';
-import { AFTERGLOW_MS, AGAIN_FOR_MS, BATCH_MS, BATCH_ODDS, BURST_ODDS, MAX_PROBES, OPENINGS_MS } from './tuning.ts';
+import {
+  AFTERGLOW_MS,
+  AGAIN_FOR_MS,
+  BATCH_MS,
+  BATCH_ODDS,
+  BURST_ODDS,
+  MAX_PROBES,
+  OPENINGS_MS,
+  SPENT_GRACE_MS,
+} from './tuning.ts';
 
 export class BirthdayLeader implements Tactic {
   readonly #context: TacticContext;
   readonly #openings: Openings;
   #probes = 0;
   #spentAt = Number.POSITIVE_INFINITY;
+  /** The word for it does not come any more. */
+  #lateAt = Number.POSITIVE_INFINITY;
   readonly #progress: ProgressReports;
 
   constructor(context: TacticContext) {
@@ -30,6 +42,9 @@ export class BirthdayLeader implements Tactic {
   }
 
   begin(now: number): void {
+    if (this.#context.sparing) {
+      this.#lateAt = now + (this.#context.plan.probes * 1_000) / PROBES_PER_SECOND + SPENT_GRACE_MS;
+    }
     this.#openings.begin(now);
     this.tick(now);
   }
@@ -38,9 +53,14 @@ export class BirthdayLeader implements Tactic {
     if (message.t !== 'punch-progress') return;
     this.#probes = Math.min(message.count, this.#context.plan.probes);
     if (!message.done || Number.isFinite(this.#spentAt)) return;
-    this.#spentAt = now;
+    this.#spent(now);
     // Every one of its probes has made a mapping by now, which was not there when this side guessed at it.
     if (this.#context.followerRanges !== null) this.#openings.again(now);
+  }
+
+  #spent(now: number): void {
+    this.#spentAt = now;
+    if (this.#context.sparing) this.#openings.spent(now);
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
@@ -50,6 +70,7 @@ export class BirthdayLeader implements Tactic {
   mapped(): void {}
 
   tick(now: number): void {
+    if (now >= this.#lateAt && !Number.isFinite(this.#spentAt)) this.#spent(now);
     if (this.#openings.tick(now)) this.#progress.tell(now, this.#openings.count, this.#openings.complete);
   }
 
@@ -59,7 +80,8 @@ export class BirthdayLeader implements Tactic {
 
   exhausted(now: number): boolean {
     const againMs = this.#context.followerRanges === null ? 0 : AGAIN_FOR_MS;
-    return now > this.#spentAt + againMs + AFTERGLOW_MS;
+    const openedAt = this.#openings.endedAt(now);
+    return openedAt !== null && now > Math.max(this.#spentAt + againMs, openedAt) + AFTERGLOW_MS;
   }
 
   progress(): PunchProgress {

@@ -33,6 +33,8 @@ export interface PunchOptions {
   dependent: Dependence;
   /** Failed attempts with this member before this one: later ones open more quietly (`openingTtl`). */
   failures: number;
+  /** Mappings are short: a leader opens most of its own one by one, when the other's probes are out. */
+  sparing: boolean;
   /** Open sockets of a failed attempt before this one, whose mappings still stand. */
   reused: readonly number[];
   budget: Budget;

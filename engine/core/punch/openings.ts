@@ -1,6 +1,6 @@
 /** Mappings towards the other's address, one from each socket, as fast as the budget allows, and the same ones again later. */
 import type { TacticContext } from './contract.ts';
-import { BATCH_MS, OPENING_TTLS, RESEND_MS } from './tuning.ts';
+import { BATCH_MS, OPENING_TTLS, RESEND_MS, SPARING_BATCH, SPARING_EVERY_MS, SPARING_FIRST } from './tuning.ts';
 
 export class Openings {
   readonly #context: TacticContext;
@@ -13,6 +13,9 @@ export class Openings {
   /** First index of the resend in progress, null while none is. */
   #resending: number | null = null;
   #resendAt = Number.POSITIVE_INFINITY;
+  /** When the other's probes were all out. */
+  #spentAt = Number.POSITIVE_INFINITY;
+  #openedAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: TacticContext, aim: () => number) {
     this.#context = context;
@@ -28,8 +31,20 @@ export class Openings {
     return this.#sockets.length >= this.#context.plan.sockets;
   }
 
+  /** When the last one was opened, once there will be no more of them; null before. */
+  endedAt(now: number): number | null {
+    const { sparing, budget } = this.#context;
+    const open = sparing && now >= this.#spentAt && !this.complete && budget.mappingsLeft(now) > 0;
+    return open ? null : this.#openedAt;
+  }
+
   begin(now: number): void {
     this.#nextAt = now;
+  }
+
+  /** The other's probes are all out: what is opened from now on meets them. */
+  spent(now: number): void {
+    this.#spentAt = Math.min(this.#spentAt, now);
   }
 
   /** The same ones now. */
@@ -43,18 +58,35 @@ export class Openings {
 
   #use(now: number, id: number): void {
     this.#sockets.push({ id, port: this.#aim() });
-    this.#ping(this.#sockets.length - 1);
-    if (this.complete) this.#resendAt = now + RESEND_MS;
+    this.#openedAt = now;
+    this.#ping(now, this.#sockets.length - 1);
+    if (this.complete || this.#context.sparing) this.#resendAt = Math.min(this.#resendAt, now + RESEND_MS);
+  }
+
+  /** How many may be open by now. */
+  #allowed(now: number): number {
+    const { plan, sparing, reused } = this.#context;
+    if (!sparing) return plan.sockets;
+    const turns = now < this.#spentAt ? 0 : 1 + Math.floor((now - this.#spentAt) / SPARING_EVERY_MS);
+    return Math.min(plan.sockets, reused.length + SPARING_FIRST + SPARING_BATCH * turns);
+  }
+
+  /** Those of an attempt before, as far as they cost nothing or the budget has it. */
+  #reuse(now: number, count: number): void {
+    const { budget, remote, dependent } = this.#context;
+    for (const socket of this.#reused.splice(0, count)) {
+      if (budget.mappingsLeft(now) > 0 || budget.stands(now, socket, remote, dependent)) this.#use(now, socket);
+    }
   }
 
   /** True where a batch was due. */
   tick(now: number): boolean {
     if (now < this.#nextAt) return false;
-    const { plan, budget, act } = this.#context;
+    const { budget, act } = this.#context;
     this.#nextAt = now + BATCH_MS;
     const may = budget.probes(now);
-    const wanted = Math.min(may, plan.sockets - this.#sockets.length, budget.mappingsLeft(now));
-    if (this.#reused.length > 0) for (const socket of this.#reused.splice(0, may)) this.#use(now, socket);
+    const wanted = Math.min(may, this.#allowed(now) - this.#sockets.length, budget.mappingsLeft(now));
+    if (this.#reused.length > 0) this.#reuse(now, may);
     else if (wanted > 0) act({ type: 'open', count: wanted });
     else if (this.#resendAt <= now) this.#resend(now, may);
     return true;
@@ -64,19 +96,19 @@ export class Openings {
   #resend(now: number, may: number): void {
     const from = this.#resending ?? 0;
     const to = Math.min(from + may, this.#sockets.length);
-    for (let index = from; index < to; index++) this.#ping(index);
+    for (let index = from; index < to; index++) this.#ping(now, index);
     this.#resending = to;
     if (to < this.#sockets.length) return;
     this.#resending = null;
     this.#resendAt = now + RESEND_MS;
   }
 
-  /** Whichever way a mapping was opened, it is kept in the same way. */
-  #ping(index: number): void {
+  /** Whichever way a mapping was opened, it is kept in the same way; where the probes are out, it must meet one. */
+  #ping(now: number, index: number): void {
     const { remote, failures, act } = this.#context;
     const socket = this.#sockets[index];
     if (socket === undefined) return;
-    const ttl = openingTtl(failures, index);
+    const ttl = now < this.#spentAt ? openingTtl(failures, index) : undefined;
     const to = { ip: remote.ip, port: socket.port };
     act({ type: 'ping', socket: socket.id, remote: to, ...(ttl === undefined ? {} : { ttl }) });
   }

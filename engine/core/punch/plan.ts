@@ -22,6 +22,10 @@ import {
   MAX_PROBES,
   MIN_AMBUSH_SOCKETS,
   MIN_BIRTHDAY_SOCKETS,
+  MIN_SPARED_SOCKETS,
+  SPARED_BELOW,
+  SPARING_ODDS,
+  SPARING_SOCKETS,
 } from './tuning.ts';
 
 export interface Choice {
@@ -129,9 +133,29 @@ function predictable(nat: NatReport): boolean {
   return counts(nat) || nat.ports.kind === 'preserved';
 }
 
-export interface PlanLimits {
-  /** Mappings that the budget leaves for this member. */
+/** What one member gets of the mappings that the budget has left. */
+export interface Allotment {
   mappings: number;
+  /** They are too few to be opened at once. */
+  sparing: boolean;
+}
+
+/** `waiting` members want a punch; `answers`: a mapping that is opened after the other's probes still meets them. */
+export function allot(
+  strategy: PunchStrategy,
+  own: NatReport,
+  left: number,
+  waiting: number,
+  answers: boolean,
+): Allotment {
+  const share = Math.floor(left / waiting);
+  const wanted = socketsOf(strategy, likeliestPorts(own));
+  const sparing = strategy === 'birthday' && answers && share < Math.min(wanted, SPARED_BELOW);
+  const mappings = sparing ? SPARING_SOCKETS : Math.max(share, MIN_BIRTHDAY_SOCKETS);
+  return { mappings: Math.min(left, mappings), sparing };
+}
+
+export interface PlanLimits extends Allotment {
   /** Own mappings that likely stand. */
   used: number;
   /** Hard-NAT punching is switched on. */
@@ -153,7 +177,8 @@ export function makePlan(
   const free = strategy === 'ambush' ? Math.floor(ports * AMBUSH_BLOCK_SHARE) - limits.used : wanted;
   if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
   const sockets = Math.min(wanted, limits.mappings, free);
-  if (sockets < Math.min(wanted * ENOUGH[strategy], FEWEST_SOCKETS[strategy])) return 'budget';
+  const fewest = limits.sparing ? fewestSpared(ports) : FEWEST_SOCKETS[strategy];
+  if (sockets < Math.min(wanted * ENOUGH[strategy], fewest)) return 'budget';
   const probes = probesOf(strategy, ports, sockets);
   return { id, strategy, sockets, probes: limits.dependent ? Math.min(probes, DEPENDENT_PROBES) : probes, ranges };
 }
@@ -168,6 +193,11 @@ const FEWEST_SOCKETS: Record<PunchStrategy, number> = {
   crossing: CROSSING_WINDOWS[0] + 2,
   ambush: MIN_AMBUSH_SOCKETS,
 };
+
+/** With all the probes that the other may send. */
+function fewestSpared(ports: number): number {
+  return Math.max(MIN_SPARED_SOCKETS, probesFor(SPARING_ODDS, ports, Math.min(MAX_PROBES, ports), MAX_PROBES));
+}
 
 function socketsOf(strategy: PunchStrategy, ports: number): number {
   if (strategy === 'bracket') return 2 * BRACKET_SOCKETS;

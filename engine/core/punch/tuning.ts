@@ -34,6 +34,23 @@ export const MIN_BIRTHDAY_SOCKETS = 24;
 export const REUSED_BELOW = 128;
 /** As long as a mapping is counted. */
 export const REUSED_FOR_MS = 150_000;
+/**
+ * Where a member's share of the mappings is smaller than this (or than the strategy wants), they are spared: opened so many at
+ * first, and when all probes are out so many each time that an answer to a hit takes, on a way of 40 ms. Each costs one mapping
+ * and meets 1,900 probes, so that over all ports 34 do on average, where a share opened at once costs all of it.
+ */
+export const SPARED_BELOW = 128;
+export const SPARING_FIRST = 16;
+export const SPARING_BATCH = 3;
+export const SPARING_EVERY_MS = 150;
+/** At most, for one that will never answer: 19 of 20 attempts need fewer. */
+export const SPARING_SOCKETS = 104;
+/** A sparing attempt waits for mappings that give this chance: what it spends of the other's sessions is gone for two minutes. */
+export const SPARING_ODDS = 0.8;
+/** Never fewer, however small the block. */
+export const MIN_SPARED_SOCKETS = 8;
+/** The word that all probes are out is late by this: it is lost. */
+export const SPENT_GRACE_MS = 2_000;
 /** A plan asks for as many probes as this chance needs, and never for more than the other's router is asked to bear. */
 export const BIRTHDAY_ODDS = 0.9999;
 export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;

@@ -225,8 +225,8 @@ interface Punch {
 
 describe('a room with hard NATs', () => {
   scenario(
-    // 300 mappings and 2,000 probes in two minutes are what decides: seven that share them need luck to be done in three.
-    'one symmetric-random joins seven port-restricted: most direct within 3 minutes, all within 6',
+    // 300 mappings in two minutes are what decides: seven attempts that open them one by one need 34 each on average.
+    'one symmetric-random joins seven port-restricted: all direct within 3 minutes',
     1,
     {
       sites: [
@@ -236,10 +236,7 @@ describe('a room with hard NATs', () => {
     },
     async (world) => {
       await world.joinAll(2_000);
-      const hard = world.members[7] as Member;
-      const direct = () => world.members.filter((member) => member !== hard && hard.directTo(member)).length;
-      await world.until('most direct', () => world.pairs().length === 56 && direct() >= 5, 180_000);
-      await world.until('all direct', () => world.allDirect(), 180_000);
+      await world.until('all direct', () => world.pairs().length === 56 && world.allDirect(), 180_000);
     },
   );
 

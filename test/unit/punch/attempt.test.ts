@@ -21,7 +21,7 @@ class Run {
   #nextSocket = 2;
   readonly #budget = new Budget();
 
-  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0) {
+  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0, sparing = false) {
     const random = createRandom(`${role} ${strategy}`);
     this.attempt = new Attempt({
       role,
@@ -31,6 +31,7 @@ class Run {
       followerRanges: null,
       dependent: role === 'leader',
       failures,
+      sparing,
       reused: [],
       budget: this.#budget,
       random: (length) => random.bytes(length),
@@ -225,5 +226,56 @@ describe('an attempt', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('an attempt that spares mappings', () => {
+  const spent = { t: 'punch-progress', id: ID, count: 300, done: true } as const;
+
+  function begun(failures = 0): Run {
+    const run = new Run('leader', 'birthday', failures, true);
+    run.hears({ t: 'punch-accept', id: ID });
+    run.pass(1_000);
+    return run;
+  }
+
+  it('opens a few at first, and the rest a few at a time when the probes are out', () => {
+    const run = begun();
+    expect(run.open.size).toBe(16);
+    run.hears(spent);
+    run.pass(300);
+    expect(run.open.size).toBeGreaterThan(16);
+    expect(run.open.size).toBeLessThan(30);
+    run.pass(2_000);
+    expect(run.open.size).toBe(40);
+  });
+
+  it('stops with the first path', () => {
+    const run = begun();
+    run.hears(spent);
+    run.pass(200);
+    run.handle({ type: 'direct', port: 5 });
+    const opened = run.actions.filter(({ type }) => type === 'open').length;
+    run.pass(1_000);
+    expect(run.actions.filter(({ type }) => type === 'open')).toHaveLength(opened);
+  });
+
+  it('sends what must meet a probe all the way, however quiet it was before', () => {
+    const run = begun(1);
+    expect(run.pings().every(({ ttl }) => ttl !== undefined)).toBe(true);
+    const before = run.pings().length;
+    run.hears(spent);
+    run.pass(1_000);
+    const later = run.pings().slice(before);
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.every(({ ttl }) => ttl === undefined)).toBe(true);
+  });
+
+  it('goes on where the word that they are out is lost, and gives up when all have missed', () => {
+    const run = begun();
+    run.pass(6_000);
+    expect(run.open.size).toBe(40);
+    run.pass(3_000);
+    expect(run.outcome()).toBe('exhausted');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseStrategy, makePlan } from '../../../engine/core/punch/plan.ts';
+import { allot, chooseStrategy, makePlan } from '../../../engine/core/punch/plan.ts';
 import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import { PUNCH_LIMITS } from '../../../protocol/punch.ts';
 
@@ -16,7 +16,7 @@ const hard = (ports: NatReport['ports']): NatReport => ({
 const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
 const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
 const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
-const plenty = { mappings: 276, used: 0, hardNat: true, dependent: false };
+const plenty = { mappings: 276, sparing: false, used: 0, hardNat: true, dependent: false };
 
 describe('what is tried', () => {
   it.each([
@@ -74,10 +74,10 @@ describe('a plan', () => {
     }
   });
 
-  it('takes 256 sockets over all ports and 48 in a block, whose probes are few', () => {
+  it('takes 256 sockets over all ports and 50 in a block, whose probes are few', () => {
     expect(makePlan('birthday', random, plenty, 'ab')).toMatchObject({ sockets: 256 });
     const inBlock = makePlan('birthday', block, plenty, 'ab');
-    expect(inBlock).toMatchObject({ sockets: 48 });
+    expect(inBlock).toMatchObject({ sockets: 50 });
     expect(typeof inBlock === 'object' && inBlock.probes).toBeLessThan(200);
   });
 
@@ -85,6 +85,24 @@ describe('a plan', () => {
     expect(makePlan('birthday', random, { ...plenty, mappings: 40 }, 'ab')).toMatchObject({ sockets: 40 });
     expect(makePlan('birthday', random, { ...plenty, mappings: 10 }, 'ab')).toBe('budget');
     expect(makePlan('crossing', counter, { ...plenty, mappings: 20 }, 'ab')).toBe('budget');
+  });
+
+  it('spares mappings where several members share them, and never where a late one meets nothing', () => {
+    expect(allot('birthday', random, 276, 1, true)).toEqual({ mappings: 276, sparing: false });
+    expect(allot('birthday', random, 276, 2, true)).toEqual({ mappings: 138, sparing: false });
+    expect(allot('birthday', random, 276, 7, true)).toEqual({ mappings: 104, sparing: true });
+    expect(allot('birthday', random, 90, 1, true)).toEqual({ mappings: 90, sparing: true });
+    expect(allot('birthday', random, 276, 7, false)).toEqual({ mappings: 39, sparing: false });
+    expect(allot('birthday', block, 276, 5, true)).toEqual({ mappings: 55, sparing: false });
+    expect(allot('birthday', block, 276, 7, true)).toEqual({ mappings: 104, sparing: true });
+    expect(allot('ambush', block, 276, 7, true).sparing).toBe(false);
+  });
+
+  it('that spares waits for a good chance, because it takes all that the other may send', () => {
+    const sparing = { ...plenty, sparing: true };
+    expect(makePlan('birthday', random, { ...sparing, mappings: 50 }, 'ab')).toBe('budget');
+    expect(makePlan('birthday', random, { ...sparing, mappings: 60 }, 'ab')).toMatchObject({ sockets: 60 });
+    expect(makePlan('birthday', block, { ...sparing, mappings: 10 }, 'ab')).toMatchObject({ sockets: 10 });
   });
 
   it('lies in wait with at most half of a block, those mappings counted that stand already', () => {
