@@ -102,7 +102,7 @@ export class BracketLeader implements Tactic {
 
   tick(now: number): void {
     const round = this.#round;
-    if (now >= this.#beginAt || (round !== null && now >= this.#endOf(round))) {
+    if (now >= this.#nextRoundAt()) {
       if (!this.exhausted(now)) this.#nextRound(now);
       return;
     }
@@ -116,10 +116,14 @@ export class BracketLeader implements Tactic {
     return round.aimedAt === null ? round.beganAt + MEASURE_MS : round.aimedAt + ROUND_MS;
   }
 
+  /** One that waits for the budget waits, however long the round before is over. */
+  #nextRoundAt(): number {
+    return Number.isFinite(this.#beginAt) || this.#round === null ? this.#beginAt : this.#endOf(this.#round);
+  }
+
   wakeAt(): number {
-    if (this.#round === null) return this.#beginAt;
-    const again = this.#round.pingedAgain ? Number.POSITIVE_INFINITY : againAt(this.#round);
-    return Math.min(this.#beginAt, this.#endOf(this.#round), again);
+    const again = this.#round === null || this.#round.pingedAgain ? Number.POSITIVE_INFINITY : againAt(this.#round);
+    return Math.min(this.#nextRoundAt(), again);
   }
 
   exhausted(now: number): boolean {

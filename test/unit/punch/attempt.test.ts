@@ -55,6 +55,10 @@ class Run {
     }
   }
 
+  exhaustBudget(): void {
+    for (let port = 1; port <= 300; port++) this.#budget.sent(this.now, 99, { ip: '192.0.2.1', port }, true);
+  }
+
   sent(t: PunchMessage['t']): PunchMessage[] {
     return this.actions.flatMap((action) => (action.type === 'send' && action.message.t === t ? [action.message] : []));
   }
@@ -227,6 +231,26 @@ describe('an attempt', () => {
       { numRuns: 60 },
     );
   });
+});
+
+describe('an attempt that waits for the budget', () => {
+  it.each(['birthday', 'bracket', 'crossing', 'ambush'] as const)(
+    'asks to be woken later, not at once: %s',
+    (strategy) => {
+      const run = new Run('leader', strategy);
+      run.hears({ t: 'punch-accept', id: ID });
+      run.pass(300);
+      run.exhaustBudget();
+      run.pass(700);
+      for (let turn = 0; turn < 100 && run.outcome() === null; turn++) {
+        const wake = run.actions.findLast((action) => action.type === 'wake');
+        if (wake?.type !== 'wake') throw new Error('it never asked');
+        expect(wake.at).toBeGreaterThan(run.now);
+        run.now = wake.at;
+        run.handle({ type: 'tick' });
+      }
+    },
+  );
 });
 
 describe('an attempt that spares mappings', () => {
