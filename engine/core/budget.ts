@@ -136,7 +136,7 @@ export class Budget {
 
   /** Whether the mapping of such a datagram is there already. */
   stands(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
-    const use = this.#mappings.get(keysOf(socket, remote, dependent).mapping);
+    const use = this.#accountOf(socket).mappings.get(keysOf(socket, remote, dependent).mapping);
     return use !== undefined && now - use.usedAt <= this.#lifetimeMs;
   }
 
