@@ -192,7 +192,8 @@ export class Members {
     switch (action.type) {
       case 'ping': {
         const { seq, via, purpose, ttl, size, doubly } = action;
-        if (purpose === 'probe') this.#options.budget.spend(clock.now());
+        // A size may be asked for later; whether a path lives may not.
+        if (purpose === 'probe' && size === undefined) this.#options.budget.spend(clock.now());
         else if (!this.#admits(via) || !this.#options.budget.take(clock.now())) return;
         this.#count(via);
         device.ping(member.id, seq, via, {

@@ -10,11 +10,11 @@ export const PROBES_PER_SECOND = 200;
 /** At once. */
 export const PROBE_BURST = 64;
 /** Of a burst, what punches leave to the connectivity checks of other members. */
-export const CHECK_RESERVE = 10;
+export const CHECK_RESERVE = 12;
 /** Of that, what checks leave to the pings of proven paths, which never wait: a few members' worth in one moment. */
-export const PROVEN_RESERVE = 6;
+export const PROVEN_RESERVE = 9;
 /** Pings of proven paths that others pay for afterwards: a room whose own paths take the whole pace still checks. */
-const MAX_DEBT = 16;
+const MAX_DEBT = 32;
 /** Created within the lifetime of one; a client's share of the 1,024 or fewer entries of a small router. */
 export const MAX_MAPPINGS = 300;
 export const MAX_SESSIONS = 2_000;

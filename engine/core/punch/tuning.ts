@@ -79,7 +79,7 @@ export const MEASURE_MS = 600;
 export const AGAIN_MS = 120;
 
 /** Mappings of one crossing by round; the burst that a budget allows is the bound. */
-export const CROSSING_WINDOWS = [32, 48, 52] as const;
+export const CROSSING_WINDOWS = [32, 48, 50] as const;
 export const CROSSING_ROUNDS = 5;
 /** Probes that may still come after the port that they must meet: the foreign traffic that was not there. */
 export const CROSSING_SLACK = 8;
