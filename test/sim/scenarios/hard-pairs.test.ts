@@ -19,6 +19,14 @@ async function becomesDirect(world: World, limitMs: number): Promise<void> {
   expect(world.allDirect()).toBe(true);
 }
 
+/** A path that loses a third of its round trips may be lost, soonest when it was just nominated: the next attempt finds one. */
+async function becomesDirectAgain(world: World, limitMs: number): Promise<void> {
+  await world.joinAll(200);
+  await world.until('a direct path', () => world.pairs().length > 0 && world.allDirect(), limitMs);
+  await world.runFor(5_000);
+  await world.until('a direct path still, or again', () => world.allDirect(), PUNCH_MS);
+}
+
 /** Sockets that measure how long a mapping lives. */
 const LIFETIME_SOCKETS = 1;
 
@@ -148,7 +156,7 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
         link: { delayMs: 20, loss: 0.1 },
       })),
     },
-    (world) => becomesDirect(world, 60_000),
+    (world) => becomesDirectAgain(world, 60_000),
   );
 
   scenario(
@@ -160,7 +168,7 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
         link: { delayMs: 20, loss: 0.1 },
       })),
     },
-    (world) => becomesDirect(world, 60_000),
+    (world) => becomesDirectAgain(world, 60_000),
   );
 });
 
