@@ -160,4 +160,38 @@ TEST("a million packets, cut or alone, are sealed, sent, opened and checked with
   EXPECT(left.received() + right.received() >= 1'000'000);
   for (int i = 0; i < 1'000; i++) carry_alone(i % 2 == 0 ? left : right, i % 2 == 0 ? right : left);
 }
+
+TEST("a packet leaves an idle device alone, unless it has to be copied, cut or kept behind others") {
+  Half left(1), right(2);
+  left.meet(right);
+  right.meet(left);
+  const auto leaves = [&left](size_t length, uint8_t to) {
+    const auto packet = tcp(1, to, length);
+    std::copy(packet.begin(), packet.end(), left.outbound.room().begin());
+    offload::Offload offload;
+    return left.outbound.send_alone(length, offload);
+  };
+  right.aim(left);
+  EXPECT(!leaves(100, 2));  // no path, no session
+  left.aim(right);
+  const auto usable = [](Half& half) { return half.state.core.find(half.peer)->current != nullptr; };
+  while (!usable(left) || !usable(right)) {
+    left.receive();
+    right.receive();
+  }
+  EXPECT(leaves(100, 2));
+  EXPECT(!leaves(100, 3));                      // nobody's
+  EXPECT(!leaves(queue::small_packet, 2));      // bulk
+  left.state.core.fanout().configure(true, 0x0a0000ff, std::nullopt);
+  EXPECT(!leaves(100, 255));                    // for all
+  const auto bulk = tcp(1, 2, 1'000);
+  std::copy(bulk.begin(), bulk.end(), left.outbound.room().begin());
+  left.outbound.arrived(bulk.size(), {});
+  EXPECT(!leaves(100, 2));                      // what came before is still to be routed,
+  left.outbound.admit();
+  EXPECT(!leaves(100, 2));                      // and to leave
+  while (left.outbound.send() != never) {
+  }
+  EXPECT(leaves(100, 2));
+}
 #endif
