@@ -6,7 +6,7 @@
  */
 import type { PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
-import { PROBES_PER_SECOND } from '../budget.ts';
+import { PROBE_BURST, PROBES_PER_SECOND } from '../budget.ts';
 import { sizeOf } from '../nat/ports.ts';
 import type { PunchPlan, PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
@@ -19,6 +19,7 @@ import {
   BATCH_MS,
   BATCH_ODDS,
   BURST_ODDS,
+  HEAD_START_MS,
   MAX_PROBES,
   OPENINGS_MS,
   SPENT_GRACE_MS,
@@ -111,7 +112,8 @@ export class BirthdayFollower implements Tactic {
 
   /** From a mapping by destination a probe only meets what is open already: nothing that is sent later can pass it. */
   begin(now: number): void {
-    this.#nextAt = this.#context.dependent ? now + OPENINGS_MS : now;
+    const few = this.#pace.burst < PROBE_BURST;
+    this.#nextAt = now + (this.#context.dependent ? OPENINGS_MS : few ? HEAD_START_MS : 0);
     this.tick(now);
   }
 

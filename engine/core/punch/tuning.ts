@@ -57,6 +57,11 @@ export const MAX_PROBES = MAX_SESSIONS - MAPPING_RESERVE - 76;
 /** Chance of a hit in the first burst of probes, and in each batch after it: an answer takes five batches, on a short way. */
 export const BURST_ODDS = 0.75;
 export const BATCH_ODDS = 0.05;
+/**
+ * Where few probes meet they leave this much after the word that they do, which takes the longer way over the relay: half of
+ * the mappings are opened by packets that never arrive, and only a probe that comes later meets those.
+ */
+export const HEAD_START_MS = 60;
 /** A leader's mappings stand after this, or its word for it is lost: 256 at 200 a second, and a slow relay. */
 export const OPENINGS_MS = 3_000;
 /** 256 pings once more. */
