@@ -116,7 +116,8 @@ async function directions(lab: Lab, namespaces: readonly Namespace[], ends: read
 interface Load {
   /** Gbit/s, out and back; as long as this takes something has to arrive all the time. */
   tcp: Promise<number[]>;
-  pingsLost: Promise<number>;
+  /** Sent, and answered before the end. */
+  pings: Promise<number[]>;
 }
 
 function load(lab: Lab, near: Namespace, seconds: number): Load {
@@ -129,11 +130,12 @@ function load(lab: Lab, near: Namespace, seconds: number): Load {
     return [end.sum_received, end.sum_received_bidir_reverse].map(({ bits_per_second: bits }) => bits / 1e9);
   };
   const pings = async () => {
-    const count = seconds * PINGS_A_SECOND;
-    const argv = ['ping', '-q', '-i', String(1 / PINGS_A_SECOND), '-c', String(count), '-W', '2', inner[1]];
-    return count - Number(/(\d+) received/.exec((await lab.run(near, argv, { timeoutMs: 2 * timeoutMs })).stdout)?.[1]);
+    const argv = ['ping', '-q', '-i', String(1 / PINGS_A_SECOND), '-w', String(seconds), inner[1]];
+    const { stdout } = await lab.run(near, argv, { timeoutMs });
+    const [, sent, answered] = /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
+    return [Number(sent), Number(answered)];
   };
-  return { tcp: transfer(), pingsLost: pings() };
+  return { tcp: transfer(), pings: pings() };
 }
 
 /** Samples until `busy` has ended. */
@@ -186,10 +188,11 @@ async function soak(seconds: number): Promise<string[]> {
       ip -n ${near.name} address add ${outer[0]}/24 dev wan && ip -n ${near.name} link set wan up
       ip -n ${far.name} address add ${outer[1]}/24 dev wan && ip -n ${far.name} link set wan up`);
     const ends = await start(lab, namespaces);
-    lab.spawn(far, ['iperf3', '-s']);
+    const server = lab.spawn(far, ['iperf3', '-s', '--forceflush']);
+    await until('iperf listens', () => server.output.includes('listening'), READY_MS);
     const busy = load(lab, near, seconds);
     const samples = await watch(ends, busy.tcp);
-    const [gbit, pingsLost] = await Promise.all([busy.tcp, busy.pingsLost]);
+    const [gbit, pings] = await Promise.all([busy.tcp, busy.pings]);
     const { handshakes, failures, stats } = await ends[0]!.ask({ do: 'report' });
     const ways = await directions(lab, namespaces, ends);
     const steps = samples.slice(1, -2).map(({ received }, i) => received - samples[i]!.received);
@@ -198,7 +201,7 @@ async function soak(seconds: number): Promise<string[]> {
       ['', 'figure'],
       ['TCP out and back, Gbit/s', gbit.map(digits).join(' and ')],
       ['handshakes', String(handshakes)],
-      ['pings lost', `${pingsLost} of ${seconds * PINGS_A_SECOND}`],
+      ['pings, sent and answered', pings.join(' and ')],
       ['packets a second, least and most', `${Math.min(...steps)} and ${Math.max(...steps)}`],
       [
         'resident, MiB, warm and at the end',
