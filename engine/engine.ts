@@ -464,6 +464,7 @@ class RunningEngine implements Engine {
       filters: this.#services.filters,
       names: this.#ports.names?.view() ?? null,
       files: this.#ports.files?.view(),
+      device: this.#device.stats(),
     });
   }
 }

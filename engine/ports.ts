@@ -83,6 +83,22 @@ export interface FanoutStats {
   loops: number;
 }
 
+/** What the device counted instead of thrown, and what waits in it: native/types.ts, `DeviceStats`. */
+export interface DeviceCounters {
+  eventsDropped: number;
+  datagramsRejected: number;
+  txDropped: number;
+  routeMisses: number;
+  queue: {
+    expressDropped: number;
+    bulkDropped: number;
+    bulkLate: number;
+    bulkBytes: number;
+    bulkWaitMs: number;
+    receiveDropped: number;
+  };
+}
+
 /** The part of `node-wireguard`'s device that the engine uses; see native/types.ts for the meaning of each call. */
 export interface DevicePort {
   addPeer(options: {
@@ -115,7 +131,7 @@ export interface DevicePort {
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   setFilter(options: FilterOptions | null): void;
   setFanout(options: { directedBroadcast?: string; ownAddress?: string } | null): void;
-  stats(): { peers: DevicePeerStats[]; fanout: FanoutStats };
+  stats(): DeviceCounters & { peers: DevicePeerStats[]; fanout: FanoutStats };
   onEvents(listener: (batch: DeviceEvent[]) => void): void;
   close(): Promise<void>;
 }

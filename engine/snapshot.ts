@@ -7,7 +7,7 @@ import type { Filters } from './filter/filters.ts';
 import type { LongShots } from './long-shots.ts';
 import type { Member } from './member.ts';
 import { namesOf } from './names/labels.ts';
-import type { ClockPort, NamesView } from './ports.ts';
+import type { ClockPort, DeviceCounters, NamesView } from './ports.ts';
 import type { Punches } from './punches.ts';
 
 /** Newest notices that a snapshot carries. */
@@ -33,6 +33,7 @@ export interface SnapshotInputs {
   filters: Filters;
   names: NamesView | null;
   files: FileTransfer[] | undefined;
+  device: DeviceCounters;
 }
 
 /** Builds the published snapshot; times become Unix milliseconds here and nowhere else. */
@@ -63,7 +64,19 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
     filter: inputs.filters.view(),
     ...(inputs.files && { files: inputs.files }),
     ...(inputs.names && { names: { ...inputs.names, own: names.get(room.publicKey) ?? '' } }),
+    device: countersOf(inputs.device),
   };
+}
+
+/** The device tells more than that, of each peer. */
+function countersOf({
+  eventsDropped,
+  datagramsRejected,
+  txDropped,
+  routeMisses,
+  queue,
+}: DeviceCounters): DeviceCounters {
+  return { eventsDropped, datagramsRejected, txDropped, routeMisses, queue };
 }
 
 function peerSnapshot(

@@ -124,6 +124,27 @@ export type SettingName = z.infer<typeof settingName>;
 /** Where each setting lies in the snapshot and in the file. */
 export const SETTING_KEYS = { 'port-mapping': 'portMapping', 'hard-nat': 'hardNat', discovery: 'discovery' } as const;
 
+/** Of the tunnel since it opened, for those who look for a fault. Absent: the engine does not tell. */
+const deviceCounters = z.object({
+  /** Events that came faster than the engine took them. */
+  eventsDropped: z.number(),
+  /** Datagrams that were not a member's. */
+  datagramsRejected: z.number(),
+  /** Packets that the system did not take. */
+  txDropped: z.number(),
+  /** Packets from or to an address that no member has. */
+  routeMisses: z.number(),
+  /** Packets dropped because too much waited (bulkLate: of bulkDropped, those that had waited for too long), and what waits now. */
+  queue: z.object({
+    expressDropped: z.number(),
+    bulkDropped: z.number(),
+    bulkLate: z.number(),
+    bulkBytes: z.number(),
+    bulkWaitMs: z.number(),
+    receiveDropped: z.number(),
+  }),
+});
+
 export const snapshot = z.object({
   version: z.literal(1),
   state: z.enum(['off', 'joining', 'joined', 'reconnecting']),
@@ -159,6 +180,7 @@ export const snapshot = z.object({
   names: z
     .object({ state: z.enum(['system', 'multicast', 'off']), server: z.string().nullable(), own: z.string() })
     .optional(),
+  device: deviceCounters.optional(),
 });
 export type Snapshot = z.infer<typeof snapshot>;
 

@@ -102,7 +102,8 @@ function hostingOf(hosting: Hosting, clean: Clean): unknown {
 
 /** Of the chat only how much there was: nobody logs it, and nobody else may read it. */
 function snapshotOf(snapshot: Snapshot, clean: Clean): unknown {
-  const { version, state, room, self, peers, notices, settings, chat, filter, names, files } = snapshot;
+  const { version, state, room, self, peers, notices, settings, chat, filter, names, files, discovery, device } =
+    snapshot;
   return {
     version,
     state,
@@ -124,7 +125,10 @@ function snapshotOf(snapshot: Snapshot, clean: Clean): unknown {
       preset: filter.preset,
       policy: filter.policy && { ...filter.policy, file: null, problem: filter.policy.problem !== null },
     },
+    // What is played here is a person's own affair.
+    discovery: { ...discovery, games: discovery.games.length },
     names: names?.state,
+    device,
     files: files?.map(({ direction, size, done, state: how, problem }) => ({
       direction,
       size,

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { machineKey } from '../../../engine/net/state/stores.ts';
 import { maskIp, maskIps, redactor } from '../../../engine/session/redact.ts';
+import { DISCOVERY_OFF, type SeenGame } from '../../../protocol/discovery.ts';
 import type { DiagnosticsResult } from '../../../protocol/face.ts';
 import { encodeInvite } from '../../../protocol/invite.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
@@ -28,6 +29,22 @@ const INVITE = encodeInvite({
   password: THEIR_PASSWORD,
   servers: ['wss://den.home.example:7868'],
 });
+
+const WORLD: SeenGame = {
+  name: 'Minecraft Java',
+  member: PEER_KEY,
+  role: 'hosting',
+  address: '10.87.99.98:25565',
+  title: 'Castle of Annegret',
+  at: 1,
+};
+const COUNTERS = {
+  eventsDropped: 0,
+  datagramsRejected: 2,
+  txDropped: 0,
+  routeMisses: 1,
+  queue: { expressDropped: 0, bulkDropped: 40, bulkLate: 30, bulkBytes: 9_000, bulkWaitMs: 2.5, receiveDropped: 0 },
+};
 
 /** Everything that could hold a secret holds one. */
 async function fillEverything(): Promise<void> {
@@ -66,6 +83,13 @@ async function fillEverything(): Promise<void> {
       }),
     ],
     notices: [{ code: 'failed-guess', nick: 'Chrysanthemum', at: 5 }],
+    discovery: {
+      ...DISCOVERY_OFF,
+      way: 'routes',
+      rateLimited: 3,
+      games: [WORLD],
+    },
+    device: COUNTERS,
     chat: [{ id: '0'.repeat(32), from: PEER_KEY, nick: 'Bartholomäus', text: 'meet me at the old mill', at: 1 }],
   });
   const machine = Buffer.from(machineKey(app.stateDir));
@@ -94,6 +118,7 @@ describe('the diagnostics bundle', () => {
       'Bartholomäus',
       'Chrysanthemum',
       'old mill',
+      'Castle of',
       'path-secret',
       'den.home.example',
       OWN_KEY,
@@ -139,6 +164,8 @@ describe('the diagnostics bundle', () => {
         ],
         notices: [{ code: 'failed-guess' }],
         chatMessages: 1,
+        discovery: { way: 'routes', rateLimited: 3, games: 1 },
+        device: COUNTERS,
       },
     });
     expect(found.log.join('\n')).toContain('relay to direct (better) via 203.0.x.x (reserved):50123');
