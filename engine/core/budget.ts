@@ -15,7 +15,7 @@ export const CHECK_RESERVE = 12;
 export const PROVEN_RESERVE = 9;
 /** Pings of proven paths that others pay for afterwards: a room whose own paths take the whole pace still checks. */
 const MAX_DEBT = 32;
-/** Created within the lifetime of one; a client's share of the 1,024 or fewer entries of a small router. */
+/** Standing at once: created or used within the lifetime of one. A client's share of the 1,024 or fewer entries of a small router. */
 export const MAX_MAPPINGS = 300;
 export const MAX_SESSIONS = 2_000;
 /** Lifetime of a mapping while it is unknown: the longest common default (RFC 4787, REQ-5 asks for at least this). */
@@ -34,16 +34,12 @@ export type Dependence = boolean | 'address';
 /** Of that, what checks leave to NAT discovery. */
 const DISCOVERY_RESERVE = 12;
 
-/** Something that sends from `socket` of this client. */
-interface Use {
-  createdAt: number;
-  usedAt: number;
-}
+/** When a datagram last used what stands in the router, by what makes it one. */
+type Uses = Map<string, number>;
 
-/** What was created, by what makes it one. */
 interface Account {
-  readonly mappings: Map<string, Use>;
-  readonly sessions: Map<string, Use>;
+  readonly mappings: Uses;
+  readonly sessions: Uses;
 }
 
 const newAccount = (): Account => ({ mappings: new Map(), sessions: new Map() });
@@ -61,7 +57,7 @@ export class Budget {
   readonly #longShotSockets = new Set<number>();
 
   /**
-   * After which time a mapping was found to be gone; null while that is unknown. What was created counts that long, whether
+   * After which time a mapping was found to be gone; null while that is unknown. What was used counts that long, whether
    * or not its socket is closed.
    */
   lives(lifetimeMs: number | null): void {
@@ -114,15 +110,15 @@ export class Budget {
   sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): void {
     const { session, mapping } = keysOf(socket, remote, dependent);
     const { mappings, sessions } = this.#accountOf(socket);
-    this.#use(sessions, session, now);
-    this.#use(mappings, mapping, now);
+    sessions.set(session, now);
+    mappings.set(mapping, now);
   }
 
   /** Whether a check of an address that may be worth nothing may leave: peers name as many as they like. */
   admits(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
     const { session, mapping } = keysOf(socket, remote, dependent);
-    const spare = (uses: Map<string, Use>, key: string, max: number) =>
-      uses.has(key) || this.#count(uses, now) < max - DISCOVERY_RESERVE;
+    const spare = (uses: Uses, key: string, max: number) =>
+      uses.has(key) || this.#standing(uses, now) < max - DISCOVERY_RESERVE;
     if (this.#longShotSockets.has(socket)) {
       return this.#longShot.sessions.has(session) || this.longShotLeft(now) > 0;
     }
@@ -136,24 +132,24 @@ export class Budget {
 
   /** Whether the mapping of such a datagram is there already. */
   stands(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
-    const use = this.#accountOf(socket).mappings.get(keysOf(socket, remote, dependent).mapping);
-    return use !== undefined && now - use.usedAt <= this.#lifetimeMs;
+    const usedAt = this.#accountOf(socket).mappings.get(keysOf(socket, remote, dependent).mapping);
+    return usedAt !== undefined && now - usedAt <= this.#lifetimeMs;
   }
 
-  /** Mappings created within one lifetime, and so likely to stand. */
+  /** Mappings that likely stand. */
   mappingsUsed(now: number): number {
-    return this.#count(this.#everyday.mappings, now);
+    return this.#standing(this.#everyday.mappings, now);
   }
 
   /** Mappings that punches may still create; each is a session too. */
   mappingsLeft(now: number): number {
-    const left = MAX_MAPPINGS - MAPPING_RESERVE - this.#count(this.#everyday.mappings, now);
+    const left = MAX_MAPPINGS - MAPPING_RESERVE - this.#standing(this.#everyday.mappings, now);
     return Math.max(0, Math.min(left, this.sessionsLeft(now)));
   }
 
   /** Sessions that punches may still create. */
   sessionsLeft(now: number): number {
-    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - this.#count(this.#everyday.sessions, now));
+    return Math.max(0, MAX_SESSIONS - MAPPING_RESERVE - this.#standing(this.#everyday.sessions, now));
   }
 
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
@@ -166,27 +162,10 @@ export class Budget {
     this.#at = now;
   }
 
-  /** An entry that was silent for a lifetime is gone in the router, and the next packet makes a new one. */
-  #use(uses: Map<string, Use>, key: string, now: number): void {
-    const known = uses.get(key);
-    if (known === undefined || now - known.usedAt > this.#lifetimeMs) uses.set(key, { createdAt: now, usedAt: now });
-    else known.usedAt = now;
-  }
-
-  /** Used within one lifetime. Forgets the others. */
-  #standing(uses: Map<string, Use>, now: number): number {
-    for (const [key, { usedAt }] of uses) if (now - usedAt > this.#lifetimeMs) uses.delete(key);
+  /** Used within one lifetime, and so likely to stand in the router, whenever they were created. Forgets the others. */
+  #standing(uses: Uses, now: number): number {
+    for (const [key, usedAt] of uses) if (now - usedAt > this.#lifetimeMs) uses.delete(key);
     return uses.size;
-  }
-
-  /** Created within one lifetime. Forgets what is neither young nor in use. */
-  #count(uses: Map<string, Use>, now: number): number {
-    let created = 0;
-    for (const [key, { createdAt, usedAt }] of uses) {
-      if (now - createdAt <= this.#lifetimeMs) created++;
-      else if (now - usedAt > this.#lifetimeMs) uses.delete(key);
-    }
-    return created;
   }
 }
 
