@@ -23,7 +23,8 @@ const WORLD_MS = 900_000;
 /** A server's members come back within 45 s, a path's probation takes up to 30 s. */
 const CONNECTED_MS = 90_000;
 const DIRECT_MS = 120_000;
-const REACHED_MS = 20_000;
+/** Who passes for connected may not have noticed yet that a NAT forgot its connection to the server: that, and coming back. */
+const REACHED_MS = 60_000;
 /** One way, of both lines together: of the 3 % at which the engine prefers a relay, what leaves room for bad luck. */
 const MAX_LOSS = 0.02;
 /** How often everyone is looked at, where it takes seconds. */
