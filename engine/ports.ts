@@ -3,6 +3,7 @@
  * virtual ones, with the same engine on top. No `node:` import belongs here.
  */
 
+import type { DeviceCounters } from '../protocol/app.ts';
 import type { DiscoveryWay } from '../protocol/discovery.ts';
 import type { FileAction, FileTransfer } from '../protocol/files.ts';
 import type { PeerMessage } from '../protocol/peer.ts';
@@ -81,22 +82,6 @@ export interface FanoutStats {
   rateLimited: number;
   duplicates: number;
   loops: number;
-}
-
-/** What the device counted instead of thrown, and what waits in it: native/types.ts, `DeviceStats`. */
-export interface DeviceCounters {
-  eventsDropped: number;
-  datagramsRejected: number;
-  txDropped: number;
-  routeMisses: number;
-  queue: {
-    expressDropped: number;
-    bulkDropped: number;
-    bulkLate: number;
-    bulkBytes: number;
-    bulkWaitMs: number;
-    receiveDropped: number;
-  };
 }
 
 /** The part of `node-wireguard`'s device that the engine uses; see native/types.ts for the meaning of each call. */

@@ -1,4 +1,4 @@
-import type { ChatMessage, PeerSnapshot, Snapshot } from '../protocol/app.ts';
+import type { ChatMessage, DeviceCounters, PeerSnapshot, Snapshot } from '../protocol/app.ts';
 import type { DiscoveryView } from '../protocol/discovery.ts';
 import type { FileTransfer } from '../protocol/files.ts';
 import type { NatReport } from '../protocol/nat.ts';
@@ -7,7 +7,7 @@ import type { Filters } from './filter/filters.ts';
 import type { LongShots } from './long-shots.ts';
 import type { Member } from './member.ts';
 import { namesOf } from './names/labels.ts';
-import type { ClockPort, DeviceCounters, NamesView } from './ports.ts';
+import type { ClockPort, NamesView } from './ports.ts';
 import type { Punches } from './punches.ts';
 
 /** Newest notices that a snapshot carries. */

@@ -144,6 +144,7 @@ const deviceCounters = z.object({
     receiveDropped: z.number(),
   }),
 });
+export type DeviceCounters = z.infer<typeof deviceCounters>;
 
 export const snapshot = z.object({
   version: z.literal(1),

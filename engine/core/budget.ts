@@ -1,6 +1,6 @@
 /**
  * What this client may ask of the user's router (3-traversal, "Budgets"), counted for all members together, whether or not
- * a socket is closed: pings to unproven addresses, mappings and sessions created. (Other tools flood routers with
+ * a socket is closed: pings to unproven addresses, mappings and sessions that stand. (Other tools flood routers with
  * thousands of connections and trip their "UDP DoS" alarms.)
  */
 import { LONG_SHOT_MAPPINGS } from '../../protocol/punch.ts';

@@ -30,16 +30,7 @@ function Request({ peer, shot }: ShotProps): ReactNode {
       kind="warning"
       urgent
       title={t('longShot.asked', { nick: isolated(peer.nick) })}
-      actions={
-        <>
-          <Button size="small" kind="primary" onClick={() => act('start')}>
-            {t('longShot.accept')}
-          </Button>
-          <Button size="small" onClick={() => act('stop')}>
-            {t('longShot.decline')}
-          </Button>
-        </>
-      }
+      actions={<Answer act={act} />}
     >
       <p>{priceText(t, shot)}</p>
       <p>{t('longShot.starves')}</p>
@@ -113,16 +104,7 @@ function Buttons({ state, act, ask }: ButtonsProps): ReactNode {
         </Button>
       );
     case 'asked':
-      return (
-        <>
-          <Button size="small" kind="primary" onClick={() => act('start')}>
-            {t('longShot.accept')}
-          </Button>
-          <Button size="small" onClick={() => act('stop')}>
-            {t('longShot.decline')}
-          </Button>
-        </>
-      );
+      return <Answer act={act} />;
     case 'running':
       return (
         <Button size="small" icon={Square} kind="danger" onClick={() => act('stop')}>
@@ -130,6 +112,21 @@ function Buttons({ state, act, ask }: ButtonsProps): ReactNode {
         </Button>
       );
   }
+}
+
+/** To a friend's question. */
+function Answer({ act }: Pick<ButtonsProps, 'act'>): ReactNode {
+  const t = useText();
+  return (
+    <>
+      <Button size="small" kind="primary" onClick={() => act('start')}>
+        {t('longShot.accept')}
+      </Button>
+      <Button size="small" onClick={() => act('stop')}>
+        {t('longShot.decline')}
+      </Button>
+    </>
+  );
 }
 
 /** What makes a direct path without a gamble. */
