@@ -52,8 +52,10 @@ export function redactor(salt: string, known: Known): (text: string) => string {
   const replacements = new Map(
     wanted.flatMap(({ text, by }) => spellings(text).map((spelling) => [spelling.toLowerCase(), by] as const)),
   );
+  // As written as well as in lower case: a letter whose lower case is two characters is not what a pattern of its lower case finds.
+  const written = new Set([...wanted.flatMap(({ text }) => spellings(text)), ...replacements.keys()]);
   // One pass, so that nothing is found in what was put in; the longest first, for a name may be part of another.
-  const literals = [...replacements.keys()].sort((a, b) => b.length - a.length).map(pattern);
+  const literals = [...written].sort((a, b) => b.length - a.length).map(pattern);
   const anyOfThem = new RegExp(literals.join('|') || '(?!)', 'giu');
   return (text) => {
     const clean = text

@@ -205,6 +205,11 @@ describe('taking out', () => {
     );
   });
 
+  it('finds a letter whose lower case is two characters', () => {
+    const clean = redactor('salt', { passwords: ['\u0130stanbul'], names: [] });
+    expect(clean('at \u0130stanbul, \u0130STANBUL, i\u0307stanbul')).toBe('at [password], [password], [password]');
+  });
+
   it('takes a short name only where it stands alone', () => {
     const clean = redactor('salt', { passwords: [], names: ['al'] });
     expect(clean('external al, "al": normal')).toMatch(/^external name-[0-9a-f]{8}, "name-[0-9a-f]{8}": normal$/);
