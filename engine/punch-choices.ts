@@ -71,10 +71,17 @@ export class PunchChoices {
     return endpoints[this.#options.schedule.tries(member.key) % Math.max(1, endpoints.length)] ?? null;
   }
 
-  /** A counter that was none, because answers were lost, is found by guessing. */
-  strategy({ strategy }: Choice, key: PeerKey): Choice['strategy'] {
-    const doubted = this.#options.schedule.failures(key) % 2 === 1 && this.#options.settings().hardNat;
-    return strategy === 'bracket' && doubted ? 'birthday' : strategy;
+  /**
+   * A counter that was none, because answers were lost, is found by guessing, and so is the way where a filter lets everybody in
+   * but answers leave by another mapping. Where a filter only seems to look at addresses (a server with one cannot tell), one
+   * attempt supposes that it does not.
+   */
+  strategy(now: number, { strategy }: Choice, member: Member): Choice['strategy'] {
+    const failures = this.#options.schedule.failures(member.key);
+    if (strategy === 'bracket') return failures % 2 === 1 && this.#options.settings().hardNat ? 'birthday' : strategy;
+    const theirs = member.core.view(now).nat;
+    const open = isLenient(this.#options.nat()) && theirs !== null && !isLenient(theirs) && member.core.bothDependent();
+    return open && failures === 1 ? 'bracket' : strategy;
   }
 
   /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */

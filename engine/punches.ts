@@ -4,7 +4,7 @@ import type { PunchMessage } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { allot, makePlan } from './core/punch/plan.ts';
+import { allot, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import { REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
@@ -239,7 +239,7 @@ export class Punches {
     const choice = this.#choices.choose(now, member);
     const remote = this.#choices.target(member);
     if (choice === null || remote === null) return;
-    const strategy = this.#choices.strategy(choice, member.key);
+    const strategy = this.#choices.strategy(now, choice, member);
     const both = member.core.bothDependent();
     const waiting = this.#choices.waiting(now);
     const { mappings, sparing } = allot(strategy, nat(), budget.mappingsLeft(now), waiting, !both);
@@ -297,7 +297,8 @@ export class Punches {
     const { strategy, sockets } = asked.plan;
     log('info', `punching to ${key}: ${strategy} as ${asked.role}, ${sockets} sockets`);
     const failures = this.#schedule.failures(key);
-    return new Attempt({ ...asked, ports: nat().ports, dependent: dependentMappings(), failures, budget, random });
+    const own = { ports: nat().ports, lenient: isLenient(nat()), dependent: dependentMappings() };
+    return new Attempt({ ...asked, ...own, failures, budget, random });
   }
 
   #judge(now: number): void {
@@ -357,7 +358,7 @@ export class Punches {
 
   #ended({ key, attempt, heard, ended }: Active, ending: PunchOutcome): void {
     const { clock, log } = this.#options;
-    const outcome = this.#outcome(key, ending, heard);
+    const outcome = this.#outcome(key, attempt, ending, heard);
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     const planned = ended === undefined && attempt.role === 'leader';
     if (planned || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
@@ -369,11 +370,14 @@ export class Punches {
     ended?.(outcome);
   }
 
-  #outcome(key: PeerKey, ending: PunchOutcome, heard: boolean): PunchOutcome {
+  #outcome(key: PeerKey, { plan }: Attempt, ending: PunchOutcome, heard: boolean): PunchOutcome {
     const core = this.#options.members.get(key)?.core;
-    if (ending === 'exhausted' && heard && core?.bothDependent() === true) return 'one-way';
+    const view = core?.view(this.#options.clock.now());
+    // A guess may still meet one that sends from the same port to all of an address: its answers have one way only.
+    const guessable = plan.strategy === 'bracket' && view?.nat?.mapping === 'address-dependent';
+    if (ending === 'exhausted' && heard && core?.bothDependent() === true && !guessable) return 'one-way';
     // Refused because the other side has a path that this one does not: it will notice, or this one will.
-    const alone = ending === 'direct' && core?.view(this.#options.clock.now()).direct === false;
+    const alone = ending === 'direct' && view?.direct === false;
     return alone ? 'later' : ending;
   }
 

@@ -1,6 +1,10 @@
 /**
  * A counter is measured in the past, not predicted: the leader sends STUN, ping, STUN from three fresh sockets back to back,
  * and the follower probes the ports between the two answers. A NAT that keeps the inside port needs no measurement.
+ *
+ * Where the filter may let anybody in the answers are aimed at themselves: from those sockets nothing has ever left for the
+ * follower, so that a NAT which looks up flows answers it by the very mapping that it aimed at. The main socket often
+ * cannot: once it has pinged the follower there is a mapping of that address, by which its answers leave for ever.
  */
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { between } from './counter.ts';
@@ -68,7 +72,7 @@ export class BracketLeader implements Tactic {
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
-    const { ports, remote, failures, act } = this.#context;
+    const { ports, lenient, remote, failures, act } = this.#context;
     const [before, measured, after] = sockets;
     if (this.#round === null || !before || !measured || !after) return;
     this.#round.sockets = sockets.map(({ id }) => id);
@@ -77,7 +81,8 @@ export class BracketLeader implements Tactic {
     act({ type: 'stun', socket: before.id });
     act({ type: 'ping', socket: measured.id, remote, ...(ttl === undefined ? {} : { ttl }) });
     act({ type: 'stun', socket: after.id });
-    if (ports.kind === 'preserved') this.#aim(now, this.#round, [measured.port]);
+    const seen = lenient ? [before.port, after.port] : [];
+    if (ports.kind === 'preserved') this.#aim(now, this.#round, [measured.port, ...seen]);
   }
 
   mapped(now: number, socket: number, port: number): void {
@@ -86,7 +91,10 @@ export class BracketLeader implements Tactic {
     if (socket === round.sockets[0]) round.before = port;
     else if (socket === round.sockets[2]) round.after = port;
     if (round.before === null || round.after === null) return;
-    this.#aim(now, round, between(round.before, round.after, this.#context.ports.step ?? 1, BRACKET_AIMS));
+    const { ports, lenient } = this.#context;
+    const counted =
+      ports.kind === 'sequential' ? between(round.before, round.after, ports.step ?? 1, BRACKET_AIMS) : [];
+    this.#aim(now, round, lenient ? [round.before, round.after, ...counted] : counted);
   }
 
   #aim(now: number, round: Round, ports: number[]): void {

@@ -24,6 +24,8 @@ export interface PunchOptions {
   remote: Endpoint;
   /** Own way of drawing ports. */
   ports: NatReport['ports'];
+  /** The own filter may let anybody in: a mapping that only a server knows of can be aimed at too. */
+  lenient: boolean;
   /**
    * Where the follower's mappings may lie, where both map by destination and neither filter looks at ports: then every ping
    * of the leader is a guess too; and in a long shot. Null elsewhere.

@@ -23,6 +23,7 @@ import {
   MIN_AMBUSH_SOCKETS,
   MIN_BIRTHDAY_SOCKETS,
   MIN_SPARED_SOCKETS,
+  SEEN_PROBES,
   SPARED_BELOW,
   SPARING_ODDS,
   SPARING_SOCKETS,
@@ -51,7 +52,7 @@ function bothHard(own: NatReport, theirs: NatReport, lower: boolean): Choice | n
     return { strategy: 'crossing', leads };
   }
   const open = openSide(own, theirs, lower);
-  if (open !== null) return { strategy: predictable(open) ? 'bracket' : 'birthday', leads: open === own };
+  if (open !== null) return { strategy: openStrategy(open, open === own ? theirs : own), leads: open === own };
   if (!predictable(own) && !predictable(theirs)) return null;
   const drawing = predictable(own) ? theirs : own;
   return likeliestPorts(drawing) <= BLOCK_PORTS ? { strategy: 'ambush', leads: drawing === own } : null;
@@ -62,6 +63,11 @@ function openSide(own: NatReport, theirs: NatReport, lower: boolean): NatReport 
   if (!isLenient(own) || !isLenient(theirs)) return [own, theirs].find(isLenient) ?? null;
   if (predictable(own) !== predictable(theirs)) return predictable(own) ? own : theirs;
   return isLeader(own, theirs, lower) ? own : theirs;
+}
+
+/** A filter that lets everybody in needs no luck: what a server saw of a fresh socket can be aimed at. */
+function openStrategy(open: NatReport, other: NatReport): PunchStrategy {
+  return predictable(open) || (open.filtering === 'endpoint-independent' && !isLenient(other)) ? 'bracket' : 'birthday';
 }
 
 /** Whoever was sent to from this NAT may answer from any port. */
@@ -179,7 +185,7 @@ export function makePlan(
   const sockets = Math.min(wanted, limits.mappings, free);
   const fewest = limits.sparing ? fewestSpared(ports) : FEWEST_SOCKETS[strategy];
   if (sockets < Math.min(wanted * ENOUGH[strategy], fewest)) return 'budget';
-  const probes = probesOf(strategy, ports, sockets);
+  const probes = strategy === 'bracket' && !predictable(own) ? SEEN_PROBES : probesOf(strategy, ports, sockets);
   return { id, strategy, sockets, probes: limits.dependent ? Math.min(probes, DEPENDENT_PROBES) : probes, ranges };
 }
 

@@ -74,6 +74,8 @@ export const DEPENDENT_PROBES = 240;
 export const BRACKET_SOCKETS = 3;
 export const BRACKET_ROUNDS = 8;
 export const BRACKET_PROBES = 60;
+/** Of a side that draws and lets anybody in: what a server saw of two sockets in each round. */
+export const SEEN_PROBES = 2 * BRACKET_ROUNDS;
 /** Ports of one bracket that are probed. */
 export const BRACKET_AIMS = 16;
 /** A round without a path after its ports were told: a slow round trip and the relay's way. */

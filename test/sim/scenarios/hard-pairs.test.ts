@@ -128,6 +128,30 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
   );
 
   scenario(
+    // The open side's own pings make a mapping of the peer's one endpoint, by which its answers leave: a strict filter drops them.
+    'symmetric-open-flows x one mapping for each address: direct again after each flush, by a few sockets',
+    2,
+    {
+      sites: [
+        site('symmetric-open-flows', { link: LINK }),
+        { nats: [{ ...NATS['symmetric-random'], mapping: 'address-dependent' }], link: LINK },
+      ],
+      servers: [{ twoAddresses: true }],
+    },
+    async (world) => {
+      await becomesDirect(world, PUNCH_MS);
+      const nat = world.sites[0]?.nats[0];
+      for (let flushes = 0; flushes < 4; flushes++) {
+        const before = nat?.bindings.created.length ?? 0;
+        nat?.flush();
+        await world.runFor(5_000);
+        await world.until('direct again', () => world.allDirect(), 30_000);
+        expect((nat?.bindings.created.length ?? 0) - before).toBeLessThan(120);
+      }
+    },
+  );
+
+  scenario(
     'open filters: an idle pair stays direct for ten minutes, whichever mappings end',
     2,
     { sites: ['symmetric-open', 'symmetric-open'].map((name) => site(name as Profile, { link: LINK })) },

@@ -28,6 +28,7 @@ class Run {
       plan: planOf(strategy),
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'sequential', step: 1 },
+      lenient: false,
       followerRanges: null,
       dependent: role === 'leader',
       failures,

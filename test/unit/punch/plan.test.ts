@@ -13,7 +13,9 @@ const hard = (ports: NatReport['ports']): NatReport => ({
   mapping: 'address-and-port-dependent',
   ports,
 });
+const open = (nat: NatReport): NatReport => ({ ...nat, filtering: 'endpoint-independent' });
 const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
+const narrow: NatReport = { ...random, filtering: 'address-dependent' };
 const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
 const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
 const plenty = { mappings: 276, sparing: false, used: 0, hardNat: true, dependent: false };
@@ -31,6 +33,9 @@ describe('what is tried', () => {
     ['nothing where a counter meets a draw from all ports', counter, random, null],
     ['an ambush where a counter meets a block', counter, block, 'ambush'],
     ['an ambush where a kept port meets a block', hard({ kind: 'preserved' }), block, 'ambush'],
+    ['a bracket where one lets everybody in and the other nobody', open(random), random, 'bracket'],
+    ['a birthday punch where one only seems to', narrow, random, 'birthday'],
+    ['a birthday punch where both let strangers in', open(random), open(random), 'birthday'],
     ['a crossing of two kept ports', hard({ kind: 'preserved' }), hard({ kind: 'preserved' }), 'crossing'],
   ])('is %s', (_name, own, theirs, strategy) => {
     expect(chooseStrategy(own, theirs, true)?.strategy ?? null).toBe(strategy);
