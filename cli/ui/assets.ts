@@ -26,7 +26,7 @@ const TYPES: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** `build/renderer`, from `build/cli/ui` as from the chunks of the bundle, which lie as deep. */
+/** `build/renderer`, from `build/cli/ui` as from the code of the bundle, which lies as deep. */
 export function rendererDirectory(): string {
   return join(dirname(fileURLToPath(import.meta.url)), '../../renderer');
 }

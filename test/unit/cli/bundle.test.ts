@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   utimesSync,
@@ -12,23 +13,25 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CryptoRequest } from '../../../engine/core/room/contract.ts';
 
 const root = new URL('../../../', import.meta.url);
-const WORKER = new URL('build/bundle/chunks/worker.js', root);
+const WORKER = new URL('build/bundle/code/worker.js', root);
 if (!existsSync(WORKER)) throw new Error('not built: run npm run build before these tests');
 
-/** The command's own room and those that it may import; `native` is a package, which no bundle holds. */
-function bundledRooms(): string[] {
+/** What every compilation of the command's own room, and of those that it may import, touches. */
+function compilations(): string[] {
   const { references } = JSON.parse(readFileSync(new URL('cli/tsconfig.json', root), 'utf8')) as {
     references: { path: string }[];
   };
-  return ['cli', ...references.map(({ path }) => path.replace('../', '')).filter((room) => room !== 'native')];
+  const rooms = ['cli', ...references.map(({ path }) => path.replace('../', ''))];
+  return rooms.map((room) => (room === 'native' ? 'native/dist/.tsbuildinfo' : `build/${room}/.tsbuildinfo`));
 }
 
-const SOURCES = [...bundledRooms().map((room) => `build/${room}/.tsbuildinfo`), 'node_modules/.package-lock.json'];
+const SOURCES = [...compilations(), 'node_modules/.package-lock.json'];
 const BUNDLE = 'build/bundle/warren.js';
 /** Seconds: when the bundle of the checkout below was made. */
 const BUNDLED_AT = 1_000_000;
@@ -76,6 +79,13 @@ describe('the launcher', () => {
     rmSync(join(checkout, BUNDLE));
     expect(started()).toBe('tree');
   });
+});
+
+it('the bundle has compiled code that fits this Node', () => {
+  const code = new URL('build/bundle/code/', root);
+  const script = readdirSync(code).find((name) => /^command-.*\.js$/.test(name)) ?? '';
+  const cachedData = readFileSync(new URL(script.replace(/js$/, 'cache'), code));
+  expect(new Script(readFileSync(new URL(script, code), 'latin1'), { cachedData }).cachedDataRejected).toBe(false);
 });
 
 // An engine whose thread does not start works on, slowly: only this test would tell.
