@@ -87,6 +87,11 @@ export interface DeviceOptions {
   bindAddress?: string;
   /** SO_MARK for every socket, 0 (default) for none. */
   mark?: number;
+  /**
+   * Threads that seal and open beside the two that read, 0 to 16. Default by the cores that the process may use: none below 4,
+   * otherwise all but two, at most 4. Order, counters and what is dropped do not depend on it; for tests and benches.
+   */
+  cryptoThreads?: number;
   /** Events kept while JavaScript is busy; more are dropped and counted. Default 8,192. */
   eventQueueLength?: number;
 }

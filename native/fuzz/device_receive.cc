@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "../src/device/core.h"
+#include "../test/open_message.h"
 #include "joined.h"
 #include "input.h"
 
@@ -79,7 +80,7 @@ class Conversation {
     const Arrival arrival{external, to.peer->id};
     const auto session = to.core.receive(now, arrival, datagram, to.effects);
     if (!session) return;
-    const auto inner = session->open(datagram);
+    const auto inner = test::open_message(*session, datagram);
     if (!inner) return;
     const ByteView packet = to.core.received_data(now, *session, arrival, *inner, datagram.size(), to.effects);
     // What reaches the host is whole and came from the address that the peer owns.
@@ -144,7 +145,7 @@ class Conversation {
   void open(ByteSpan datagram, Joined& joined) {
     const Arrival arrival{external, left_.peer->id};
     const auto session = left_.core.receive(now_, arrival, datagram, left_.effects);
-    const auto inner = session ? session->open(datagram) : std::nullopt;
+    const auto inner = session ? test::open_message(*session, datagram) : std::nullopt;
     if (!inner) return;
     const ByteView packet =
         left_.core.received_data(now_, *session, arrival, *inner, datagram.size(), left_.effects);

@@ -13,13 +13,13 @@ constexpr uint64_t seed = 3;
 constexpr uint32_t friend_id = 7;
 const queue::FairQueue::Gate open = [](uint32_t) { return queue::nothing; };
 
-Index arrive(HostQueue& queue, const InnerPacket& what) {
+Index arrive(HostQueue& queue, const InnerPacket& what, bool behind = false) {
   const auto packet = inner_v4(what);
   std::ranges::copy(packet, queue.room().begin());
   const auto slot = queue.keep(packet.size(), {});
   EXPECT(slot.has_value());
   const queue::Class kind = queue::classify(queue[*slot].packet, false, seed);
-  queue.push(0, *slot, kind, {.peer = friend_id, .flow = kind.flow, .bytes = static_cast<uint32_t>(packet.size())});
+  queue.push(0, *slot, kind, {.peer = friend_id, .flow = kind.flow, .bytes = static_cast<uint32_t>(packet.size())}, behind);
   return *slot;
 }
 
@@ -40,6 +40,33 @@ TEST("host queue: the small end of a download stays behind it") {
   EXPECT(!queue.pop_express(0));
   EXPECT_EQ(queue.pop_bulk(0, open, 1)->slot, first);
   EXPECT_EQ(queue.pop_bulk(0, open, 1)->slot, last);
+}
+
+TEST("host queue: the small end of a download stays behind it also when the rest is leaving") {
+  HostQueue queue({4, 64});
+  const Index first = arrive(queue, {.size = 1'400, .protocol = 6});
+  EXPECT_EQ(queue.pop_bulk(0, open, 1)->slot, first);
+  const Index last = arrive(queue, {.size = 100, .protocol = 6}, true);
+  EXPECT(!queue.pop_express(0));
+  EXPECT_EQ(queue.pop_bulk(0, open, 1)->slot, last);
+}
+
+TEST("host queue: what leaves keeps its place, even when the queue drops the rest of it") {
+  HostQueue queue({2, 0});
+  std::vector<uint8_t> frame = inner_v4({.size = 10'000, .protocol = 6});
+  std::ranges::copy(frame, queue.room().begin());
+  const Index slot = *queue.keep(frame.size(), {});
+  const queue::Packet packet{.peer = friend_id, .flow = 1, .bytes = 10'000, .segments = 10, .segment_bytes = 1'000};
+  queue.push(0, slot, {queue::Lane::bulk, 1}, packet, false);
+  const auto burst = queue.pop_bulk(0, open, 2'000);
+  EXPECT(burst && !burst->last);
+  queue.leaves(slot);
+  // The only other place is the one for what is read next.
+  EXPECT(!queue.keep(100, {}));
+  EXPECT_EQ(queue.bulk().dropped(), uint64_t{8});
+  EXPECT(std::ranges::equal(queue[slot].packet, frame));
+  queue.has_left(*burst);
+  EXPECT(queue.keep(100, {}).has_value());
 }
 
 TEST("host queue: when no place is left bulk gives way, never a game's packet") {

@@ -3,6 +3,7 @@
 
 #include "../src/device/core.h"
 #include "check.h"
+#include "open_message.h"
 
 #include <array>
 #include <deque>
@@ -105,7 +106,7 @@ class World {
     const Arrival arrival{{PathKind::external, nullptr, {}, 0}, to.peer};
     std::vector<uint8_t> copy(datagram.begin(), datagram.end());
     if (const auto session = to.core.receive(now(), arrival, copy, effects)) {
-      if (const auto inner = session->open(copy)) {
+      if (const auto inner = open_message(*session, copy)) {
         const ByteView out = to.core.received_data(now(), *session, arrival, *inner, copy.size(), effects);
         if (!out.empty()) to.host.emplace_back(out.begin(), out.end());
       }

@@ -48,6 +48,7 @@ Device::Device(DeviceOptions options)
     : bind_(options.bind),
       port_(options.port),
       mark_(options.mark),
+      crypto_threads_(options.crypto_threads.value_or(default_crypto_threads(usable_cores()))),
       state_(options.private_key, options.mtu, options.event_limit, std::move(options.wake_owner)),
       tun_(std::move(options.tun)),
       capture_(std::move(options.capture)),
@@ -99,6 +100,7 @@ void Device::start() {
   if (tun_ && capture_) tun_->wait_for(capture_->fd());
   // Signals belong to the host's own threads.
   const SignalsBlocked blocked;
+  if (crypto_threads_ > 0) pool_ = std::make_unique<CryptoPool>(crypto_threads_);
   network_ = std::thread([this] { network_loop(); });
   if (tun_) host_ = std::thread([this] { host_loop(); });
 }
@@ -117,7 +119,7 @@ void Device::deliver_answers(Outbound& outbound) {
 
 void Device::network_loop() {
   HostWriter host(state_, tun_ ? &*tun_ : nullptr);
-  Inbound inbound(state_, inbox_, host);
+  Inbound inbound(state_, inbox_, host, pool_.get());
   std::vector<SocketId> readable;
   Nanos timer = never;
   bool bulk_waits = false;
@@ -139,7 +141,7 @@ void Device::network_loop() {
 }
 
 void Device::host_loop() {
-  Outbound outbound(state_, host_queue_places, true);
+  Outbound outbound(state_, host_queue_places, true, pool_.get());
   bool slept = false;
   while (!stopping_) {
     const int last = drain_host(outbound, slept);

@@ -20,6 +20,8 @@ struct DeviceOptions {
   std::optional<Endpoint> bind;
   uint16_t port = 0;
   uint32_t mark = 0;
+  /// Threads beside the two that read; by the cores when nothing.
+  std::optional<size_t> crypto_threads{};
   size_t event_limit;
   std::function<void()> wake_owner;
 };
@@ -98,6 +100,7 @@ class Device {
   const std::optional<Endpoint> bind_;
   const uint16_t port_;
   const uint32_t mark_;
+  const size_t crypto_threads_;
   State state_;
   std::optional<tun::HostTun> tun_;
   std::optional<tun::HostCapture> capture_;
@@ -107,6 +110,7 @@ class Device {
   Outbound memory_out_;  // packets of write_tun, on the owner's thread
   Sender sender_;        // effects of the owner's calls
   Effects effects_;
+  std::unique_ptr<CryptoPool> pool_;  // where there are cores for it; outlives the two that hand in
   std::thread network_, host_;
 };
 

@@ -34,7 +34,7 @@ HostQueue::HostQueue(const HostQueueOptions& options)
       bulk_({.slots = frames_.size(), .limit_bytes = bulk_bytes}, [this](Index slot) { free(slot); }) {
   free_large_.reserve(options.frames);
   free_small_.reserve(options.packets);
-  for (Index slot = 0; slot < frames_.size(); slot++) free(slot);
+  for (Index slot = 0; slot < frames_.size(); slot++) give_back(slot);
   spare_ = take(free_large_);
 }
 
@@ -80,11 +80,22 @@ Index HostQueue::take(std::vector<Index>& free) {
   return slot;
 }
 
-void HostQueue::free(Index slot) { (is_large(slot) ? free_large_ : free_small_).push_back(slot); }
+void HostQueue::free(Index slot) {
+  HostFrame& frame = frames_[slot];
+  frame.gone = true;
+  if (frame.leaving == 0) give_back(slot);
+}
+
+void HostQueue::has_left(const queue::Burst& burst) {
+  HostFrame& frame = frames_[burst.slot];
+  frame.gone |= burst.last;
+  if (--frame.leaving == 0 && frame.gone) give_back(burst.slot);
+}
 
 // A small packet of a flow whose bulk still waits keeps its place behind it: TCP would take the others for lost.
-void HostQueue::push(Nanos now, Index slot, const queue::Class& what, const queue::Packet& packet) {
-  const bool passes = what.lane == queue::Lane::express && !bulk_.holds(packet.peer, packet.flow);
+void HostQueue::push(Nanos now, Index slot, const queue::Class& what, const queue::Packet& packet, bool behind) {
+  frames_[slot].flow = packet.flow;
+  const bool passes = what.lane == queue::Lane::express && !behind && !bulk_.holds(packet.peer, packet.flow);
   (passes ? express_ : bulk_).push(now, slot, packet);
 }
 

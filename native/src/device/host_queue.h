@@ -19,6 +19,11 @@ struct HostFrame {
   offload::Offload offload;
   /// What is left of a frame that has to be cut.
   std::optional<offload::Segmenter> cut;
+  /// Of `classify`, once it has been queued.
+  uint64_t flow = 0;
+  /// Bursts of it that are leaving, and whether nothing of it is in the queue any more.
+  uint32_t leaving = 0;
+  bool gone = false;
 };
 
 struct HostQueueOptions {
@@ -41,10 +46,14 @@ class HostQueue {
   /// The same packet in a place of its own.
   std::optional<Index> copy(Index slot);
   HostFrame& operator[](Index slot) { return frames_[slot]; }
-  /// Gives the place back.
+  /// Gives the place back, once nothing of it is leaving.
   void free(Index slot);
+  /// A burst of it leaves: until it has, the place stays as it is, even if the queue drops the rest.
+  void leaves(Index slot) { frames_[slot].leaving++; }
+  void has_left(const queue::Burst& burst);
 
-  void push(Nanos now, Index slot, const queue::Class& what, const queue::Packet& packet);
+  /// `behind`: bulk of the same flow is leaving, and must not be passed.
+  void push(Nanos now, Index slot, const queue::Class& what, const queue::Packet& packet, bool behind);
   std::optional<queue::Burst> pop_express(Nanos now);
   std::optional<queue::Burst> pop_bulk(Nanos now, const queue::FairQueue::Gate& gate, size_t most) {
     return bulk_.pop(now, gate, most);
@@ -58,6 +67,7 @@ class HostQueue {
   ByteSpan memory_of(Index slot);
   bool is_large(Index slot) const { return slot < options_.frames; }
   Index take(std::vector<Index>& free);
+  void give_back(Index slot) { (is_large(slot) ? free_large_ : free_small_).push_back(slot); }
   Index fill(Index slot, ByteView bytes, const offload::Offload& offload);
 
   const HostQueueOptions options_;

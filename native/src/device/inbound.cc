@@ -36,13 +36,22 @@ size_t Inbox::take(std::span<Item> out) {
   return count;
 }
 
-Inbound::Inbound(State& state, Inbox& inbox, HostWriter& host)
-    : state_(state), inbox_(inbox), host_(host), sender_(state, false), waiting_(places) {
+Inbound::Inbound(State& state, Inbox& inbox, HostWriter& host, CryptoPool* pool)
+    : state_(state),
+      inbox_(inbox),
+      host_(host),
+      sender_(state, false),
+      waiting_(places),
+      pool_(pool),
+      pooled_(pool ? pool->depth() : 0) {
   // Items point at their arrivals: these may not move.
   arrivals_.reserve(udp::ReceiveBatch::capacity);
-  items_.reserve(max_items);
-  sessions_.reserve(max_items);
   done_.reserve(udp::ReceiveBatch::capacity);
+}
+
+Inbound::~Inbound() {
+  while (receive_bulk()) {
+  }
 }
 
 void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
@@ -82,7 +91,9 @@ void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& rea
 }
 
 bool Inbound::receive_bulk() {
+  hand_in();
   for (size_t bytes = 0; first_ < next_ && bytes < bulk_burst;) {
+    const bool pooled = first_ < handed_to_;
     Waiting& next = waiting(first_++);
     if (next.kind == Waiting::Kind::gone) continue;
     done_.push_back(next.read.buffer);
@@ -91,13 +102,39 @@ bool Inbound::receive_bulk() {
       continue;
     }
     bulk_waits_--;
-    udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
-    process();
+    if (pooled) {
+      collect();
+    } else {
+      udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
+      process();
+    }
     next.arrival = {};
     bytes += next.read.bytes.size();
   }
   finish();
   return first_ < next_;
+}
+
+// As much of what waits as the pool has use for. What waits alone is opened here: nothing else is to be done meanwhile.
+void Inbound::hand_in() {
+  if (!pool_ || bulk_waits_ < 2) return;
+  handed_to_ = std::max(handed_to_, first_);
+  for (; handed_to_ < next_ && handed_in_ - collected_ < pooled_.size(); handed_to_++) {
+    const Waiting& next = waiting(handed_to_);
+    if (next.kind != Waiting::Kind::sealed) continue;
+    Opening& batch = pooled_[handed_in_++ % pooled_.size()];
+    udp::split(next.read, [&](ByteSpan datagram) { batch.add(next.arrival, datagram, Opening::no_place); });
+    classify(batch);
+    pool_->hand_in(batch);
+  }
+}
+
+// What was handed in first is delivered first.
+void Inbound::collect() {
+  Opening& batch = pooled_[collected_ % pooled_.size()];
+  pool_->complete(batch);
+  collected_++;
+  settle(batch);
 }
 
 // What was delivered reaches the host, and its memory is free again.
@@ -128,67 +165,68 @@ void Inbound::run_timers() {
 }
 
 void Inbound::add(const Arrival& arrival, ByteSpan datagram, uint64_t place) {
-  if (items_.size() == max_items) process();
-  items_.push_back({&arrival, datagram, nullptr, {}, place});
+  if (now_.full()) process();
+  now_.add(arrival, datagram, place);
 }
 
 void Inbound::process() {
-  if (items_.empty()) return;
+  if (now_.empty()) return;
+  classify(now_);
+  now_.run();
+  settle(now_);
+}
+
+void Inbound::classify(Opening& batch) {
   const Now now = read_clocks();
-  classify(now);
+  {
+    const std::lock_guard lock(state_.mutex);
+    batch.classify(now, state_.core, effects_);
+  }
   sender_.run(effects_);
-  if (open()) {
-    check(now);
+}
+
+// Once it has been opened.
+void Inbound::settle(Opening& batch) {
+  if (accept(batch)) {
+    check(batch);
     sender_.run(effects_);
   }
-  for (const Item& item : items_) deliver(item);
-  items_.clear();
-  sessions_.clear();
+  for (const Opening::Item& item : batch.items()) deliver(item);
+  batch.clear();
 }
 
 // What must not pass the bulk before it waits for it.
-void Inbound::deliver(const Item& item) {
-  if (item.place != no_place && queue::keeps_order(item.inner)) {
+void Inbound::deliver(const Opening::Item& item) {
+  if (item.place != Opening::no_place && queue::keeps_order(item.inner)) {
     Waiting& place = waiting(item.place);
     place.kind = Waiting::Kind::opened;
     place.read.bytes = item.inner;
     return;
   }
   if (!item.inner.empty()) host_.add(item.inner);
-  if (item.place != no_place) done_.push_back(waiting(item.place).read.buffer);
+  if (item.place != Opening::no_place) done_.push_back(waiting(item.place).read.buffer);
 }
 
-void Inbound::classify(const Now& now) {
-  const std::lock_guard lock(state_.mutex);
-  for (Item& item : items_) {
-    // A run of data under one key looks its session up once.
-    if (!sessions_.empty() && sessions_.back()->receives(item.datagram)) {
-      item.session = sessions_.back().get();
-    } else if (auto session = state_.core.receive(now, *item.arrival, item.datagram, effects_)) {
-      item.session = sessions_.emplace_back(std::move(session)).get();
-    }
-  }
-}
-
-// False when nothing was authentic.
-bool Inbound::open() {
+// In the order in which messages came, whoever opened them. False when there is none.
+bool Inbound::accept(Opening& batch) {
   bool any = false;
-  for (Item& item : items_) {
+  for (Opening::Item& item : batch.items()) {
     if (!item.session) continue;
-    if (const auto inner = item.session->open(item.datagram)) {
-      item.inner = *inner;
+    if (item.authentic && item.session->accept(item.datagram)) {
       any = true;
     } else {
       item.session = nullptr;
+      item.inner = {};
       state_.rejected++;
     }
   }
   return any;
 }
 
-void Inbound::check(const Now& now) {
+void Inbound::check(Opening& batch) {
+  const Now now = read_clocks();
   const std::lock_guard lock(state_.mutex);
-  for (Item& item : items_) {
+  for (Opening::Item& item : batch.items()) {
     if (!item.session) continue;
     const ByteView packet =
         state_.core.received_data(now, *item.session, *item.arrival, item.inner, item.datagram.size(), effects_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host_writer.h"
+#include "opening.h"
 #include "sender.h"
 
 namespace wg {
@@ -30,7 +31,10 @@ class Inbox {
 
 class Inbound {
  public:
-  Inbound(State& state, Inbox& inbox, HostWriter& host);
+  /// With a `pool` bulk is opened there while more is read.
+  Inbound(State& state, Inbox& inbox, HostWriter& host, CryptoPool* pool = nullptr);
+  /// What has been read reaches the host before.
+  ~Inbound();
 
   /// Takes what waits on a socket. Small datagrams are opened at once, the others wait for `receive_bulk`.
   void receive(const std::shared_ptr<udp::Socket>& socket);
@@ -41,18 +45,6 @@ class Inbound {
   void run_timers();
 
  private:
-  /// Datagrams that are worked off between two looks at the lock.
-  static constexpr size_t max_items = 256;
-  static constexpr uint64_t no_place = ~uint64_t{0};
-
-  struct Item {
-    const Arrival* arrival;
-    ByteSpan datagram;
-    Session* session;
-    ByteSpan inner;
-    /// Of a small datagram that came behind bulk.
-    uint64_t place;
-  };
   /// What came while bulk waited, in its order. A small datagram only keeps its place, in case that its packet must not pass.
   struct Waiting {
     enum class Kind : uint8_t { sealed, opened, gone } kind = Kind::gone;
@@ -61,12 +53,15 @@ class Inbound {
   };
 
   void keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read);
-  void add(const Arrival& arrival, ByteSpan datagram, uint64_t place = no_place);
+  void add(const Arrival& arrival, ByteSpan datagram, uint64_t place = Opening::no_place);
   void process();
-  void classify(const Now& now);
-  bool open();
-  void check(const Now& now);
-  void deliver(const Item& item);
+  void hand_in();
+  void collect();
+  void classify(Opening& batch);
+  void settle(Opening& batch);
+  bool accept(Opening& batch);
+  void check(Opening& batch);
+  void deliver(const Opening::Item& item);
   void finish();
   Waiting& waiting(uint64_t place) { return waiting_[place % waiting_.size()]; }
 
@@ -77,14 +72,17 @@ class Inbound {
   Effects effects_;
   udp::ReceiveBatch batch_;
   std::vector<Arrival> arrivals_;
-  std::vector<Item> items_;
-  // Keeps the sessions of the items.
-  std::vector<std::shared_ptr<Session>> sessions_;
+  // What is opened at once.
+  Opening now_;
   std::array<Inbox::Item, udp::ReceiveBatch::capacity> external_;
   // A ring; positions only rise.
   std::vector<Waiting> waiting_;
   uint64_t first_ = 0, next_ = 0;
   size_t bulk_waits_ = 0;
+  CryptoPool* const pool_;
+  // What the pool opens: a ring. Everything before `handed_to_` has been handed in or was no bulk.
+  std::vector<Opening> pooled_;
+  uint64_t handed_to_ = 0, collected_ = 0, handed_in_ = 0;
   // Buffers whose packets have reached the host with the next flush.
   std::vector<size_t> done_;
 };

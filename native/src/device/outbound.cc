@@ -5,11 +5,6 @@
 namespace wg {
 namespace {
 
-/// Cut packets that leave together; those of two frames of the host's.
-constexpr size_t cut_room = 163'840;
-/// Tuning: bulk that leaves between two looks at the TUN: one frame of the host's, so that a game's packet never waits for
-/// longer than that takes.
-constexpr size_t bulk_burst = 65'536;
 /// Tuning: while a path is held back its delay is measured this often.
 constexpr Nanos held_look = 5 * milliseconds;
 
@@ -26,18 +21,20 @@ uint64_t random_seed() {
 
 }  // namespace
 
-Outbound::Outbound(State& state, const HostQueueOptions& places, bool waits)
+Outbound::Outbound(State& state, const HostQueueOptions& places, bool waits, CryptoPool* pool)
     : state_(state),
       waits_(waits),
       seed_(random_seed()),
       sender_(state, waits),
       queue_(places),
-      cut_(new uint8_t[cut_room]),
-      copy_(data_overhead + offload::max_frame + 15) {
-  // Jobs and what is being sent point into flows: these may not move.
+      copy_(offload::max_frame),
+      pool_(pool),
+      pooled_(pool ? pool->depth() : 0) {
   arrived_.reserve(batch);
-  flows_.reserve(batch);
-  jobs_.reserve(batch);
+}
+
+Outbound::~Outbound() {
+  while (collected_ < handed_in_) collect();
 }
 
 void Outbound::arrived(size_t length, const offload::Offload& offload) {
@@ -58,12 +55,13 @@ void Outbound::arrived(size_t length, const offload::Offload& offload) {
 bool Outbound::send_alone(size_t length, offload::Offload& offload) {
   const ByteSpan packet = queue_.room().first(length);
   if (offload.kind != offload::Kind::none || length >= queue::small_packet || !queue_.empty() || !arrived_.empty()) return false;
+  if (collected_ < handed_in_) return false;
   if (!offload::complete_checksum(packet, offload)) return true;
   offload = {};
   const auto inner = InnerHeader::parse(packet);
   if (!inner) return false;
   const Now now = read_clocks();
-  Flow flow;
+  Sealing::Flow flow;
   bool wake;
   {
     const std::lock_guard lock(state_.mutex);
@@ -121,10 +119,11 @@ void Outbound::enqueue(const Now& now, Peer& peer, Index slot, const queue::Clas
   HostFrame& frame = queue_[slot];
   state_.core.follow_host(now, peer, frame.packet);
   const size_t limit = peer.inner_limit;
+  const bool behind = what.lane == queue::Lane::express && seals(peer.id, what.flow);
   queue::Packet packet{.peer = peer.id, .flow = what.flow, .bytes = 0};
   if (frame.offload.kind == offload::Kind::none) {
     packet.bytes = static_cast<uint32_t>(Session::sealed_size(frame.packet.size(), limit));
-    return queue_.push(now.boot_ns, slot, what, packet);
+    return queue_.push(now.boot_ns, slot, what, packet, behind);
   }
   frame.cut = offload::Segmenter::begin(frame.packet, frame.offload, limit);
   if (!frame.cut) {
@@ -135,30 +134,34 @@ void Outbound::enqueue(const Now& now, Peer& peer, Index slot, const queue::Clas
   packet.segment_bytes = static_cast<uint32_t>(Session::sealed_size(frame.cut->longest(), limit));
   const size_t last = Session::sealed_size(frame.cut->last(), limit);
   packet.bytes = (packet.segments - 1) * packet.segment_bytes + static_cast<uint32_t>(last);
-  queue_.push(now.boot_ns, slot, what, packet);
+  queue_.push(now.boot_ns, slot, what, packet, behind);
 }
 
 Nanos Outbound::send() {
   const Now now = read_clocks();
   take_express(now);
-  dispatch();
-  take_bulk(now);
-  const Nanos next = next_turn(now);
-  dispatch();
-  return next;
+  if (!now_.empty()) dispatch(now_);
+  Sealing& batch = next_batch();
+  take_bulk(now, batch);
+  const Nanos next = next_turn(now, !batch.empty());
+  const bool handed_in = dispatch(batch);
+  // Nothing else to do: it waits for the pool, for no longer than it would have sealed itself.
+  if (!handed_in && collected_ < handed_in_) collect();
+  while (collected_ < handed_in_ && pool_->done(pooled_[collected_ % pooled_.size()])) collect();
+  return collected_ < handed_in_ ? 0 : next;
 }
 
 void Outbound::take_express(const Now& now) {
   if (queue_.express().empty()) return;
   const std::lock_guard lock(state_.mutex);
-  while (jobs_.size() < batch) {
+  while (!now_.full()) {
     const auto burst = queue_.pop_express(now.boot_ns);
     if (!burst) return;
-    join_flow(now, *burst);
+    join(now, now_, *burst);
   }
 }
 
-void Outbound::take_bulk(const Now& now) {
+void Outbound::take_bulk(const Now& now, Sealing& batch) {
   if (queue_.bulk().empty()) return;
   const std::lock_guard lock(state_.mutex);
   if (waits_) ask_for_paces(now);
@@ -167,12 +170,11 @@ void Outbound::take_bulk(const Now& now) {
     if (!peer) return queue::Pacer::unlimited;
     return owner_lags(*peer) ? 0 : peer->pacer.allowance(now.boot_ns);
   };
-  for (size_t bytes = 0; bytes < bulk_burst && jobs_.size() < batch;) {
-    const auto burst = queue_.pop_bulk(now.boot_ns, gate, bulk_burst - bytes);
+  while (!batch.full()) {
+    const auto burst = queue_.pop_bulk(now.boot_ns, gate, batch.room());
     if (!burst) return;
     if (Peer* peer = state_.core.find(burst->peer)) peer->pacer.sent(now.boot_ns, burst->bytes);
-    bytes += burst->bytes;
-    join_flow(now, *burst);
+    join(now, batch, *burst);
   }
 }
 
@@ -187,13 +189,13 @@ void Outbound::ask_for_paces(const Now& now) {
 }
 
 // Nothing popped and something waits: every path is held back.
-Nanos Outbound::next_turn(const Now& now) {
+Nanos Outbound::next_turn(const Now& now, bool sends) {
   state_.express_dropped.store(queue_.express().dropped(), std::memory_order_relaxed);
   state_.bulk_dropped.store(queue_.bulk().dropped(), std::memory_order_relaxed);
   state_.bulk_late.store(queue_.bulk().late(), std::memory_order_relaxed);
   state_.bulk_queued.store(queue_.bulk().bytes(), std::memory_order_relaxed);
   state_.bulk_wait.store(queue_.bulk().wait(), std::memory_order_relaxed);
-  if (!queue_.express().empty() || (!jobs_.empty() && !queue_.bulk().empty())) return 0;
+  if (!queue_.express().empty() || (sends && !queue_.bulk().empty())) return 0;
   if (queue_.bulk().empty()) return never;
   Nanos next = now.boot_ns + held_look;
   const std::lock_guard lock(state_.mutex);
@@ -205,13 +207,13 @@ Nanos Outbound::next_turn(const Now& now) {
   return next;
 }
 
-// The owner has enough to carry.
+// The owner has enough to carry, or will have.
 bool Outbound::owner_lags(const Peer& peer) const {
-  return peer.path.kind == PathKind::external && state_.events.size() >= owner_ahead;
+  return peer.path.kind == PathKind::external && (state_.events.size() >= owner_ahead || collected_ < handed_in_);
 }
 
-// Locked. Makes a flow unless the last one is this peer's; stages the burst when there is nothing to seal with.
-void Outbound::join_flow(const Now& now, const queue::Burst& burst) {
+// Locked. Stages the burst when there is nothing to seal with.
+void Outbound::join(const Now& now, Sealing& batch, const queue::Burst& burst) {
   Peer* peer = state_.core.find(burst.peer);
   const bool held = !peer || !state_.core.session_for_data(now, *peer, effects_);
   if (held) {
@@ -219,11 +221,9 @@ void Outbound::join_flow(const Now& now, const queue::Burst& burst) {
     if (burst.last) queue_.free(burst.slot);
     return;
   }
-  if (flows_.empty() || flows_.back().peer != peer->id) {
-    flows_.push_back({peer->id, peer->current, peer->path, peer->duplicate, peer->inner_limit});
-  }
   state_.core.data_sent(now, *peer, burst.bytes, burst.count);
-  jobs_.push_back({burst, flows_.size() - 1});
+  queue_.leaves(burst.slot);
+  batch.add(*peer, burst, queue_[burst.slot]);
 }
 
 void Outbound::stage(Peer& peer, const queue::Burst& burst) {
@@ -236,7 +236,24 @@ void Outbound::stage(Peer& peer, const queue::Burst& burst) {
   }
 }
 
-void Outbound::dispatch() {
+// Whether the pool has something of this flow.
+bool Outbound::seals(PeerId peer, uint64_t flow) const {
+  for (uint64_t i = collected_; i < handed_in_; i++) {
+    if (pooled_[i % pooled_.size()].holds(peer, flow)) return true;
+  }
+  return false;
+}
+
+// Handing bulk in is worth it while more waits behind it; and what the pool has must not be passed.
+Sealing& Outbound::next_batch() {
+  const bool alone = collected_ == handed_in_ && queue_.bulk().bytes() <= Sealing::max_bytes;
+  if (!pool_ || alone || queue_.bulk().empty()) return now_;
+  if (handed_in_ - collected_ == pooled_.size()) collect();
+  return pooled_[handed_in_ % pooled_.size()];
+}
+
+// Whether the pool has it now; otherwise it has left.
+bool Outbound::dispatch(Sealing& batch) {
   bool wake;
   {
     const std::lock_guard lock(state_.mutex);
@@ -244,68 +261,35 @@ void Outbound::dispatch() {
   }
   if (wake) state_.poller.wake();
   sender_.run(effects_);
-  for (const Job& job : jobs_) transmit(job);
-  flush();
-  for (const Job& job : jobs_) {
-    if (job.burst.last) queue_.free(job.burst.slot);
+  if (batch.empty()) return false;
+  if (&batch == &now_) {
+    batch.run();
+    transmit(batch);
+    return false;
   }
-  jobs_.clear();
-  flows_.clear();
+  pool_->hand_in(batch);
+  handed_in_++;
+  return true;
 }
 
-void Outbound::transmit(const Job& job) {
-  const Flow& flow = flows_[job.flow];
-  HostFrame& frame = queue_[job.burst.slot];
-  if (frame.cut) return transmit_packets(flow, *frame.cut, job.burst.count);
-  clamp_mss(frame.packet, flow.limit);
-  if (frame.packet.size() > flow.limit) return transmit_fragments(flow, frame.packet);
-  seal(flow, frame.packet.data(), frame.packet.size());
+// What was handed in first leaves first.
+void Outbound::collect() {
+  Sealing& batch = pooled_[collected_ % pooled_.size()];
+  pool_->complete(batch);
+  collected_++;
+  transmit(batch);
 }
 
-void Outbound::transmit_packets(const Flow& flow, offload::Segmenter& cut, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const size_t length = cut.next_length();
-    if (length > flow.limit) {
-      // A datagram, which has to stay one, or a path that has changed: it leaves in fragments.
-      cut.next(copy_.data());
-      transmit_fragments(flow, {copy_.data(), length});
-      continue;
-    }
-    uint8_t* packet = place(length);
-    cut.next(packet);
-    seal(flow, packet, length);
+void Outbound::transmit(Sealing& batch) {
+  for (const Sealing::Message& message : batch.messages()) {
+    const Sealing::Flow& flow = *message.flow;
+    sender_.add(flow.path, flow.peer, message.bytes);
+    sender_.add(flow.duplicate, flow.peer, message.bytes);
   }
-}
-
-void Outbound::transmit_fragments(const Flow& flow, ByteView packet) {
-  const Fragmenter fragments(packet, flow.limit, flow.session->next_identification());
-  if (fragments.count() == 0) state_.tx_dropped++;
-  for (size_t i = 0; i < fragments.count(); i++) {
-    uint8_t* fragment = place(flow.limit);
-    seal(flow, fragment, fragments.write(i, {fragment, flow.limit}));
-  }
-}
-
-// The packet lies behind the room for a header.
-void Outbound::seal(const Flow& flow, uint8_t* packet, size_t length) {
-  const ByteView sealed = flow.session->seal(packet - data_header_size, length, flow.limit);
-  if (sealed.empty()) return;
-  sender_.add(flow.path, flow.peer, sealed);
-  sender_.add(flow.duplicate, flow.peer, sealed);
-}
-
-// Where the next cut packet goes; they lie side by side, and stay until they have left.
-uint8_t* Outbound::place(size_t length) {
-  const size_t room = data_overhead + ((length + 15) & ~size_t{15});
-  if (cut_used_ + room > cut_room) flush();
-  uint8_t* packet = &cut_[cut_used_ + data_header_size];
-  cut_used_ += room;
-  return packet;
-}
-
-void Outbound::flush() {
   sender_.flush();
-  cut_used_ = 0;
+  state_.tx_dropped += batch.dropped();
+  batch.each_burst([this](const queue::Burst& burst) { queue_.has_left(burst); });
+  batch.clear();
 }
 
 }  // namespace wg

@@ -2,15 +2,18 @@
 // that sends.
 #pragma once
 
-#include "host_queue.h"
+#include "sealing.h"
 #include "sender.h"
 
 namespace wg {
 
 class Outbound {
  public:
-  /// `waits`: the thread is there for this alone, and may wait for room in a full socket and for a path's pace.
-  Outbound(State& state, const HostQueueOptions& places, bool waits);
+  /// `waits`: the thread is there for this alone, and may wait for room in a full socket and for a path's pace. With a `pool`
+  /// bulk is sealed there while more is read.
+  Outbound(State& state, const HostQueueOptions& places, bool waits, CryptoPool* pool = nullptr);
+  /// What is being sealed leaves before.
+  ~Outbound();
 
   /// Where the next frame is to be written, and that it was. Frames are routed in batches: at `admit`, or when one is full.
   ByteSpan room() { return queue_.room(); }
@@ -26,24 +29,12 @@ class Outbound {
   Nanos send();
 
  private:
-  /// Frames that are routed, and packets that leave, under one look at the lock.
+  /// Frames that are routed under one look at the lock.
   static constexpr size_t batch = 64;
 
   struct Admission {
     Index slot;
     queue::Class what;
-  };
-  // What leaves in one go to one peer.
-  struct Flow {
-    PeerId peer;
-    std::shared_ptr<Session> session;
-    Path path, duplicate;
-    /// The longest inner packet that its path carries.
-    size_t limit;
-  };
-  struct Job {
-    queue::Burst burst;
-    size_t flow;
   };
 
   void route(const Now& now, const Admission& admission);
@@ -51,19 +42,17 @@ class Outbound {
   void enqueue(const Now& now, Peer& peer, Index slot, const queue::Class& what);
 
   void take_express(const Now& now);
-  void take_bulk(const Now& now);
-  Nanos next_turn(const Now& now);
+  void take_bulk(const Now& now, Sealing& batch);
+  Nanos next_turn(const Now& now, bool sends);
   void ask_for_paces(const Now& now);
   bool owner_lags(const Peer& peer) const;
-  void join_flow(const Now& now, const queue::Burst& burst);
+  void join(const Now& now, Sealing& batch, const queue::Burst& burst);
   void stage(Peer& peer, const queue::Burst& burst);
-  void dispatch();
-  void transmit(const Job& job);
-  void transmit_packets(const Flow& flow, offload::Segmenter& cut, size_t count);
-  void transmit_fragments(const Flow& flow, ByteView packet);
-  void seal(const Flow& flow, uint8_t* packet, size_t length);
-  uint8_t* place(size_t length);
-  void flush();
+  bool seals(PeerId peer, uint64_t flow) const;
+  Sealing& next_batch();
+  bool dispatch(Sealing& batch);
+  void collect();
+  void transmit(Sealing& batch);
 
   State& state_;
   const bool waits_;
@@ -72,13 +61,15 @@ class Outbound {
   Effects effects_;
   HostQueue queue_;
   std::vector<Admission> arrived_;
-  std::vector<Flow> flows_;
-  std::vector<Job> jobs_;
   std::vector<std::vector<uint8_t>> answers_;
-  // Cut packets and fragments until they have left.
-  std::unique_ptr<uint8_t[]> cut_;
-  size_t cut_used_ = 0;
+  // For packets that have to be staged.
   std::vector<uint8_t> copy_;
+  // What leaves at once.
+  Sealing now_;
+  CryptoPool* const pool_;
+  // What leaves once the pool has sealed it: a ring; positions only rise.
+  std::vector<Sealing> pooled_;
+  uint64_t collected_ = 0, handed_in_ = 0;
 };
 
 }  // namespace wg

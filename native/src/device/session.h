@@ -22,8 +22,8 @@ class Session {
         remote_index(remote),
         initiator(is_initiator),
         created(now),
-        sealer_(keys.send, Aead::Direction::seal),
-        opener_(keys.receive, Aead::Direction::open) {}
+        keys_(keys),
+        sealer_(keys.send, Aead::Direction::seal) {}
 
   const PeerId peer;
   const uint32_t local_index, remote_index;
@@ -47,37 +47,56 @@ class Session {
     return data_overhead + (length > mtu ? length : std::min(rounded, mtu));
   }
 
+  /// The first of `count` counters, for messages that leave in their order. Any thread. Those from `reject_after_messages` on
+  /// seal nothing.
+  uint64_t reserve(size_t count) {
+    uint64_t first = messages_sent();
+    while (first < reject_after_messages &&
+           !next_counter_.compare_exchange_weak(first, first + count, std::memory_order_relaxed)) {
+    }
+    return first;
+  }
+  void key_sealer(Aead& aead) const { aead.set_key(keys_.send); }
+  void key_opener(Aead& aead) const { aead.set_key(keys_.receive); }
+
   /// Seals the `length` bytes at `buffer` + 16 in place; the buffer has room for the header before them and for padding and
-  /// tag (31 bytes) behind. Any thread. Returns the message, empty when the counter is used up.
-  ByteView seal(uint8_t* buffer, size_t length, size_t mtu) {
+  /// tag (31 bytes) behind, with a counter of `reserve` and a sealer that has this session's key. Returns the message, empty when
+  /// the counter is used up.
+  ByteView seal_with(Aead& sealer, uint64_t counter, uint8_t* buffer, size_t length, size_t mtu) const {
+    if (counter >= reject_after_messages) return {};
     const size_t padded = sealed_size(length, mtu) - data_overhead;
     std::fill(buffer + data_header_size + length, buffer + data_header_size + padded, uint8_t{0});
-    const std::lock_guard lock(seal_mutex_);
-    const uint64_t counter = next_counter_.load(std::memory_order_relaxed);
-    if (counter >= reject_after_messages) return {};
-    next_counter_.store(counter + 1, std::memory_order_relaxed);
     store_le32(buffer, static_cast<uint32_t>(MessageType::data));
     store_le32(buffer + data_at::receiver, remote_index);
     store_le64(buffer + data_at::counter, counter);
-    if (!sealer_.seal(Aead::counter_nonce(counter), {}, {buffer + data_header_size, padded})) return {};
+    if (!sealer.seal(Aead::counter_nonce(counter), {}, {buffer + data_header_size, padded})) return {};
     return {buffer, data_overhead + padded};
   }
 
-  /// Opens a data message in place. The receiving thread only. Nothing when it is not authentic or was seen before.
-  std::optional<ByteSpan> open(ByteSpan message) {
-    const uint64_t counter = load_le64(message.data() + data_at::counter);
-    const ByteSpan sealed = message.subspan(data_header_size);
-    if (counter >= reject_after_messages || !opener_.open(Aead::counter_nonce(counter), {}, sealed)) return std::nullopt;
-    if (!window_.accept(counter)) return std::nullopt;
-    return sealed.first(sealed.size() - Aead::tag_size);
+  /// The same with a counter and a sealer of its own. Any thread.
+  ByteView seal(uint8_t* buffer, size_t length, size_t mtu) {
+    const std::lock_guard lock(seal_mutex_);
+    return seal_with(sealer_, reserve(1), buffer, length, mtu);
   }
 
+  /// Opens a data message in place, with an opener that has its session's key. Nothing when it is not authentic.
+  static std::optional<ByteSpan> open_with(Aead& opener, ByteSpan message) {
+    const uint64_t counter = counter_of(message);
+    const ByteSpan sealed = message.subspan(data_header_size);
+    if (counter >= reject_after_messages || !opener.open(Aead::counter_nonce(counter), {}, sealed)) return std::nullopt;
+    return sealed.first(sealed.size() - Aead::tag_size);
+  }
+  /// Whether an authentic message is the first with its counter. The receiving thread only.
+  bool accept(ByteView message) { return window_.accept(counter_of(message)); }
+
  private:
-  std::mutex seal_mutex_;  // data, keepalives and memory packets come from three threads
+  static uint64_t counter_of(ByteView message) { return load_le64(message.data() + data_at::counter); }
+
+  const TransportKeys keys_;
+  std::mutex seal_mutex_;  // packets that leave alone and keepalives come from two threads
   std::atomic<uint64_t> next_counter_{0};
   std::atomic<uint32_t> identification_{local_index};  // random
   Aead sealer_;
-  Aead opener_;
   ReplayWindow window_;
 };
 

@@ -11,7 +11,13 @@ namespace {
 
 /// Events handed over in one call: more would hold the JavaScript thread too long.
 constexpr size_t events_a_call = 512;
-constexpr size_t default_queue = 8'192, default_mtu = 1'420;
+constexpr size_t default_queue = 8'192, default_mtu = 1'420, most_crypto_threads = 16;
+
+/// Nothing: by the cores.
+std::optional<size_t> crypto_threads_of(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return integer_of(value, "cryptoThreads", 0, most_crypto_threads);
+}
 
 std::optional<Endpoint> bind_of(const Napi::Value& value) {
   if (value.IsUndefined()) return std::nullopt;
@@ -115,6 +121,7 @@ DeviceObject::DeviceObject(const Info& info)
       .bind = bind_of(options.Get("bindAddress")),
       .port = static_cast<uint16_t>(integer_or(options.Get("udpPort"), "udpPort", 0, 65'535, 0)),
       .mark = static_cast<uint32_t>(integer_or(options.Get("mark"), "mark", 0, 0xffffffff, 0)),
+      .crypto_threads = crypto_threads_of(options.Get("cryptoThreads")),
       .event_limit = integer_or(options.Get("eventQueueLength"), "eventQueueLength", 1, 1 << 20, default_queue),
       .wake_owner = [notifier = notifier_.get()] { notifier->notify(); },
   };

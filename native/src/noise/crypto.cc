@@ -171,6 +171,10 @@ Aead::~Aead() = default;
 Aead::Aead(Aead&&) noexcept = default;
 Aead& Aead::operator=(Aead&&) noexcept = default;
 
+void Aead::set_key(ByteView key) {
+  require(EVP_CipherInit_ex(context_.get(), nullptr, nullptr, key.data(), nullptr, -1) == 1);
+}
+
 Bytes<12> Aead::counter_nonce(uint64_t counter) {
   Bytes<12> nonce{};
   store_le64(nonce.data() + 4, counter);

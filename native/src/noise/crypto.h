@@ -50,6 +50,9 @@ class Aead {
   Aead(Aead&&) noexcept;
   Aead& operator=(Aead&&) noexcept;
 
+  /// From now on with this key; allocates nothing.
+  void set_key(ByteView key);
+
   /// Seals `text` in place and writes the tag behind it: `text.data()` has room for 16 bytes more.
   bool seal(const Bytes<12>& nonce, ByteView aad, ByteSpan text);
   /// Opens in place `sealed` (tag last); false when it is not authentic.

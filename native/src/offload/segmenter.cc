@@ -46,6 +46,13 @@ std::optional<Segmenter> Segmenter::begin(ByteView frame, const Offload& offload
   return Segmenter(frame, offload.kind, transport, headers, std::min<size_t>(offload.segment, room));
 }
 
+Segmenter Segmenter::take(size_t count) {
+  const Segmenter taken = *this;
+  at_ = std::min(at_ + count * segment_, frame_.size());
+  index_ += count;
+  return taken;
+}
+
 void Segmenter::next(uint8_t* out) {
   const size_t size = std::min(segment_, frame_.size() - at_);
   std::memcpy(out, frame_.data(), headers_);

@@ -24,6 +24,8 @@ class Segmenter {
   size_t longest() const { return std::min(headers_ + segment_, frame_.size()); }
   size_t last() const { return headers_ + (frame_.size() - headers_ - 1) % segment_ + 1; }
   size_t next_length() const { return headers_ + std::min(segment_, frame_.size() - at_); }
+  /// The next `count` packets, which are then somebody else's to write.
+  Segmenter take(size_t count);
   /// Writes the next packet, `next_length` bytes, to `out`.
   void next(uint8_t* out);
 

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -41,13 +42,14 @@ size_t threads_of_process() {
 /// A device on the loopback with a memory TUN, and a listener that counts its events.
 class End {
  public:
-  explicit End(uint8_t host) : host_(host) {
+  explicit End(uint8_t host, size_t crypto_threads = 0, std::optional<tun::HostTun> tun = {}) : host_(host) {
     int error = 0;
     device = Device::open({.private_key = random_key(),
-                           .tun = std::nullopt,
+                           .tun = std::move(tun),
                            .capture = std::nullopt,
                            .mtu = 1'420,
                            .bind = Endpoint::parse("127.0.0.1", 0),
+                           .crypto_threads = crypto_threads,
                            .event_limit = 1'024,
                            .wake_owner = [this] { wake(); }},
                           error);
@@ -104,6 +106,56 @@ class End {
   std::unique_ptr<Device> device;  // last: its threads call wake
 };
 
+/// A host at full load, on the other end of a device's interface: TCP of four flows whose packets count, as fast as they are
+/// taken. What comes back must count upwards, each flow for itself.
+class BusyHost {
+ public:
+  BusyHost(uint8_t own, uint8_t other) : own_(own), other_(other) {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_), 0);
+  }
+  ~BusyHost() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+    for (const int end : ends_) ::close(end);
+  }
+
+  std::optional<tun::HostTun> tun() const { return tun::HostTun::duplicate(ends_[0]); }
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+  uint64_t received() const { return received_; }
+
+ private:
+  static constexpr size_t flows = 4, size = 1'400;
+
+  void run() {
+    auto out = packet(own_, other_, size);
+    out[9] = 6;
+    out[32] = 0x50;
+    out[33] = 0x10;
+    std::array<uint32_t, flows> sent{}, heard{};
+    std::vector<uint8_t> in(2'048);
+    for (size_t i = 0; !stop_; i++) {
+      const size_t flow = i % flows;
+      store_be16(&out[20], static_cast<uint16_t>(flow));
+      store_be32(&out[24], sent[flow] + 1);
+      if (::send(ends_[1], out.data(), out.size(), MSG_NOSIGNAL) > 0) sent[flow]++;
+      while (::recv(ends_[1], in.data(), in.size(), 0) > 0) {
+        uint32_t& last = heard.at(load_be16(&in[20]));
+        EXPECT(load_be32(&in[24]) > last);
+        last = load_be32(&in[24]);
+        received_++;
+      }
+    }
+  }
+
+  const uint8_t own_, other_;
+  int ends_[2];
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> received_{0};
+  std::thread thread_;
+};
+
 /// Random and almost right datagrams to one port, until told to stop. Some are longer than any packet of ours.
 class Flood {
  public:
@@ -140,7 +192,7 @@ TEST("two devices carry packets, pings and messages under a flood while sockets 
   { const End warm_up(1); }  // a sanitizer may start a thread of its own
   const size_t threads_before = threads_of_process();
   {
-    End left(1), right(2);
+    End left(1), right(2, 3);
     const Key towards_left = random_key(), towards_right = random_key();
     left.add(right, {towards_right, towards_left}, true);
     right.add(left, {towards_left, towards_right}, false);
@@ -250,5 +302,36 @@ TEST("devices that open and close at once leave no thread and no descriptor") {
     if (i % 2 == 0) left.device->remove_peer(left.peer);
   }
   EXPECT_EQ(descriptors(), before);
+  EXPECT_EQ(threads_of_process(), threads_before);
+}
+
+TEST("devices with a pool of threads keep every flow in order under full load, through new paths, and end in the middle of it") {
+  { const End warm_up(1, 3); }
+  const size_t threads_before = threads_of_process();
+  for (int round = 0; round < 3; round++) {
+    BusyHost left_host(1, 2), right_host(2, 1);
+    End left(1, 3, left_host.tun()), right(2, 3, right_host.tun());
+    const Key towards_left = random_key(), towards_right = random_key();
+    left.add(right, {towards_right, towards_left}, true);
+    right.add(left, {towards_left, towards_right}, false);
+    right.device->set_path(right.peer, right.path_to(left), {});
+    left.device->set_path(left.peer, left.path_to(right), {});
+    left.await(EventType::handshake, 1);
+    left_host.start();
+    right_host.start();
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (uint64_t target = 1'000; target <= 10'000; target += 1'000) {
+      while (left_host.received() < target || right_host.received() < target) {
+        EXPECT(std::chrono::steady_clock::now() < end);
+        std::this_thread::yield();
+      }
+      // The same way, told anew: another flow of batches.
+      left.device->set_path(left.peer, left.path_to(right), left.path_to(right));
+      left.device->set_path(left.peer, left.path_to(right), {});
+    }
+    if (round == 1) left.device->remove_peer(left.peer);
+    right.device.reset();
+    left.device.reset();
+  }
   EXPECT_EQ(threads_of_process(), threads_before);
 }
