@@ -60,8 +60,8 @@ class Session {
   void key_opener(Aead& aead) const { aead.set_key(keys_.receive); }
 
   /// Seals the `length` bytes at `buffer` + 16 in place; the buffer has room for the header before them and for padding and
-  /// tag (31 bytes) behind, with a counter of `reserve` and a sealer that has this session's key. Returns the message, empty when
-  /// the counter is used up.
+  /// tag (31 bytes) behind, with a counter of `reserve` and a sealer that has this session's key. Returns the message, empty
+  /// when the counter is used up.
   ByteView seal_with(Aead& sealer, uint64_t counter, uint8_t* buffer, size_t length, size_t mtu) const {
     if (counter >= reject_after_messages) return {};
     const size_t padded = sealed_size(length, mtu) - data_overhead;

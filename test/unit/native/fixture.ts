@@ -26,6 +26,8 @@ export class TestDevice {
       privateKey: randomBytes(32),
       tun: { kind: 'memory' },
       bindAddress: '127.0.0.1',
+      // Whatever cores there are: what is tested counts threads.
+      cryptoThreads: 0,
       ...options,
     });
     this.device.onEvents((batch) => {

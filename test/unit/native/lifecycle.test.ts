@@ -32,6 +32,15 @@ describe('close', () => {
     expect(descriptors()).toBe(descriptorsBefore);
   });
 
+  it('ends the threads that seal and open, as many as were asked for', async () => {
+    const before = threads();
+    openDevice({ cryptoThreads: 3 });
+    expect(threads()).toBe(before + 1 + 3);
+    await closeDevices();
+    expect(threads()).toBe(before);
+    expect(() => openDevice({ cryptoThreads: 17 })).toThrow(expect.objectContaining({ code: 'invalid' }));
+  });
+
   it('may be called twice, and everything else then throws closed', async () => {
     const { device } = openDevice();
     await device.close();
