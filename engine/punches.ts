@@ -4,9 +4,10 @@ import type { PunchMessage } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
+import { Leftovers } from './core/punch/leftovers.ts';
 import { allot, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
-import { REUSED_BELOW, REUSED_FOR_MS } from './core/punch/tuning.ts';
+import { REUSED_BELOW } from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
@@ -29,6 +30,8 @@ export interface PunchesOptions extends Omit<PunchChoicesOptions, 'schedule'> {
   changed(): void;
 }
 
+/** Of an attempt before. */
+const NOTHING_LEFT = { reused: [], sparing: false, standing: 0 };
 /** One for each family. */
 const LAST_MAIN_SOCKET = 1;
 
@@ -66,8 +69,8 @@ export class Punches {
   #shot: Active | null = null;
   /** Attempts that have found their path and only wait to close what lost. */
   #closing: Active[] = [];
-  /** Members whose sockets wait for the next attempt, and until when. */
-  readonly #reusable = new Map<PeerKey, number>();
+  /** Of members whose sockets and probes wait for the next attempt. */
+  readonly #leftovers = new Leftovers();
 
   constructor(options: PunchesOptions) {
     this.#options = options;
@@ -120,8 +123,8 @@ export class Punches {
     const { members, clock } = this.#options;
     const member = members.get(key);
     const useful = member !== undefined && !member.core.view(clock.now()).direct;
-    if (useful && clock.now() < (this.#reusable.get(key) ?? 0)) return true;
-    this.#reusable.delete(key);
+    if (useful && this.#leftovers.hasSockets(clock.now(), key)) return true;
+    this.#leftovers.forget(key);
     return false;
   }
 
@@ -164,6 +167,7 @@ export class Punches {
   /** A new network: what failed before may work now. */
   networkChanged(): void {
     this.#schedule.clear();
+    this.#leftovers.clear();
   }
 
   // Long shots
@@ -174,7 +178,7 @@ export class Punches {
     const remote = member === undefined ? null : this.#choices.target(member);
     if (member === undefined || remote === null || this.#shot !== null) return false;
     this.#drop(key);
-    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused: [], sparing: false });
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, ...NOTHING_LEFT });
     this.#shot = { key, attempt, heard: false, ended };
     this.#handle(this.#shot, { type: 'begin' });
     return true;
@@ -242,14 +246,19 @@ export class Punches {
     const strategy = this.#choices.strategy(now, choice, member);
     const both = member.core.bothDependent();
     const waiting = this.#choices.waiting(now);
-    const { mappings, sparing } = allot(strategy, nat(), budget.mappingsLeft(now), waiting, !both);
-    const reused = strategy === 'birthday' && this.#waits(member.key) ? this.#sockets.of(member.key) : [];
+    const standing = strategy === 'birthday' ? this.#leftovers.standing(now, member.key, remote) : 0;
+    const left = budget.mappingsLeft(now);
+    const { mappings, sparing } = allot(strategy, nat(), left, waiting, { answers: !both, standing });
+    // Those have met every probe that stands: to ping them again would only keep their mappings.
+    const reusable = strategy === 'birthday' && standing === 0 && this.#waits(member.key);
+    const reused = reusable ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
     const dependent = both && choice.doubted !== true;
-    const limits = { mappings: mappings + reused.length, sparing, used, hardNat: settings().hardNat, dependent };
+    const { hardNat } = settings();
+    const limits = { mappings: mappings + reused.length, sparing, used, hardNat, dependent, standing };
     const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
-    else this.#start(member, 'leader', plan, remote, { reused, sparing });
+    else this.#start(member, 'leader', plan, remote, { reused, sparing, standing });
   }
 
   // Others' plans
@@ -281,17 +290,17 @@ export class Punches {
     role: 'leader' | 'follower',
     plan: PunchPlan,
     remote: Endpoint,
-    { reused, sparing }: Pick<PunchOptions, 'reused' | 'sparing'> = { reused: [], sparing: false },
+    leftovers: Pick<PunchOptions, 'reused' | 'sparing' | 'standing'> = NOTHING_LEFT,
   ): void {
     const followerRanges = this.#choices.followerRanges(this.#options.clock.now(), member, role);
-    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, reused, sparing });
+    const attempt = this.#attempt(member, { role, plan, remote, followerRanges, ...leftovers });
     this.#active = { key: member.key, attempt, heard: false };
     this.#handle(this.#active, { type: 'begin' });
   }
 
   #attempt(
     { key }: Member,
-    asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused' | 'sparing'>,
+    asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused' | 'sparing' | 'standing'>,
   ): Attempt {
     const { budget, random, nat, log, dependentMappings } = this.#options;
     const { strategy, sockets } = asked.plan;
@@ -362,12 +371,18 @@ export class Punches {
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     const planned = ended === undefined && attempt.role === 'leader';
     if (planned || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
-    const { strategy, sockets } = attempt.plan;
-    if (outcome === 'exhausted' && strategy === 'birthday' && attempt.role === 'leader' && sockets < REUSED_BELOW) {
-      this.#reusable.set(key, clock.now() + REUSED_FOR_MS);
-    }
+    if (outcome === 'exhausted') this.#keepLeftovers(key, attempt);
     this.#drop(key);
     ended?.(outcome);
+  }
+
+  #keepLeftovers(key: PeerKey, { plan, role, probes, beganAt, remote, alone }: Attempt): void {
+    const { members, clock } = this.#options;
+    if (alone) return this.#leftovers.disproved(key);
+    if (plan.strategy !== 'birthday' || role !== 'leader' || plan.sockets >= REUSED_BELOW) return;
+    // Where both map by destination each of its probes has left by another mapping than `remote`.
+    const standing = members.get(key)?.core.bothDependent() === false ? probes : 0;
+    this.#leftovers.failed(clock.now(), key, { beganAt, probes: standing, remote });
   }
 
   #outcome(key: PeerKey, { plan }: Attempt, ending: PunchOutcome, heard: boolean): PunchOutcome {

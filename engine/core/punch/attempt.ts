@@ -6,7 +6,7 @@
  * 2. Both follow the plan's tactic, until the peer core has proved a direct path.
  * 3. The leader nominates, the follower acknowledges; two seconds later what lost is closed.
  */
-import type { AttemptStrategy, PunchMessage } from '../../../protocol/punch.ts';
+import type { AttemptStrategy, PunchMessage, PunchRefusal } from '../../../protocol/punch.ts';
 import { AimFollower } from './aim.ts';
 import { AmbushLeader } from './ambush.ts';
 import { BirthdayFollower, BirthdayLeader } from './birthday.ts';
@@ -22,7 +22,15 @@ import type {
 } from './contract.ts';
 import { CrossingLeader } from './crossing.ts';
 import { LongShot } from './long-shot.ts';
-import { ANSWER_MS, ATTEMPT_MS, CLOSE_AFTER_MS, FOLLOWER_MS, NOMINATE_EVERY_MS, NOMINATE_MS } from './tuning.ts';
+import {
+  ANSWER_MS,
+  ATTEMPT_MS,
+  CLOSE_AFTER_MS,
+  FOLLOWER_MS,
+  NOMINATE_EVERY_MS,
+  NOMINATE_MS,
+  SPARING_SOCKETS,
+} from './tuning.ts';
 
 const LEADERS: Record<AttemptStrategy, new (context: TacticContext) => Tactic> = {
   birthday: BirthdayLeader,
@@ -43,6 +51,7 @@ export class Attempt {
   readonly #options: PunchOptions;
   readonly #tactic: Tactic;
   #actions: PunchAction[] = [];
+  #beganAt = 0;
   #phase: PunchView['phase'] | 'ended' = 'proposed';
   /** When the present phase is over, whatever happened. */
   #endsAt = Number.POSITIVE_INFINITY;
@@ -50,6 +59,8 @@ export class Attempt {
   /** External port of the leader's winning socket. */
   #port: number | null = null;
   #direct = false;
+  /** The follower takes no part: only its former probes do. */
+  #alone = false;
 
   constructor(options: PunchOptions) {
     this.#options = options;
@@ -63,6 +74,25 @@ export class Attempt {
 
   get role(): PunchOptions['role'] {
     return this.#options.role;
+  }
+
+  /** When it was proposed, or agreed on. */
+  get beganAt(): number {
+    return this.#beganAt;
+  }
+
+  get remote(): PunchOptions['remote'] {
+    return this.#options.remote;
+  }
+
+  /** Probes of the follower, as far as it has told. */
+  get probes(): number {
+    return this.#tactic.progress().probesSent;
+  }
+
+  /** Whether the follower has refused, and only its former probes took part. */
+  get alone(): boolean {
+    return this.#alone;
   }
 
   get ended(): boolean {
@@ -111,6 +141,7 @@ export class Attempt {
   }
 
   #begin(now: number): void {
+    this.#beganAt = now;
     const { strategy } = this.plan;
     if (strategy === 'long-shot') return this.#probe(now);
     if (this.role === 'leader') {
@@ -134,7 +165,7 @@ export class Attempt {
         if (this.role === 'leader' && this.#phase === 'proposed') this.#probe(now);
         return;
       case 'punch-refuse':
-        if (this.role === 'leader' && this.#phase === 'proposed') this.#end(message.code);
+        if (this.role === 'leader' && this.#phase === 'proposed') this.#refused(now, message.code);
         return;
       case 'punch-nominate':
         if (this.role === 'follower') this.#nominated(now, message.port);
@@ -149,10 +180,21 @@ export class Attempt {
     }
   }
 
+  /** One whose budget is spent on the probes of the attempt before has done its part: they are all out. */
+  #refused(now: number, code: PunchRefusal): void {
+    const { standing } = this.#options;
+    if (code !== 'budget' || standing === 0) return this.#end(code);
+    this.#alone = true;
+    this.#tactic.message(now, { t: 'punch-progress', id: this.plan.id, count: standing, done: true });
+    this.#probe(now);
+  }
+
   /** A direct path stands, by this attempt's doing or by luck. */
   #reached(now: number, port: number | null): void {
     this.#direct = true;
     if (this.#phase !== 'probing') return;
+    // Nobody is there to be told.
+    if (this.#alone) return this.#close(now);
     this.#phase = 'nominating';
     this.#endsAt = now + NOMINATE_MS;
     this.#port = port;
@@ -193,6 +235,8 @@ export class Attempt {
   }
 
   #giveUp(): void {
+    // It goes on with the next mappings that the budget has.
+    if (this.#alone && this.#tactic.progress().mappings < SPARING_SOCKETS) return this.#end('budget');
     this.#send({ t: 'punch-end', id: this.plan.id });
     this.#end('exhausted');
   }

@@ -39,6 +39,8 @@ export interface PunchOptions {
   sparing: boolean;
   /** Open sockets of a failed attempt before this one, whose mappings still stand. */
   reused: readonly number[];
+  /** Of the follower's probes in that attempt, those that still stand in its router: new mappings meet them, whatever it says. */
+  standing: number;
   budget: Budget;
   random: (length: number) => Uint8Array;
 }

@@ -146,17 +146,21 @@ export interface Allotment {
   sparing: boolean;
 }
 
-/** `waiting` members want a punch; `answers`: a mapping that is opened after the other's probes still meets them. */
+/**
+ * `waiting` members want a punch; `answers`: a mapping that is opened after the other's probes still meets them; `standing`:
+ * probes that are out already.
+ */
 export function allot(
   strategy: PunchStrategy,
   own: NatReport,
   left: number,
   waiting: number,
-  answers: boolean,
+  { answers, standing }: { answers: boolean; standing: number },
 ): Allotment {
   const share = Math.floor(left / waiting);
   const wanted = socketsOf(strategy, likeliestPorts(own));
-  const sparing = strategy === 'birthday' && answers && share < Math.min(wanted, SPARED_BELOW);
+  const few = standing > 0 || share < Math.min(wanted, SPARED_BELOW);
+  const sparing = strategy === 'birthday' && answers && few;
   const mappings = sparing ? SPARING_SOCKETS : Math.max(share, MIN_BIRTHDAY_SOCKETS);
   return { mappings: Math.min(left, mappings), sparing };
 }
@@ -168,6 +172,8 @@ export interface PlanLimits extends Allotment {
   hardNat: boolean;
   /** Every probe costs the other side a mapping. */
   dependent: boolean;
+  /** Probes of the other's that need not be sent again. */
+  standing: number;
 }
 
 /** The leader's plan, or why there is none now. */
@@ -183,7 +189,7 @@ export function makePlan(
   const free = strategy === 'ambush' ? Math.floor(ports * AMBUSH_BLOCK_SHARE) - limits.used : wanted;
   if (wanted > SOFT_SOCKETS && !limits.hardNat) return 'off';
   const sockets = Math.min(wanted, limits.mappings, free);
-  const fewest = limits.sparing ? fewestSpared(ports) : FEWEST_SOCKETS[strategy];
+  const fewest = limits.sparing ? fewestSpared(ports, limits.standing) : FEWEST_SOCKETS[strategy];
   if (sockets < Math.min(wanted * ENOUGH[strategy], fewest)) return 'budget';
   const probes = strategy === 'bracket' && !predictable(own) ? SEEN_PROBES : probesOf(strategy, ports, sockets);
   return { id, strategy, sockets, probes: limits.dependent ? Math.min(probes, DEPENDENT_PROBES) : probes, ranges };
@@ -200,8 +206,9 @@ const FEWEST_SOCKETS: Record<PunchStrategy, number> = {
   ambush: MIN_AMBUSH_SOCKETS,
 };
 
-/** With all the probes that the other may send. */
-function fewestSpared(ports: number): number {
+/** With all the probes that the other may send; where they are out, each mapping has its chance, and none waits for others. */
+function fewestSpared(ports: number, standing: number): number {
+  if (standing > 0) return MIN_SPARED_SOCKETS;
   return Math.max(MIN_SPARED_SOCKETS, probesFor(SPARING_ODDS, ports, Math.min(MAX_PROBES, ports), MAX_PROBES));
 }
 

@@ -21,7 +21,7 @@ class Run {
   #nextSocket = 2;
   readonly #budget = new Budget();
 
-  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0, sparing = false) {
+  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0, sparing = false, standing = 0) {
     const random = createRandom(`${role} ${strategy}`);
     this.attempt = new Attempt({
       role,
@@ -29,6 +29,7 @@ class Run {
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'sequential', step: 1 },
       lenient: false,
+      standing,
       followerRanges: null,
       dependent: role === 'leader',
       failures,
@@ -302,5 +303,34 @@ describe('an attempt that spares mappings', () => {
     expect(run.open.size).toBe(40);
     run.pass(3_000);
     expect(run.outcome()).toBe('exhausted');
+  });
+});
+
+describe('an attempt whose follower has no sessions left for more probes', () => {
+  const refused = (standing: number) => {
+    const run = new Run('leader', 'birthday', 1, true, standing);
+    run.hears({ t: 'punch-refuse', id: ID, code: 'budget' });
+    return run;
+  };
+
+  it('meets those of the attempt before, by packets that all arrive, a few at a time', () => {
+    const run = refused(300);
+    run.pass(100);
+    expect(run.attempt.view()?.phase).toBe('probing');
+    expect(run.pings().length).toBeGreaterThan(10);
+    expect(run.pings().length).toBeLessThan(30);
+    for (const { ttl } of run.pings()) expect(ttl).toBeUndefined();
+    run.handle({ type: 'direct', port: 4_242 });
+    run.pass(2_100);
+    expect(run.outcome()).toBe('direct');
+    expect(run.sent('punch-nominate')).toEqual([]);
+  });
+
+  it('waits for the budget where that gave too few mappings, and ends where nothing stands', () => {
+    const run = refused(300);
+    run.pass(20_000);
+    expect(run.outcome()).toBe('budget');
+    expect(refused(0).outcome()).toBe('budget');
+    expect(refused(0).pings()).toEqual([]);
   });
 });

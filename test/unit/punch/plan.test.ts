@@ -18,7 +18,8 @@ const random = hard({ kind: 'random', low: 1_024, high: 65_535 });
 const narrow: NatReport = { ...random, filtering: 'address-dependent' };
 const block = hard({ kind: 'block', low: 20_480, high: 21_503 });
 const counter = hard({ kind: 'sequential', step: 1, low: 5_000, high: 5_009 });
-const plenty = { mappings: 276, sparing: false, used: 0, hardNat: true, dependent: false };
+const fresh = { answers: true, standing: 0 };
+const plenty = { mappings: 276, sparing: false, used: 0, hardNat: true, dependent: false, standing: 0 };
 
 describe('what is tried', () => {
   it.each([
@@ -58,9 +59,8 @@ describe('what is tried', () => {
   });
 
   it('has one leader between equals: the narrower filter, then the lower key', () => {
-    const open = { ...counter, filtering: 'endpoint-independent' as const };
-    expect(chooseStrategy(open, counter, true)?.leads).toBe(false);
-    expect(chooseStrategy(counter, open, false)?.leads).toBe(true);
+    expect(chooseStrategy(open(counter), counter, true)?.leads).toBe(false);
+    expect(chooseStrategy(counter, open(counter), false)?.leads).toBe(true);
     expect(chooseStrategy(counter, counter, true)?.leads).toBe(true);
     expect(chooseStrategy(counter, counter, false)?.leads).toBe(false);
   });
@@ -93,14 +93,24 @@ describe('a plan', () => {
   });
 
   it('spares mappings where several members share them, and never where a late one meets nothing', () => {
-    expect(allot('birthday', random, 276, 1, true)).toEqual({ mappings: 276, sparing: false });
-    expect(allot('birthday', random, 276, 2, true)).toEqual({ mappings: 138, sparing: false });
-    expect(allot('birthday', random, 276, 7, true)).toEqual({ mappings: 104, sparing: true });
-    expect(allot('birthday', random, 90, 1, true)).toEqual({ mappings: 90, sparing: true });
-    expect(allot('birthday', random, 276, 7, false)).toEqual({ mappings: 39, sparing: false });
-    expect(allot('birthday', block, 276, 5, true)).toEqual({ mappings: 55, sparing: false });
-    expect(allot('birthday', block, 276, 7, true)).toEqual({ mappings: 104, sparing: true });
-    expect(allot('ambush', block, 276, 7, true).sparing).toBe(false);
+    expect(allot('birthday', random, 276, 1, fresh)).toEqual({
+      mappings: 276,
+      sparing: false,
+    });
+    expect(allot('birthday', random, 276, 2, fresh)).toEqual({
+      mappings: 138,
+      sparing: false,
+    });
+    expect(allot('birthday', random, 276, 7, fresh)).toEqual({ mappings: 104, sparing: true });
+    expect(allot('birthday', random, 90, 1, fresh)).toEqual({ mappings: 90, sparing: true });
+    expect(allot('birthday', random, 276, 7, { ...fresh, answers: false })).toEqual({
+      mappings: 39,
+      sparing: false,
+    });
+    expect(allot('birthday', block, 276, 5, fresh)).toEqual({ mappings: 55, sparing: false });
+    expect(allot('birthday', block, 276, 7, fresh)).toEqual({ mappings: 104, sparing: true });
+    expect(allot('ambush', block, 276, 7, fresh).sparing).toBe(false);
+    expect(allot('birthday', random, 276, 1, { ...fresh, standing: 1_900 })).toEqual({ mappings: 104, sparing: true });
   });
 
   it('that spares waits for a good chance, because it takes all that the other may send', () => {
