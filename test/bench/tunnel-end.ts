@@ -9,12 +9,16 @@ interface EndConfig {
   peerKey: string;
   peerAddress: string;
   peerEndpoint: { ip: string; port: number };
+  /** Default: by the cores. */
+  cryptoThreads?: number;
 }
 
 const config = JSON.parse(process.argv[2] ?? '') as EndConfig;
 const tun = await openTun({ name: config.name, mtu: 1420 });
 await tun.configure({ addresses: [config.address] });
-const device = new Device({ privateKey: Buffer.from(config.privateKey, 'base64'), tun, udpPort: config.port });
+const { port: udpPort, cryptoThreads } = config;
+const privateKey = Buffer.from(config.privateKey, 'base64');
+const device = new Device({ privateKey, tun, udpPort, ...(cryptoThreads === undefined ? {} : { cryptoThreads }) });
 const peer = device.addPeer({
   publicKey: Buffer.from(config.peerKey, 'base64'),
   allowedIps: [`${config.peerAddress}/32`],

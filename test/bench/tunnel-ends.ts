@@ -16,7 +16,10 @@ export interface Contestant {
   ends: readonly LabProcess[];
 }
 
-/** The raw link, the pipe, wireguard-go and ours, all up between the same two namespaces. */
+/**
+ * The raw link, the pipe, wireguard-go and ours, all up between the same two namespaces. With BENCH_CRYPTO_THREADS=N ours comes
+ * twice, once with a pool of that many threads whatever cores there are.
+ */
 export async function startContestants(lab: Lab, near: Namespace, far: Namespace): Promise<Contestant[]> {
   await link(lab, near, far);
   const contestants: Contestant[] = [
@@ -25,6 +28,11 @@ export async function startContestants(lab: Lab, near: Namespace, far: Namespace
     { name: 'wireguard-go', target: '10.98.1.2', ends: await wireguardGo(lab, near, far) },
     { name: 'warren', target: '10.98.2.2', ends: await ours(lab, near, far) },
   ];
+  const threads = process.env['BENCH_CRYPTO_THREADS'];
+  if (threads !== undefined) {
+    const ends = await ours(lab, near, far, { net: 4, cryptoThreads: Number(threads) });
+    contestants.push({ name: `warren, a pool of ${threads}`, target: '10.98.4.2', ends });
+  }
   for (const { target } of contestants) await untilReachable(lab, near, target);
   return contestants;
 }
@@ -94,18 +102,31 @@ async function wireguardGo(lab: Lab, near: Namespace, far: Namespace): Promise<L
   return started;
 }
 
-export async function ours(lab: Lab, near: Namespace, far: Namespace): Promise<LabProcess[]> {
+interface OursOptions {
+  /** Third number of the tunnel's addresses, which also tells names and ports apart. */
+  net: number;
+  cryptoThreads?: number;
+}
+
+async function ours(
+  lab: Lab,
+  near: Namespace,
+  far: Namespace,
+  { net, ...options }: OursOptions = { net: 2 },
+): Promise<LabProcess[]> {
+  const port = 51_810 + 10 * net;
   const [a, b] = [keyPair(), keyPair()];
   const program = join(import.meta.dirname, 'tunnel-end.js');
   const start = (namespace: Namespace, own: KeyPair, other: KeyPair, host: number, peer: number): LabProcess => {
     const config = {
-      name: `warren${host}`,
-      address: `10.98.2.${host}/24`,
+      ...options,
+      name: `warren${net}${host}`,
+      address: `10.98.${net}.${host}/24`,
       privateKey: own.privateKey,
-      port: 51_830 + host,
+      port: port + host,
       peerKey: other.publicKey,
-      peerAddress: `10.98.2.${peer}`,
-      peerEndpoint: { ip: `10.99.0.${peer}`, port: 51_830 + peer },
+      peerAddress: `10.98.${net}.${peer}`,
+      peerEndpoint: { ip: `10.99.0.${peer}`, port: port + peer },
     };
     return lab.spawn(namespace, [process.execPath, program, JSON.stringify(config)], {
       stdio: ['pipe', 'pipe', 'pipe'],
