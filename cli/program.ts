@@ -1,4 +1,5 @@
 /** The command line: what is asked, checked and handed to its command. Commands load only when they run. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { EarlyDials } from '../engine/net/rendezvous/early-dials.ts';
 import { settingName } from '../protocol/app.ts';
@@ -110,6 +111,8 @@ function addUp(program: Command, io: Io, done: Done): void {
     .action(async (options) => {
       // The server is on its way to answer while the engine loads.
       const early = new EarlyDials(options.server ?? []);
+      // Node connects in the next turn, and loading is all of this one.
+      await turn();
       done(await (await import('./commands/up.ts')).up(options, io, early).finally(() => early.close()));
     });
 }
