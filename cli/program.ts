@@ -113,7 +113,14 @@ function addUp(program: Command, io: Io, done: Done): void {
       const early = new EarlyDials(options.server ?? []);
       // Node connects in the next turn, and loading is all of this one.
       await turn();
-      done(await (await import('./commands/up.ts')).up(options, io, early).finally(() => early.close()));
+      // A thread takes as long to start as the engine to load.
+      const crypto = (await import('../engine/net/crypto-worker/crypto-worker.ts')).createCryptoWorker();
+      try {
+        done(await (await import('./commands/up.ts')).up(options, io, { early, crypto }));
+      } finally {
+        early.close();
+        crypto.close();
+      }
     });
 }
 

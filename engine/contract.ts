@@ -2,6 +2,7 @@
 import type { Command, Snapshot } from '../protocol/app.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { EarlyDials } from './net/rendezvous/early-dials.ts';
+import type { CryptoPort } from './ports.ts';
 
 export interface Engine {
   snapshot(): Snapshot;
@@ -42,6 +43,8 @@ export interface UpOptions {
   downloadDir?: string | undefined;
   /** Connections to the servers that were opened ahead; whoever opened them closes what is left. */
   early?: EarlyDials | undefined;
+  /** A crypto worker that was started ahead; whoever started it closes it too. */
+  crypto?: CryptoPort | undefined;
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 /**

@@ -1,7 +1,6 @@
 /** `warren up`: an engine in the foreground, until a signal, `warren down`, or something that it cannot go on with. */
 import { userInfo } from 'node:os';
 import type { Engine, UpOptions } from '../../engine/contract.ts';
-import type { EarlyDials } from '../../engine/net/rendezvous/early-dials.ts';
 import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
 import { loadSettings, type Settings } from '../../engine/net/state/stores.ts';
 import { claimSlot } from '../../engine/session/slot.ts';
@@ -41,8 +40,8 @@ export interface UpArguments extends PasswordOptions, StateOptions {
   logLevel: LogLevel;
 }
 
-/** `early`: connections to the servers that were opened ahead. */
-export async function up(asked: UpArguments, io: Io, early?: EarlyDials): Promise<number> {
+/** `ahead`: what was begun before the engine was loaded. */
+export async function up(asked: UpArguments, io: Io, ahead: Pick<UpOptions, 'early' | 'crypto'> = {}): Promise<number> {
   const interrupted = io.interrupted();
   const stateDir = stateDirOf(asked);
   const target = whereTo(asked, io);
@@ -53,7 +52,7 @@ export async function up(asked: UpArguments, io: Io, early?: EarlyDials): Promis
     const password = target.password ?? (await savedOrAsked(stateDir, target.room, asked.create === true, io));
     screen = await openScreen(io, asked.json === true);
     const options = engineOptions(asked, loadSettings(stateDir), logger(asked.logLevel, screen));
-    const engine = await slot.start({ ...options, ...target, password, early }, await loadNative());
+    const engine = await slot.start({ ...options, ...target, password, ...ahead }, await loadNative());
     if (asked.ui !== undefined) page = await openPage(engine, asked.ui, asked, screen, io);
     const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
     const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);

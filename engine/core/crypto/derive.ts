@@ -1,7 +1,7 @@
 /** Everything that is derived from a room's name, a machine's key or a handshake's secret. */
 import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2b } from '@noble/hashes/blake2.js';
-import { hkdf } from '@noble/hashes/hkdf.js';
+import { expand as hkdfExpand, extract } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from './bytes.ts';
@@ -26,9 +26,15 @@ export function topicOf(name: string): Uint8Array {
   return labelledHash('topic', 32, utf8ToBytes(name));
 }
 
-/** HKDF-SHA512 (RFC 5869) with info `warren/1/<name>`. */
+/** HKDF-SHA512 (RFC 5869) of one secret: answers `length` bytes (32) for the info `warren/1/<name>`. */
+export function keysOf(secret: Uint8Array, salt: Uint8Array): (name: string, length?: number) => Uint8Array {
+  const pseudorandom = extract(sha512, secret, salt);
+  return (name, length = 32) => hkdfExpand(sha512, pseudorandom, label(name), length);
+}
+
+/** One key of `keysOf`. */
 export function expand(secret: Uint8Array, salt: Uint8Array, name: string, length = 32): Uint8Array {
-  return hkdf(sha512, secret, salt, label(name), length);
+  return keysOf(secret, salt)(name, length);
 }
 
 export function hmac256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {

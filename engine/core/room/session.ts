@@ -1,6 +1,6 @@
 /** Keys of one proven handshake, and the sealed channels made of them. */
 import { bytesToHex, concatBytes } from '../crypto/bytes.ts';
-import { expand } from '../crypto/derive.ts';
+import { expand, keysOf } from '../crypto/derive.ts';
 import { createOpener, createSealer, type Opener, type Sealer } from '../crypto/seal.ts';
 
 export type Role = 'initiator' | 'responder';
@@ -25,10 +25,10 @@ export interface Generation {
 
 /** Sealing keys from an ISK or a root; `salt` is unique to the run. */
 export function deriveSession(secret: Uint8Array, salt: Uint8Array, role: Role): Session {
-  const key = (label: string) => expand(secret, salt, label);
+  const key = keysOf(secret, salt);
   const [send, receive] = role === 'initiator' ? ['i2r', 'r2i'] : ['r2i', 'i2r'];
   return {
-    tag: bytesToHex(expand(secret, salt, 'session', 4)),
+    tag: bytesToHex(key('session', 4)),
     sealer: createSealer(key(`seal-${send}`)),
     opener: createOpener(key(`seal-${receive}`)),
     tunnelSealer: createSealer(key(`tunnel-${send}`)),
@@ -42,12 +42,13 @@ export function deriveRoot(secret: Uint8Array, salt: Uint8Array): Uint8Array {
 
 /** From the ISK alone: a reconnect leaves it as it is. */
 export function deriveGeneration(isk: Uint8Array, sid: Uint8Array, role: Role): Generation {
-  const probe = expand(isk, sid, 'probe', 64);
+  const key = keysOf(isk, sid);
+  const probe = key('probe', 64);
   const initiator = probe.slice(0, 32);
   const responder = probe.slice(32);
   return {
-    id: bytesToHex(expand(isk, sid, 'generation', 8)),
-    presharedKey: expand(isk, sid, 'psk'),
+    id: bytesToHex(key('generation', 8)),
+    presharedKey: key('psk'),
     probe:
       role === 'initiator'
         ? { sendKey: initiator, receiveKey: responder }
