@@ -61,12 +61,11 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
   // While the interface opens: the servers are dialled once it is known.
   const nat64 = askedAtStart(systemNat64, systemClock);
   const stun = await resolveStun(options.stun);
-  warmUp();
   const tun = options.tun ? await openTun(native, options.interfaceName) : null;
   const crypto = options.crypto ?? createCryptoWorker();
   let device: DevicePort | null = null;
   try {
-    return createEngine(
+    const engine = createEngine(
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
@@ -114,6 +113,8 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         filter: filterSettings(options.stateDir, options.policyFile),
       },
     );
+    warmUp();
+    return engine;
   } catch (error) {
     await undo(crypto, device, tun);
     throw asWarrenError(error);
@@ -126,7 +127,7 @@ function transfers({ stateDir, room, downloadDir, log }: UpOptions): FilesPort {
   return new Transfers({ folder: downloadDir ?? downloadsFolder(), store, log: say });
 }
 
-/** While the interface opens and the servers are being dialled; one step a turn, so that what arrives is not kept waiting. */
+/** While the servers are being dialled; one step a turn, so that what arrives is not kept waiting. */
 function warmUp(step = 0): void {
   setImmediate(() => {
     WARM_UPS[step]?.();
