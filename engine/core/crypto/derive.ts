@@ -1,7 +1,7 @@
 /** Everything that is derived from a room's name, a machine's key or a handshake's secret. */
 import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2b } from '@noble/hashes/blake2.js';
-import { expand as hkdfExpand, extract } from '@noble/hashes/hkdf.js';
+import { extract, expand as hkdfExpand } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from './bytes.ts';
