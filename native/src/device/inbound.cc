@@ -64,7 +64,7 @@ void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
       }
       const Arrival& kept = arrivals_.emplace_back(std::move(arrival));
       const bool alone = read.bytes.size() <= read.segment;
-      if (alone && bulk_waits_ > 0 && next_ - first_ < waiting_.size()) {
+      if (alone && bulk_bytes_ > 0 && next_ - first_ < waiting_.size()) {
         keep(Waiting::Kind::gone, {}, read);
         add(kept, read.bytes, next_ - 1);
       } else {
@@ -87,54 +87,81 @@ void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& rea
     return;
   }
   waiting(next_++) = {kind, std::move(arrival), read};
-  if (bulk) bulk_waits_++;
+  if (bulk) bulk_bytes_ += read.bytes.size();
 }
 
 bool Inbound::receive_bulk() {
   hand_in();
   for (size_t bytes = 0; first_ < next_ && bytes < bulk_burst;) {
-    const bool pooled = first_ < handed_to_;
-    Waiting& next = waiting(first_++);
+    Waiting& next = waiting(first_);
+    if (next.kind == Waiting::Kind::sealed && first_ < handed_to_) {
+      bytes += collect();
+      continue;
+    }
+    first_++;
     if (next.kind == Waiting::Kind::gone) continue;
-    done_.push_back(next.read.buffer);
     if (next.kind == Waiting::Kind::opened) {
+      done_.push_back(next.read.buffer);
       host_.add(next.read.bytes);
       continue;
     }
-    bulk_waits_--;
-    if (pooled) {
-      collect();
-    } else {
-      udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
-      process();
-    }
-    next.arrival = {};
-    bytes += next.read.bytes.size();
+    udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
+    process();
+    bytes += leave(next);
   }
   finish();
   return first_ < next_;
 }
 
-// As much of what waits as the pool has use for. What waits alone is opened here: nothing else is to be done meanwhile.
+// As much of what waits as the pool has use for. What is no more than one batch is opened here: nothing else is to be done
+// meanwhile.
 void Inbound::hand_in() {
-  if (!pool_ || bulk_waits_ < 2) return;
+  if (!pool_ || (collected_ == handed_in_ && bulk_bytes_ <= bulk_burst)) return;
   handed_to_ = std::max(handed_to_, first_);
-  for (; handed_to_ < next_ && handed_in_ - collected_ < pooled_.size(); handed_to_++) {
-    const Waiting& next = waiting(handed_to_);
-    if (next.kind != Waiting::Kind::sealed) continue;
-    Opening& batch = pooled_[handed_in_++ % pooled_.size()];
-    udp::split(next.read, [&](ByteSpan datagram) { batch.add(next.arrival, datagram, Opening::no_place); });
+  while (handed_to_ < next_ && handed_in_ - collected_ < pooled_.size()) {
+    Opening& batch = pooled_[handed_in_ % pooled_.size()];
+    gather(batch);
+    if (batch.empty()) return;
+    handed_in_++;
     classify(batch);
     pool_->hand_in(batch);
   }
 }
 
-// What was handed in first is delivered first.
-void Inbound::collect() {
+// Reads that follow one another; a packet that has to keep its place between two of them ends the batch.
+void Inbound::gather(Opening& batch) {
+  size_t bytes = 0;
+  for (; handed_to_ < next_; handed_to_++) {
+    const Waiting& next = waiting(handed_to_);
+    if (next.kind == Waiting::Kind::gone || (next.kind == Waiting::Kind::opened && batch.empty())) continue;
+    const size_t count = (next.read.bytes.size() + next.read.segment - 1) / next.read.segment;
+    const bool fits = bytes + next.read.bytes.size() <= bulk_burst && batch.items().size() + count <= Opening::max_items;
+    if (next.kind == Waiting::Kind::opened || (!fits && !batch.empty())) break;
+    udp::split(next.read, [&](ByteSpan datagram) { batch.add(next.arrival, datagram, Opening::no_place); });
+    bytes += next.read.bytes.size();
+  }
+  batch.end = handed_to_;
+}
+
+// What was handed in first is delivered first. How many bytes that were.
+size_t Inbound::collect() {
   Opening& batch = pooled_[collected_ % pooled_.size()];
   pool_->complete(batch);
   collected_++;
   settle(batch);
+  size_t bytes = 0;
+  for (; first_ < batch.end; first_++) {
+    if (waiting(first_).kind == Waiting::Kind::sealed) bytes += leave(waiting(first_));
+  }
+  return bytes;
+}
+
+// A read of bulk has been worked off, and its buffer is free with the next flush.
+size_t Inbound::leave(Waiting& worked_off) {
+  done_.push_back(worked_off.read.buffer);
+  worked_off.arrival = {};
+  bulk_bytes_ -= worked_off.read.bytes.size();
+  return worked_off.read.bytes.size();
 }
 
 // What was delivered reaches the host, and its memory is free again.

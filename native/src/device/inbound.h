@@ -56,7 +56,9 @@ class Inbound {
   void add(const Arrival& arrival, ByteSpan datagram, uint64_t place = Opening::no_place);
   void process();
   void hand_in();
-  void collect();
+  void gather(Opening& batch);
+  size_t collect();
+  size_t leave(Waiting& worked_off);
   void classify(Opening& batch);
   void settle(Opening& batch);
   bool accept(Opening& batch);
@@ -78,7 +80,8 @@ class Inbound {
   // A ring; positions only rise.
   std::vector<Waiting> waiting_;
   uint64_t first_ = 0, next_ = 0;
-  size_t bulk_waits_ = 0;
+  /// Of bulk that has been read and has not reached the host.
+  size_t bulk_bytes_ = 0;
   CryptoPool* const pool_;
   // What the pool opens: a ring. Everything before `handed_to_` has been handed in or was no bulk.
   std::vector<Opening> pooled_;

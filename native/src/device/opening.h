@@ -35,6 +35,8 @@ class Opening final : public CryptoWork {
     items_.push_back({&arrival, datagram, nullptr, false, {}, place});
   }
   std::span<Item> items() { return items_; }
+  /// For its owner: behind the last of the reads that it holds.
+  uint64_t end = 0;
 
   /// Locked. Does what is no data, and finds the sessions for what is.
   void classify(const Now& now, Core& core, Effects& effects) {
