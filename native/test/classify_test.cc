@@ -75,6 +75,14 @@ TEST("classes: a TCP segment with data is told from a bare acknowledgement") {
   EXPECT(!keeps_order({}));
 }
 
+TEST("classes: a game is known by small datagrams, not by what TCP says") {
+  for (const auto& make : {inner_v4, inner_v6}) {
+    EXPECT(is_play(make({.size = 120})));
+    EXPECT(!is_play(make({.size = small_packet})));
+    EXPECT(!is_play(make({.size = 60, .protocol = 6})));
+  }
+}
+
 TEST("classes: anything may come from the host") {
   std::vector<uint8_t> bytes;
   for (int version = 0; version < 16; version++) {
@@ -82,6 +90,7 @@ TEST("classes: anything may come from the host") {
       bytes.assign(size, static_cast<uint8_t>(version << 4 | 0x0f));
       classify(bytes, false, seed);
       keeps_order(bytes);
+      is_play(bytes);
     }
   }
   EXPECT(!is_express({}));

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "readdress.h"
+#include "turn.h"
 
 namespace wg {
 namespace {
@@ -123,6 +124,7 @@ void Device::network_loop() {
   std::vector<SocketId> readable;
   Nanos timer = never;
   bool bulk_waits = false;
+  Turn turn;
   while (!stopping_) {
     Nanos deadline;
     {
@@ -130,7 +132,9 @@ void Device::network_loop() {
       deadline = state_.armed = state_.core.next_deadline();
     }
     if (deadline != timer) state_.poller.set_deadline(timer = deadline);
+    if (bulk_waits) turn.next(read_clocks().boot_ns, state_.played_at);
     state_.poller.wait(readable, bulk_waits);
+    if (!bulk_waits) turn.end();
     for (const SocketId id : readable) {
       if (const auto ready = socket(id)) inbound.receive(ready);
     }
@@ -142,6 +146,7 @@ void Device::network_loop() {
 
 void Device::host_loop() {
   Outbound outbound(state_, host_queue_places, true, pool_.get());
+  Turn turn;
   bool slept = false;
   while (!stopping_) {
     const int last = drain_host(outbound, slept);
@@ -154,7 +159,9 @@ void Device::host_loop() {
     }
     const Nanos next = outbound.send();
     slept = last == 0 && next > 0;
+    if (!slept && outbound.sent_bulk()) turn.next(read_clocks().boot_ns, state_.played_at);
     const bool heard = !slept || tun_->wait(next == never ? never : next - read_clocks().boot_ns);
+    if (slept) turn.end();
     if (heard) drain_capture(outbound);
   }
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "../queue/classify.h"
 #include "../udp/socket.h"
 
 namespace wg {
@@ -53,6 +55,8 @@ struct Event {
   double at = 0;
   double rtt_ms = 0;
   int error = 0;
+  /// How a packet of the host's left the queue; nothing for what the device says itself.
+  std::optional<queue::Lane> lane;
   std::vector<uint8_t> bytes;
 };
 

@@ -19,10 +19,11 @@ class EventQueue {
   }
 
   /// An event that is mostly bytes: `outbound` and `packet`.
-  void push(EventType type, PeerId peer, ByteView bytes) {
+  void push(EventType type, PeerId peer, ByteView bytes, std::optional<queue::Lane> lane = {}) {
     put([=](Event& slot) {
       slot.type = type;
       slot.peer = peer;
+      slot.lane = lane;
       slot.bytes.assign(bytes.begin(), bytes.end());
     });
   }

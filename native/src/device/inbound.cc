@@ -218,7 +218,10 @@ void Inbound::settle(Opening& batch) {
     check(batch);
     sender_.run(effects_);
   }
-  for (const Opening::Item& item : batch.items()) deliver(item);
+  for (const Opening::Item& item : batch.items()) {
+    if (queue::is_play(item.inner)) state_.played_at.store(read_clocks().boot_ns, std::memory_order_relaxed);
+    deliver(item);
+  }
   batch.clear();
 }
 

@@ -68,10 +68,11 @@ bool Outbound::send_alone(size_t length, offload::Offload& offload) {
     Peer* peer = state_.core.may_be_for_all(*inner) ? nullptr : state_.core.route(*inner);
     if (!peer || length > peer->inner_limit || !state_.core.session_for_data(now, *peer, effects_)) return false;
     state_.core.follow_host(now, *peer, packet);
-    flow = {peer->id, peer->current, peer->path, peer->duplicate, peer->inner_limit};
+    flow = {peer->id, peer->current, peer->path, peer->duplicate, peer->inner_limit, queue::Lane::express};
     state_.core.data_sent(now, *peer, Session::sealed_size(length, flow.limit));
     wake = state_.oversleeps();
   }
+  note_play(now, packet);
   clamp_mss(packet, flow.limit);
   const ByteView sealed = flow.session->seal(packet.data() - data_header_size, length, flow.limit);
   if (!sealed.empty()) {
@@ -81,6 +82,10 @@ bool Outbound::send_alone(size_t length, offload::Offload& offload) {
   if (wake) state_.poller.wake();
   sender_.run(effects_);
   return true;
+}
+
+void Outbound::note_play(const Now& now, ByteView packet) {
+  if (queue::is_play(packet)) state_.played_at.store(now.boot_ns, std::memory_order_relaxed);
 }
 
 void Outbound::admit() {
@@ -118,6 +123,7 @@ void Outbound::fan_out(const Now& now, const Admission& admission) {
 void Outbound::enqueue(const Now& now, Peer& peer, Index slot, const queue::Class& what) {
   HostFrame& frame = queue_[slot];
   state_.core.follow_host(now, peer, frame.packet);
+  note_play(now, frame.packet);
   const size_t limit = peer.inner_limit;
   const bool behind = what.lane == queue::Lane::express && seals(peer.id, what.flow);
   queue::Packet packet{.peer = peer.id, .flow = what.flow, .bytes = 0};
@@ -157,11 +163,12 @@ void Outbound::take_express(const Now& now) {
   while (!now_.full()) {
     const auto burst = queue_.pop_express(now.boot_ns);
     if (!burst) return;
-    join(now, now_, *burst);
+    join(now, now_, *burst, queue::Lane::express);
   }
 }
 
 void Outbound::take_bulk(const Now& now, Sealing& batch) {
+  sent_bulk_ = false;
   if (queue_.bulk().empty()) return;
   const std::lock_guard lock(state_.mutex);
   if (waits_) ask_for_paces(now);
@@ -174,7 +181,8 @@ void Outbound::take_bulk(const Now& now, Sealing& batch) {
     const auto burst = queue_.pop_bulk(now.boot_ns, gate, batch.room());
     if (!burst) return;
     if (Peer* peer = state_.core.find(burst->peer)) peer->pacer.sent(now.boot_ns, burst->bytes);
-    join(now, batch, *burst);
+    sent_bulk_ = true;
+    join(now, batch, *burst, queue::Lane::bulk);
   }
 }
 
@@ -213,7 +221,7 @@ bool Outbound::owner_lags(const Peer& peer) const {
 }
 
 // Locked. Stages the burst when there is nothing to seal with.
-void Outbound::join(const Now& now, Sealing& batch, const queue::Burst& burst) {
+void Outbound::join(const Now& now, Sealing& batch, const queue::Burst& burst, queue::Lane lane) {
   Peer* peer = state_.core.find(burst.peer);
   const bool held = !peer || !state_.core.session_for_data(now, *peer, effects_);
   if (held) {
@@ -223,7 +231,7 @@ void Outbound::join(const Now& now, Sealing& batch, const queue::Burst& burst) {
   }
   state_.core.data_sent(now, *peer, burst.bytes, burst.count);
   queue_.leaves(burst.slot);
-  batch.add(*peer, burst, queue_[burst.slot]);
+  batch.add(*peer, burst, queue_[burst.slot], lane);
 }
 
 void Outbound::stage(Peer& peer, const queue::Burst& burst) {
@@ -283,8 +291,8 @@ void Outbound::collect() {
 void Outbound::transmit(Sealing& batch) {
   for (const Sealing::Message& message : batch.messages()) {
     const Sealing::Flow& flow = *message.flow;
-    sender_.add(flow.path, flow.peer, message.bytes);
-    sender_.add(flow.duplicate, flow.peer, message.bytes);
+    sender_.add(flow.path, flow.peer, message.bytes, flow.lane);
+    sender_.add(flow.duplicate, flow.peer, message.bytes, flow.lane);
   }
   sender_.flush();
   state_.tx_dropped += batch.dropped();

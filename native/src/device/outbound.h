@@ -27,6 +27,8 @@ class Outbound {
   /// Sends the small packets that wait, then one burst of bulk. When to come again, unless the host has something: 0 for
   /// at once.
   Nanos send();
+  /// Whether the last call sent any bulk.
+  bool sent_bulk() const { return sent_bulk_; }
 
  private:
   /// Frames that are routed under one look at the lock.
@@ -37,6 +39,7 @@ class Outbound {
     queue::Class what;
   };
 
+  void note_play(const Now& now, ByteView packet);
   void route(const Now& now, const Admission& admission);
   void fan_out(const Now& now, const Admission& admission);
   void enqueue(const Now& now, Peer& peer, Index slot, const queue::Class& what);
@@ -46,7 +49,7 @@ class Outbound {
   Nanos next_turn(const Now& now, bool sends);
   void ask_for_paces(const Now& now);
   bool owner_lags(const Peer& peer) const;
-  void join(const Now& now, Sealing& batch, const queue::Burst& burst);
+  void join(const Now& now, Sealing& batch, const queue::Burst& burst, queue::Lane lane);
   void stage(Peer& peer, const queue::Burst& burst);
   bool seals(PeerId peer, uint64_t flow) const;
   Sealing& next_batch();
@@ -70,6 +73,7 @@ class Outbound {
   // What leaves once the pool has sealed it: a ring; positions only rise.
   std::vector<Sealing> pooled_;
   uint64_t collected_ = 0, handed_in_ = 0;
+  bool sent_bulk_ = false;
 };
 
 }  // namespace wg

@@ -24,9 +24,9 @@ Sealing::Sealing()
 }
 
 // Makes a flow unless the last one is this peer's.
-void Sealing::add(const Peer& peer, const queue::Burst& burst, HostFrame& frame) {
+void Sealing::add(const Peer& peer, const queue::Burst& burst, HostFrame& frame, queue::Lane lane) {
   if (flows_.empty() || flows_.back().peer != peer.id) {
-    flows_.push_back({peer.id, peer.current, peer.path, peer.duplicate, peer.inner_limit});
+    flows_.push_back({peer.id, peer.current, peer.path, peer.duplicate, peer.inner_limit, lane});
   }
   const Flow& flow = flows_.back();
   const auto cut = frame.cut ? std::optional(frame.cut->take(burst.count)) : std::nullopt;

@@ -20,6 +20,7 @@ class Sealing final : public CryptoWork {
     Path path, duplicate;
     /// The longest inner packet that its path carries.
     size_t limit;
+    queue::Lane lane;
   };
   struct Message {
     ByteView bytes;
@@ -32,7 +33,7 @@ class Sealing final : public CryptoWork {
   bool full() const { return jobs_.size() == max_bursts || bytes_ >= max_bytes; }
   size_t room() const { return max_bytes - std::min(bytes_, max_bytes); }
   /// A burst of `frame` for a peer with a session; it gets its counters now. The frame must stay until `clear`.
-  void add(const Peer& peer, const queue::Burst& burst, HostFrame& frame);
+  void add(const Peer& peer, const queue::Burst& burst, HostFrame& frame, queue::Lane lane);
   /// Whether it has a burst of this flow.
   bool holds(PeerId peer, uint64_t flow) const;
 

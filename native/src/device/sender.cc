@@ -2,9 +2,9 @@
 
 namespace wg {
 
-void Sender::add(const Path& path, PeerId peer, ByteView bytes) {
+void Sender::add(const Path& path, PeerId peer, ByteView bytes, std::optional<queue::Lane> lane) {
   if (path.kind == PathKind::external) {
-    state_.events.push(EventType::outbound, peer, bytes);
+    state_.events.push(EventType::outbound, peer, bytes, lane);
   } else if (path.kind == PathKind::udp) {
     if (batch_.full()) flush();
     batch_.add(*path.socket, path.to, bytes);
@@ -20,7 +20,7 @@ void Sender::flush() {
 // The batch is for those that a full socket kept, and for all errors.
 void Sender::send(const Path& path, PeerId peer, ByteView bytes) {
   if (path.kind == PathKind::udp && path.socket->send(path.to, bytes) == 0) return;
-  add(path, peer, bytes);
+  add(path, peer, bytes, queue::Lane::express);
   flush();
 }
 

@@ -10,10 +10,10 @@ class Sender {
   /// `patient` waits a few milliseconds for a full socket instead of dropping at once.
   Sender(State& state, bool patient) : state_(state), patient_(patient) {}
 
-  /// Bytes and path must stay until `flush`.
-  void add(const Path& path, PeerId peer, ByteView bytes);
+  /// Bytes and path must stay until `flush`. `lane` of a packet of the host's: owners who carry it need to know.
+  void add(const Path& path, PeerId peer, ByteView bytes, std::optional<queue::Lane> lane = {});
   void flush();
-  /// One packet, at once.
+  /// One packet of the express lane, at once.
   void send(const Path& path, PeerId peer, ByteView bytes);
   /// Does what a step of the core asked for.
   void run(Effects& effects);

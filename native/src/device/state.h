@@ -31,6 +31,8 @@ struct State {
   /// Of the queue between host and peers: packets dropped for good, and bytes that wait.
   std::atomic<uint64_t> express_dropped{0}, bulk_dropped{0}, bulk_late{0}, bulk_queued{0};
   std::atomic<Nanos> bulk_wait{0};
+  /// When a game's packet last passed, in either direction (boot_ns; 0: never).
+  std::atomic<Nanos> played_at{0};
   /// Datagrams from peers that waited in vain to be opened.
   std::atomic<uint64_t> bulk_dropped_in{0};
 

@@ -67,4 +67,10 @@ bool keeps_order(ByteView packet) {
   return packet.size() > header + (size_t{packet[header + 12]} >> 4) * 4;
 }
 
+bool is_play(ByteView packet) {
+  if (packet.size() >= small_packet) return false;
+  const auto facts = facts_of(packet);
+  return facts && facts->protocol == udp;
+}
+
 }  // namespace wg::queue

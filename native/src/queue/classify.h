@@ -28,6 +28,9 @@ Class classify(ByteView packet, bool segmented, uint64_t seed);
 /// fragment, which nobody knows before its first. Of IPv6's extension headers only a leading fragment header is seen.
 bool keeps_order(ByteView packet);
 
+/// Whether somebody waits for a packet at this moment, as in a game: a small datagram of UDP.
+bool is_play(ByteView packet);
+
 /// 64 bits that differ when either input does, as far as anyone can tell.
 constexpr uint64_t mix(uint64_t a, uint64_t b) {
   uint64_t x = a ^ (b + 0x9e3779b97f4a7c15 + (a << 6) + (a >> 2));
