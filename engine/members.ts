@@ -266,7 +266,7 @@ export class Members {
         return this.event(member.key, { type: 'handshake', at: event.at });
       case 'outbound': {
         const route = member.routes[0];
-        if (route) this.#options.servers.relay(route.server, route.member, event.bytes);
+        if (route) this.#options.servers.relay(route.server, route.member, event.bytes, event.express);
         else if (member.early) this.#options.begin(member.early, event.bytes);
         member.early = null;
         return;

@@ -39,7 +39,7 @@ export type DeviceEvent =
   | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
   | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
   | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
-  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array }
+  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array; express?: boolean }
   | { type: 'handshake'; peer: PeerId; at: number }
   | { type: 'peer-moved'; peer: PeerId; path: Path }
   | { type: 'packet'; bytes: Uint8Array }
@@ -124,8 +124,11 @@ export interface DevicePort {
 /** One connection to one rendezvous server. Callbacks never come after `close`. */
 export interface RendezvousConnection {
   send(message: ClientMessage): void;
-  /** false: dropped (the socket is not open or its queue is full). */
-  frame(frame: BinaryFrame): boolean;
+  /**
+   * false: dropped (the socket is not open or its queue is full). `express`: a relay frame passes those that wait, or not; by
+   * its length where that is unknown.
+   */
+  frame(frame: BinaryFrame, express?: boolean): boolean;
   /** The host's network has changed: unless the server is heard soon, the connection is over (`lost`). */
   check(): void;
   close(): void;

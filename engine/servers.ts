@@ -81,8 +81,8 @@ export class Servers {
     return this.#links.get(server)?.connection.frame({ type: FRAME_SIGNAL, member, payload }) ?? false;
   }
 
-  relay(server: ServerIndex, member: string, payload: Uint8Array): boolean {
-    return this.#links.get(server)?.connection.frame({ type: FRAME_RELAY, member, payload }) ?? false;
+  relay(server: ServerIndex, member: string, payload: Uint8Array, express?: boolean): boolean {
+    return this.#links.get(server)?.connection.frame({ type: FRAME_RELAY, member, payload }, express) ?? false;
   }
 
   /** The host's network has changed: what stood may lead nowhere. */

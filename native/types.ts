@@ -185,8 +185,11 @@ export type DeviceEvent =
   | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
   /** Opaque authenticated bytes from `sendMessage`. */
   | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
-  /** A packet for the external path: hand `bytes` to the relay. */
-  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array }
+  /**
+   * A packet for the external path: hand `bytes` to the relay. `express`: the host's packet inside passes bulk, being small or
+   * marked; absent for what the device says itself.
+   */
+  | { type: 'outbound'; peer: PeerId; bytes: Uint8Array; express?: boolean }
   /** A handshake completed (as initiator: response accepted; as responder: first data under the new key). */
   | { type: 'handshake'; peer: PeerId; at: number }
   /** A roaming peer's path followed its data. */

@@ -183,7 +183,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     }
   }
 
-  frame(frame: BinaryFrame): boolean {
+  frame(frame: BinaryFrame, express?: boolean): boolean {
     const socket = this.#socket;
     const limit = frame.type === FRAME_RELAY ? this.#relayPayloadBytes : SERVER_LIMITS.frameBytes - FRAME_HEADER_BYTES;
     if (
@@ -198,7 +198,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     }
     if (frame.type !== FRAME_RELAY || isHandshake(frame.payload)) {
       socket.send(encodeFrame(frame));
-    } else if (!this.#relayed.send(socket, encodeFrame(frame))) {
+    } else if (!this.#relayed.send(socket, { to: frame.member, bytes: encodeFrame(frame), express })) {
       this.#shared.counters.droppedFrames++;
       return false;
     }

@@ -88,6 +88,7 @@ Napi::Object event_object(Napi::Env env, const Event& event) {
       break;
     case EventType::outbound:
       object.Set("peer", event.peer);
+      if (event.lane) object.Set("express", *event.lane == queue::Lane::express);
       object.Set("bytes", bytes_value(env, event));
       break;
     case EventType::handshake:

@@ -39,6 +39,29 @@ describe('an external path', () => {
     expect(payloadOf((await a.next('packet')).bytes)).toBe('and back');
   });
 
+  it('says of each packet whether it passes bulk, and nothing of handshakes', async () => {
+    const { a, b, peerA, peerB } = openPair();
+    relay(a, b, peerA);
+    relay(b, a, peerB);
+    b.device.setPath(peerA, { kind: 'external' });
+    a.device.setPath(peerB, { kind: 'external' });
+    a.device.writeTun(packet('10.0.0.1', '10.0.0.2', 'begin'));
+    await b.next('packet');
+    expect(a.of('outbound')[0]?.express).toBeUndefined();
+    const marked = packet('10.0.0.1', '10.0.0.2', 'c'.repeat(900));
+    marked[1] = 46 << 2;
+    const packets = [packet('10.0.0.1', '10.0.0.2', 'a'), packet('10.0.0.1', '10.0.0.2', 'b'.repeat(900)), marked];
+    const before = a.of('outbound').length;
+    for (const one of packets) a.device.writeTun(one);
+    await until(() => a.of('outbound').length === before + packets.length, 'all of them');
+    expect(
+      a
+        .of('outbound')
+        .slice(before)
+        .map(({ express }) => express),
+    ).toEqual([true, false, true]);
+  });
+
   it('answers a ping the way it came, with no observed address', async () => {
     const { a, b, peerA, peerB } = openPair();
     relay(a, b, peerA);

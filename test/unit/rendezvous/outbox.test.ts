@@ -28,8 +28,8 @@ class SlowSocket {
 function rig() {
   const socket = new SlowSocket();
   const outbox = new RelayOutbox();
-  const send = (length: number, mark: number) =>
-    outbox.send(socket as unknown as WebSocket, new Uint8Array(length).fill(mark));
+  const send = (length: number, mark: number, { to = 'bob', express }: { to?: string; express?: boolean } = {}) =>
+    outbox.send(socket as unknown as WebSocket, { to, bytes: new Uint8Array(length).fill(mark), express });
   return { socket, send, marks: () => socket.sent.map((frame) => frame[0]) };
 }
 
@@ -59,6 +59,27 @@ describe('relay frames to a slow server', () => {
     for (let n = 0; n < 50; n++) expect(send(150, 2)).toBe(true);
     socket.drain();
     expect(marks()).toHaveLength(taken + 50);
+  });
+
+  test('the device knows better than a length which ones pass', () => {
+    const { socket, send, marks } = rig();
+    for (let mark = 1; mark <= 20; mark++) send(1_400, mark);
+    const ahead = socket.sent.length;
+    send(150, 101, { express: false });
+    send(1_200, 102, { express: true });
+    socket.drain();
+    expect(marks()[ahead]).toBe(102);
+    expect(marks().at(-1)).toBe(101);
+  });
+
+  test('a download of one member leaves room and every other turn to another', () => {
+    const { socket, send, marks } = rig();
+    for (let n = 0; n < 100; n++) send(1_400, 1);
+    const ahead = socket.sent.length;
+    for (let n = 0; n < 10; n++) expect(send(1_400, 2, { to: 'cat' })).toBe(true);
+    socket.drain();
+    const turns = marks().slice(ahead, ahead + 20);
+    expect(turns.filter((mark) => mark === 2)).toHaveLength(10);
   });
 
   test('nothing is sent to a socket that has closed', () => {
