@@ -45,8 +45,8 @@ export const SPARING_BATCH = 3;
 export const SPARING_EVERY_MS = 150;
 /** At most, for one that will never answer: 19 of 20 attempts need fewer. */
 export const SPARING_SOCKETS = 104;
-/** A sparing attempt waits for mappings that give this chance: what it spends of the other's sessions is gone for two minutes. */
-export const SPARING_ODDS = 0.8;
+/** A sparing attempt waits for mappings that give this chance; where it fails its probes stand, and the next mappings meet them. */
+export const SPARING_ODDS = 0.5;
 /** Never fewer, however small the block. */
 export const MIN_SPARED_SOCKETS = 8;
 /** The word that all probes are out is late by this: it is lost. */
