@@ -103,9 +103,9 @@ export class Handshakes {
 
   #expire(member: Member): void {
     const { now } = this.#shared;
-    if (member.pending !== null && now - member.pending.at >= ROOM_LIMITS.proofTimeoutMs) member.pending = null;
+    if (member.pending !== null && now >= member.pending.at + ROOM_LIMITS.proofTimeoutMs) member.pending = null;
     const run = member.run;
-    if (run === null || now - run.startedAt < ROOM_LIMITS.proofTimeoutMs) return;
+    if (run === null || now < run.startedAt + ROOM_LIMITS.proofTimeoutMs) return;
     this.#end(member, run, run.handshake.guessable);
   }
 
@@ -120,7 +120,7 @@ export class Handshakes {
     if (member.server === 0) return false;
     for (const other of this.#members()) {
       const undecided = other.server < member.server && other.peer === null && !other.refused && other.attempts === 0;
-      if (undecided && now - other.since < ONE_SERVER_FIRST_MS) return true;
+      if (undecided && now < other.since + ONE_SERVER_FIRST_MS) return true;
     }
     return false;
   }

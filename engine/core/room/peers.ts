@@ -154,7 +154,7 @@ export class Peers {
   /** Seen nowhere for the linger time. */
   lost(): PeerKey[] {
     return this.proven()
-      .filter((peer) => peer.links.size === 0 && this.#shared.now - peer.aliveAt >= LINGER_MS)
+      .filter((peer) => peer.links.size === 0 && this.#shared.now >= peer.aliveAt + LINGER_MS)
       .map((peer) => peer.key);
   }
 

@@ -221,7 +221,7 @@ class Room implements RoomCore {
     if (welcomeAt === null || this.#everProven || this.#gossip.founded || this.#prs === null) return;
     const { joined } = this.#servers;
     if (joined.length === 0 || joined.some((server) => server.members.size > 0)) return;
-    if (this.#servers.undecided && this.#shared.now - welcomeAt < OTHER_SERVERS_MS) return;
+    if (this.#servers.undecided && this.#shared.now < welcomeAt + OTHER_SERVERS_MS) return;
     this.#gossip.found();
   }
 
@@ -338,10 +338,10 @@ class Room implements RoomCore {
   #judgeStart(): void {
     const { now } = this.#shared;
     if (this.#firstWelcomeAt === null) {
-      if (now - this.#startedAt >= FIRST_WELCOME_MS) this.#fatal(this.#isFull() ? 'room-full' : 'no-server');
+      if (now >= this.#startedAt + FIRST_WELCOME_MS) this.#fatal(this.#isFull() ? 'room-full' : 'no-server');
       return;
     }
-    if (this.#everProven || now - this.#firstWelcomeAt < FIRST_PROOF_MS) return;
+    if (this.#everProven || now < this.#firstWelcomeAt + FIRST_PROOF_MS) return;
     if (this.#mismatch && !this.#ended) {
       this.#shared.notice('wrong-password');
       if (!this.#options.create) return this.#fatal('wrong-password');
