@@ -70,7 +70,7 @@ class Host {
     came_ += packet.segments;
     serial_[*slot] = ++last_serial_;
     flow_[*slot] = {peer, what.flow};
-    queue_.push(now_, *slot, what, packet);
+    queue_.push(now_, *slot, what, packet, (kind & 8) != 0);
   }
 
   void express() {
