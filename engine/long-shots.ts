@@ -179,7 +179,7 @@ export class LongShots {
     const { hardNat, relayOnly } = settings();
     if (!hardNat || relayOnly) return 'off';
     if ((this.#peace.get(member.key) ?? 0) > now) return 'declined';
-    if (member.core.view(now).direct) return 'direct';
+    if (member.core.direct()) return 'direct';
     // Labels differ, and errors in them: what the other side thinks possible is.
     if (!this.#suits(member, true)) return 'no-address';
     if (punches.shooting() !== null) return 'busy';
@@ -266,7 +266,7 @@ export class LongShots {
     const now = clock.now();
     const gone = (key: PeerKey) => {
       const member = members.get(key);
-      return member === undefined || member.core.view(now).direct;
+      return member === undefined || member.core.direct();
     };
     if (this.#asking !== null && gone(this.#asking.key)) this.#withdraw('withdrawn');
     if (this.#asking !== null && now >= this.#asking.until) this.#withdraw('expired');
@@ -291,7 +291,7 @@ export class LongShots {
   view(key: PeerKey): LongShotView | null {
     const { members, clock, nat } = this.#options;
     const member = members.get(key);
-    const theirs = member?.core.view(clock.now()).nat;
+    const theirs = member?.core.nat();
     if (member === undefined || theirs == null || !this.#suits(member)) return null;
     const sides: [LongShotSide, LongShotSide] = [longShotSide(nat()), longShotSide(theirs)];
     const until = this.#asked.get(key)?.until ?? (this.#asking?.key === key ? this.#asking.until : null);
@@ -315,9 +315,9 @@ export class LongShots {
 
   /** No plan reaches this member, and chance might. */
   #suits(member: Member, planless = this.#planless(member.key)): boolean {
-    const { clock, nat, settings, punches } = this.#options;
-    const { direct, nat: theirs } = member.core.view(clock.now());
-    if (!member.proven || direct || theirs === null || settings().relayOnly) return false;
+    const { nat, settings, punches } = this.#options;
+    const theirs = member.core.nat();
+    if (!member.proven || theirs === null || member.core.direct() || settings().relayOnly) return false;
     return isLongShot(nat(), theirs, planless) && punches.reachable(member);
   }
 

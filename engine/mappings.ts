@@ -72,6 +72,13 @@ export class Mappings {
     return view?.state === 'active' ? [view.external] : [];
   }
 
+  /** What `describe` adds, as text. */
+  state(): string {
+    if (!this.#on) return 'off';
+    if (this.#mapping === null && this.#pinhole === null) return 'none';
+    return JSON.stringify([this.#mapping?.view(), this.#pinhole?.view()]);
+  }
+
   /** `nat` with what is known of the mapping. */
   describe(nat: NatReport): NatReport {
     if (!this.#on) return { ...nat, portMapping: { state: 'off' } };

@@ -183,8 +183,7 @@ export class Members {
 
   /** Whether some proven member has no direct path. */
   someRelayed(): boolean {
-    const now = this.#options.clock.now();
-    return [...this.#byKey.values()].some((member) => member.proven && !member.core.view(now).direct);
+    return [...this.#byKey.values()].some((member) => member.proven && !member.core.direct());
   }
 
   #act(member: Member, action: PeerAction): void {

@@ -34,6 +34,7 @@ export class Network {
   readonly #nats: Nats;
   readonly #mappings: Mappings;
   #unwatch = () => {};
+  #report: { nat: NatReport; mapped: string; whole: NatReport } | null = null;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -112,8 +113,16 @@ export class Network {
 
   // What is known
 
+  /** The same object while nothing has changed: it is asked for at every turn. */
   report(): NatReport {
-    return { ...this.#mappings.describe(this.#nats.report()), nat64: this.#nat64.active };
+    const nat = this.#nats.report();
+    const mapped = this.#mappings.state();
+    const nat64 = this.#nat64.active;
+    const last = this.#report;
+    if (last?.nat === nat && last.mapped === mapped && last.whole.nat64 === nat64) return last.whole;
+    const whole = { ...this.#mappings.describe(nat), nat64 };
+    this.#report = { nat, mapped, whole };
+    return whole;
   }
 
   dependentMappings(): Dependence {

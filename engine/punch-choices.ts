@@ -43,20 +43,22 @@ export class PunchChoices {
 
   /** A member without a direct path that this side would lead a punch with. */
   mayLead(now: number, member: Member): boolean {
-    const choice = this.choose(now, member);
-    if (choice?.leads !== true || member.routes.length === 0) return false;
+    if (member.routes.length === 0) return false;
+    if (this.choose(now, member)?.leads !== true) return false;
     const { nat, settled } = this.#options;
     return nat().ports.kind !== 'unknown' || settled();
   }
 
   choose(now: number, member: Member): Choice | null {
     const { ownKey, nat } = this.#options;
-    const view = member.core.view(now);
-    if (!member.proven || view.direct || view.nat === null || this.target(member) === null) return null;
+    const theirs = member.core.nat();
+    if (!member.proven || theirs === null || member.core.direct() || this.target(member) === null) return null;
     const lower = ownKey < member.key;
-    const choice = chooseStrategy(nat(), view.nat, lower);
-    const disproved = view.reason === 'no-answer' || view.reason === 'hard-nat-pair';
-    return choice ?? (disproved && this.#doubts(member.key) ? doubtedStrategy(nat(), view.nat, lower) : null);
+    const choice = chooseStrategy(nat(), theirs, lower);
+    if (choice !== null || !this.#doubts(member.key)) return choice;
+    const { reason } = member.core.view(now);
+    const disproved = reason === 'no-answer' || reason === 'hard-nat-pair';
+    return disproved ? doubtedStrategy(nat(), theirs, lower) : null;
   }
 
   /** Whether labels that promise a path without a punch are worth another doubt. */
@@ -87,8 +89,8 @@ export class PunchChoices {
   /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */
   waiting(now: number): number {
     const waiting = [...this.#options.members.all().values()].filter((member) => {
-      const { direct, nat } = member.core.view(now);
-      return !direct && (nat === null || this.choose(now, member)?.leads === true);
+      if (member.core.direct()) return false;
+      return member.core.nat() === null || this.choose(now, member)?.leads === true;
     });
     return Math.max(1, waiting.length);
   }
@@ -99,7 +101,7 @@ export class PunchChoices {
     const { settings, budget } = this.#options;
     const { hardNat, relayOnly } = settings();
     if (relayOnly || (plan.sockets > SOFT_SOCKETS && !hardNat)) return 'off';
-    if (member.core.view(now).direct) return 'direct';
+    if (member.core.direct()) return 'direct';
     if (remote === null) return 'no-address';
     if (busy) return 'busy';
     if (!this.#options.schedule.mayAccept(now, member.key)) return 'later';
@@ -119,8 +121,8 @@ export class PunchChoices {
   // Either's
 
   /** Where the follower's mappings may lie, if neither filter looks at ports. */
-  followerRanges(now: number, member: Member, role: 'leader' | 'follower'): PortRange[] | null {
-    const theirs = member.core.view(now).nat;
+  followerRanges(member: Member, role: 'leader' | 'follower'): PortRange[] | null {
+    const theirs = member.core.nat();
     const own = this.#options.nat();
     if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
     return rangesOf((role === 'leader' ? theirs : own).ports);

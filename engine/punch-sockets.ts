@@ -40,11 +40,15 @@ export class PunchSockets {
   }
 
   owners(): Set<PeerKey> {
-    return new Set([...this.#sockets.values()].map(({ key }) => key));
+    const owners = new Set<PeerKey>();
+    for (const { key } of this.#sockets.values()) owners.add(key);
+    return owners;
   }
 
   of(key: PeerKey): SocketId[] {
-    return [...this.#sockets].flatMap(([id, socket]) => (socket.key === key ? [id] : []));
+    const ids: SocketId[] = [];
+    for (const [id, socket] of this.#sockets) if (socket.key === key) ids.push(id);
+    return ids;
   }
 
   /** Fewer, or none, where the host is out of sockets. A long shot's are of its own account. */

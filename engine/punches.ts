@@ -110,10 +110,11 @@ export class Punches {
   #sweep(): void {
     const owners = this.#sockets.owners();
     if (owners.size === 0) return;
-    const used = new Set([...this.#options.members.all().values()].flatMap(({ core }) => core.sockets()));
+    let used: Set<SocketId> | null = null;
     for (const key of owners) {
       if (this.#of(key) !== undefined || this.#waits(key)) continue;
-      const idle = this.#sockets.of(key).filter((socket) => !used.has(socket));
+      used ??= new Set([...this.#options.members.all().values()].flatMap(({ core }) => core.sockets()));
+      const idle = this.#sockets.of(key).filter((socket) => used?.has(socket) !== true);
       if (idle.length > 0) this.#close(idle);
     }
   }
@@ -122,7 +123,7 @@ export class Punches {
   #waits(key: PeerKey): boolean {
     const { members, clock } = this.#options;
     const member = members.get(key);
-    const useful = member !== undefined && !member.core.view(clock.now()).direct;
+    const useful = member !== undefined && !member.core.direct();
     if (useful && this.#leftovers.hasSockets(clock.now(), key)) return true;
     this.#leftovers.forget(key);
     return false;
@@ -269,7 +270,7 @@ export class Punches {
     const member = members.get(key);
     if (member?.proven !== true) return;
     // Two plans that cross: the lower key's stands.
-    const crossed = this.#active?.key === key && this.#active.attempt.view()?.phase === 'proposed' && key < ownKey;
+    const crossed = this.#active?.key === key && this.#active.attempt.phase === 'proposed' && key < ownKey;
     const remote = this.#choices.target(member);
     const busy = this.#shot !== null || (this.#active !== null && !crossed);
     const refusal = this.#choices.refusal(now, member, plan, remote, busy);
@@ -292,7 +293,7 @@ export class Punches {
     remote: Endpoint,
     leftovers: Pick<PunchOptions, 'reused' | 'sparing' | 'standing'> = NOTHING_LEFT,
   ): void {
-    const followerRanges = this.#choices.followerRanges(this.#options.clock.now(), member, role);
+    const followerRanges = this.#choices.followerRanges(member, role);
     const attempt = this.#attempt(member, { role, plan, remote, followerRanges, ...leftovers });
     this.#active = { key: member.key, attempt, heard: false };
     this.#handle(this.#active, { type: 'begin' });
@@ -314,7 +315,7 @@ export class Punches {
     for (const running of this.#running()) {
       const member = this.#options.members.get(running.key);
       if (member === undefined) this.#drop(running.key);
-      else if (!this.#closing.includes(running) && member.core.view(now).direct) {
+      else if (!this.#closing.includes(running) && member.core.direct()) {
         const { path } = member;
         const port = path?.kind === 'udp' ? this.#sockets.portOf(path.socket) : null;
         this.#handle(running, { type: 'direct', port });
@@ -325,7 +326,7 @@ export class Punches {
   #handle(running: Active, event: PunchEvent): void {
     for (const action of running.attempt.handle(this.#options.clock.now(), event)) this.#act(running, action);
     // What is left of it asks for nothing: the next may begin.
-    if (running.attempt.view()?.phase === 'closing' && !this.#closing.includes(running)) {
+    if (running.attempt.phase === 'closing' && !this.#closing.includes(running)) {
       this.#closing = [...this.#closing, running];
       if (this.#active === running) this.#active = null;
       if (this.#shot === running) this.#shot = null;

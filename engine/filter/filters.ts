@@ -28,8 +28,8 @@ export class Filters {
   #preset: FilterPreset;
   #policy: LoadedPolicy | null;
   #problem: PolicyProblem | null = null;
-  /** As last given to the device, to skip repetitions. */
-  #given = '';
+  /** As last given to the device, to skip repetitions: the rules for everyone, and this host's place in the room. */
+  #given: { rules: FilterRules; place: string } | null = null;
   readonly #givenTo = new Map<string, { peer: PeerId; rules: string }>();
   /** Rules before all others, by member: what this host offers to that one alone. */
   readonly #holes = new Map<string, Set<FilterRule>>();
@@ -85,10 +85,12 @@ export class Filters {
   /** After anything that the rules depend on: tells the device what is new. */
   review(room: RoomView): void {
     const { device, peerOf } = this.#options;
-    const everyone: FilterOptions = { ...this.#everyone(), ...destinationsOf(room) };
-    const text = JSON.stringify(everyone);
-    if (text !== this.#given) device.setFilter(everyone);
-    this.#given = text;
+    const rules = this.#everyone();
+    const place = `${room.ipv4} ${room.prefixLength} ${room.ipv6}`;
+    if (rules !== this.#given?.rules || place !== this.#given.place) {
+      device.setFilter({ ...rules, ...destinationsOf(room) });
+      this.#given = { rules, place };
+    }
     const present = new Set<string>();
     for (const member of room.members) {
       const peer = peerOf(member.key);

@@ -9,12 +9,18 @@ export interface Delivery {
 export class Deliveries {
   readonly all: Delivery[] = [];
   readonly violations: string[] = [];
+  readonly #between = new Map<string, Delivery[]>();
 
   /** The payload of a new packet: its number, padded. */
   sent(from: string, to: string, at: number, size = 32): Uint8Array {
     const payload = new Uint8Array(size);
     new DataView(payload.buffer).setUint32(0, this.all.length);
-    this.all.push({ from, to, sentAt: at, arrivedAt: null });
+    const delivery = { from, to, sentAt: at, arrivedAt: null };
+    this.all.push(delivery);
+    const key = pairKey(from, to);
+    const same = this.#between.get(key);
+    if (same === undefined) this.#between.set(key, [delivery]);
+    else same.push(delivery);
     return payload;
   }
 
@@ -27,7 +33,11 @@ export class Deliveries {
     else delivery.arrivedAt = at;
   }
 
-  between(from: string, to: string): Delivery[] {
-    return this.all.filter((delivery) => delivery.from === from && delivery.to === to);
+  between(from: string, to: string): readonly Delivery[] {
+    return this.#between.get(pairKey(from, to)) ?? [];
   }
+}
+
+function pairKey(from: string, to: string): string {
+  return `${from}\n${to}`;
 }

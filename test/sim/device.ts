@@ -2,8 +2,8 @@
  * The native device in the simulator: the same contract (native/types.ts) over virtual sockets. Pings are answered here,
  * below the main thread, so that a stall of the engine never silences a path.
  */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
-import { x25519 } from '@noble/curves/ed25519.js';
 import type { DeviceStats } from 'node-wireguard';
 import type { DeviceEvent, DevicePort, Endpoint, Path, SocketId, Via } from '../../engine/ports.ts';
 import { TUN_MTU } from '../../protocol/limits.ts';
@@ -78,7 +78,7 @@ export class SimDevice implements DevicePort {
   constructor(options: SimDeviceOptions) {
     this.#options = options;
     this.#random = options.random.stream('device');
-    this.publicKey = x25519.getPublicKey(options.privateKey);
+    this.publicKey = publicKeyOf(options.privateKey);
     const main4 = this.#bind(0, 4, options.udpPort ?? 0);
     if (options.host.addresses().some((address) => address.family === 6)) {
       if (!this.#tryBind(1, 6, main4.port)) this.#bind(1, 6, 0);
@@ -425,6 +425,14 @@ export class SimDevice implements DevicePort {
   #open(): void {
     if (this.#closed) throw new Error('closed');
   }
+}
+
+/** PKCS #8 around a private key of X25519 (RFC 8410, 7). */
+const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
+
+function publicKeyOf(privateKey: Uint8Array): Uint8Array {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, privateKey]), format: 'der', type: 'pkcs8' });
+  return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32));
 }
 
 /** The same sealed bytes leave over both ways: the narrower one counts. */

@@ -55,6 +55,7 @@ export class Member {
   readonly #random: Random;
   readonly #machineKey: Uint8Array;
   #rendezvous: SimRendezvous | null = null;
+  #key: string | null = null;
   #seen: { engine: Engine; at: number; eventsRun: number; snapshot: Snapshot } | null = null;
 
   constructor(nick: string, host: Host, context: MemberContext) {
@@ -72,6 +73,7 @@ export class Member {
     const thread = new MainThread(timeline);
     const random = this.#random.stream(`run ${++this.runs}`);
     this.thread = thread;
+    this.#key = null;
     this.startedAt = timeline.now();
     this.ended = null;
     this.#rendezvous = new SimRendezvous(timeline, thread, this.host, servers);
@@ -138,8 +140,14 @@ export class Member {
 
   /** The other as this one sees it, or null while unknown. */
   peer(other: Member): PeerSnapshot | null {
-    const key = other.snapshot().self?.publicKey;
+    const key = other.#publicKey();
     return this.snapshot().peers.find((peer) => peer.publicKey === key) ?? null;
+  }
+
+  /** The same for a whole run, and a snapshot is dear. */
+  #publicKey(): string | undefined {
+    if (this.engine === null || this.#key === null) this.#key = this.snapshot().self?.publicKey ?? null;
+    return this.#key ?? undefined;
   }
 
   /** What this member's user wants of a long shot with the other; rejects with a WarrenError. */

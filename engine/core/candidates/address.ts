@@ -34,8 +34,27 @@ const SCOPES: Record<string, AddressScope> = {
   unspecified: 'unusable',
 };
 
+/**
+ * Texts that were looked at, and what they are: every packet's addresses are, and there are few. Peers name as many as they
+ * like, so that a full one is emptied.
+ */
+const KNOWN = new Map<string, Readonly<Address> | null>();
+const MAX_KNOWN = 4_096;
+/** An IPv6 address with an IPv4 address at its end; longer ones are none. */
+const MAX_TEXT = 45;
+
 /** Null for anything that is not one plain address: names, ranges, scoped link-local addresses, short IPv4 forms. */
-export function parseAddress(text: string): Address | null {
+export function parseAddress(text: string): Readonly<Address> | null {
+  let address = KNOWN.get(text);
+  if (address === undefined) {
+    address = parse(text);
+    if (KNOWN.size >= MAX_KNOWN) KNOWN.clear();
+    if (text.length <= MAX_TEXT) KNOWN.set(text, address);
+  }
+  return address;
+}
+
+function parse(text: string): Address | null {
   if (text.includes('%')) return null;
   const isV4 = ipaddr.IPv4.isValidFourPartDecimal(text);
   if (!isV4 && !ipaddr.IPv6.isValid(text)) return null;

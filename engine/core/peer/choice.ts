@@ -63,14 +63,25 @@ export function choosePath(paths: readonly PathFacts[], current: string | null, 
 
 /** One path a kind, better kinds first. */
 function bestOfEachKind(alive: readonly PathFacts[], current: string | null, settling: boolean): PathFacts[] {
-  const kinds = [...new Set(alive.map((path) => path.kind))].toSorted((a, b) => RANKS[a] - RANKS[b]);
-  return kinds.flatMap((kind) => {
-    const same = alive.filter((path) => path.kind === kind).toSorted((a, b) => compareText(a.tieBreak, b.tieBreak));
-    const inUse = settling ? undefined : same.find((path) => path.key === current);
-    let best = inUse ?? same[0];
-    for (const path of same) if (best !== undefined && notablyBetter(path, best)) best = path;
-    return best === undefined ? [] : [best];
-  });
+  if (alive.length < 2) return [...alive];
+  const byKind = new Map<PathKind, PathFacts[]>();
+  for (const path of alive) {
+    const same = byKind.get(path.kind);
+    if (same === undefined) byKind.set(path.kind, [path]);
+    else same.push(path);
+  }
+  const bests = [...byKind.values()].flatMap((same) => bestOf(same, current, settling) ?? []);
+  return bests.sort((a, b) => RANKS[a.kind] - RANKS[b.kind]);
+}
+
+/** Of one kind. */
+function bestOf(same: PathFacts[], current: string | null, settling: boolean): PathFacts | undefined {
+  if (same.length === 1) return same[0];
+  const sorted = same.sort((a, b) => compareText(a.tieBreak, b.tieBreak));
+  const inUse = settling ? undefined : sorted.find((path) => path.key === current);
+  let best = inUse ?? sorted[0];
+  for (const path of sorted) if (best !== undefined && notablyBetter(path, best)) best = path;
+  return best;
 }
 
 /** Within one kind. */

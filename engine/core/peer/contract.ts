@@ -78,6 +78,10 @@ export interface PeerView {
 export interface PeerCore {
   handle(now: number, event: PeerEvent): PeerAction[];
   view(now: number): PeerView;
+  /** A path that needs no relay is in use. */
+  direct(): boolean;
+  /** The peer's report; null until it came. */
+  nat(): NatReport | null;
   /** Sockets by which a proven path leaves. */
   sockets(): number[];
   /** The peer's public IPv4 endpoints as servers saw them. */

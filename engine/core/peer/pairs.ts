@@ -116,8 +116,9 @@ export class PairList {
   /** Forgets addresses that were learned from pings and went silent. */
   forget(now: number, keep: (key: string) => boolean): void {
     for (const pair of this.#pairs.values()) {
-      if (pair.origin !== 'peer-reflexive' || keep(pair.key)) continue;
-      if (now - (pair.heardAt ?? pair.roundAt) > PEER_REFLEXIVE_LIFETIME_MS) this.#pairs.delete(pair.key);
+      if (pair.origin !== 'peer-reflexive') continue;
+      if (now - (pair.heardAt ?? pair.roundAt) <= PEER_REFLEXIVE_LIFETIME_MS || keep(pair.key)) continue;
+      this.#pairs.delete(pair.key);
     }
   }
 

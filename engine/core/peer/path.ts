@@ -73,9 +73,13 @@ export class PathRecord {
 
   /** Over the last 32 probes that were judged, for people. */
   get lossPct(): number | null {
-    const judged = this.#probes.filter((probe) => probe.state !== 'pending');
-    if (judged.length === 0) return null;
-    return (100 * judged.filter((probe) => probe.state === 'overdue').length) / judged.length;
+    let judged = 0;
+    let overdue = 0;
+    for (const { state } of this.#probes) {
+      if (state !== 'pending') judged += 1;
+      if (state === 'overdue') overdue += 1;
+    }
+    return judged === 0 ? null : (100 * overdue) / judged;
   }
 
   /** The slow mean, for decisions, one way: a probe goes there and back, a game's packet only there. */

@@ -60,8 +60,8 @@ class Peer implements PeerCore {
   /** When the relay last told that a ping to an unproven address arrived. */
   #arrivedAt = Number.NEGATIVE_INFINITY;
   #wakeAt = Number.POSITIVE_INFINITY;
-  /** What the device was last told, as text. */
-  #told = '';
+  /** What the device was last told. */
+  #told: { path: CorePath | null; duplicate: CorePath | null } | null = null;
 
   constructor(options: PeerOptions) {
     this.#options = options;
@@ -70,6 +70,14 @@ class Peer implements PeerCore {
 
   nextSeq(): number {
     return this.#pings.nextSeq();
+  }
+
+  direct(): boolean {
+    return this.#isDirect();
+  }
+
+  nat(): NatReport | null {
+    return this.#theirs?.nat ?? null;
   }
 
   sockets(): number[] {
@@ -253,10 +261,11 @@ class Peer implements PeerCore {
     this.#judge(now);
     this.#choose(now);
     this.#sendChecks(now);
-    this.#sendProbes(now);
+    const pace = this.#pace(now);
+    this.#sendProbes(pace, now);
     for (const message of this.#exchange.due(now)) this.#actions.push({ type: 'send', message });
     this.#forget(now);
-    this.#wakeAt = this.#nextWake(now);
+    this.#wakeAt = this.#nextWake(pace, now);
     if (Number.isFinite(this.#wakeAt)) this.#actions.push({ type: 'wake', at: this.#wakeAt });
   }
 
@@ -295,9 +304,9 @@ class Peer implements PeerCore {
   #tell(to: PathRecord | undefined, duplicateKey: string | null): void {
     const path = corePath(to);
     const duplicate = corePath(duplicateKey === null ? undefined : this.#paths.records.get(duplicateKey));
-    const told = JSON.stringify([path, duplicate]);
-    if (told === this.#told || (this.#told === '' && path === null)) return;
-    this.#told = told;
+    const told = this.#told;
+    if (told === null ? path === null : samePath(path, told.path) && samePath(duplicate, told.duplicate)) return;
+    this.#told = { path, duplicate };
     this.#actions.unshift({ type: 'path', path, duplicate });
   }
 
@@ -318,31 +327,31 @@ class Peer implements PeerCore {
     );
   }
 
-  #sendProbes(now: number): void {
-    this.#actions.push(...probesDue(this.#paths.records.values(), this.#pings, this.#pace(now), now));
+  #sendProbes(pace: Pace, now: number): void {
+    for (const ping of probesDue(this.#paths.records.values(), this.#pings, pace, now)) this.#actions.push(ping);
   }
 
   #pace(now: number): Pace {
-    const standbys = [...this.#paths.records.values()]
-      .filter((record) => record.alive && isDirect(record.kind) && record.key !== this.#paths.chosen)
-      .toSorted((a, b) => (a.srttMs ?? 0) - (b.srttMs ?? 0))
-      .map((record) => record.key);
-    const { chosen } = this.#paths;
+    const { chosen, records } = this.#paths;
+    const standbys: PathRecord[] = [];
+    for (const record of records.values()) {
+      if (record.alive && record.key !== chosen && isDirect(record.kind)) standbys.push(record);
+    }
     return {
       active: now < this.#activeUntil,
       alertSince: this.#alertSince,
       chosen,
       relayed: chosen === RELAY,
       keepaliveMs: keepaliveMs(this.#own.nat.lifetimeSeconds),
-      standbys,
+      standbys: standbys.sort((a, b) => (a.srttMs ?? 0) - (b.srttMs ?? 0)).map(({ key }) => key),
     };
   }
 
   #forget(now: number): void {
     this.#pings.forget(now);
     // Where both map by destination the peer may reach us by the mapping of a path that does not lead to it any more.
-    const kept = (key: string) => this.bothDependent() && this.#paths.records.has(key);
-    this.#pairs.forget(now, (key) => this.#livesOrCarries(key) || kept(key));
+    const both = this.bothDependent();
+    this.#pairs.forget(now, (key) => this.#livesOrCarries(key) || (both && this.#paths.records.has(key)));
     for (const key of this.#paths.records.keys()) {
       if (key !== RELAY && !this.#livesOrCarries(key) && this.#pairs.get(key) === undefined) {
         this.#paths.records.delete(key);
@@ -350,9 +359,9 @@ class Peer implements PeerCore {
     }
   }
 
-  #nextWake(now: number): number {
+  #nextWake(pace: Pace, now: number): number {
     const direct = this.#isDirect();
-    let next = Math.min(this.#exchange.nextAt(), nextWatchAt(this.#paths.records.values(), this.#pace(now), now));
+    let next = Math.min(this.#exchange.nextAt(), nextWatchAt(this.#paths.records.values(), pace, now));
     for (const pair of this.#pairs.all()) {
       if (!this.#lives(pair.key)) next = Math.min(next, nextCheckAt(pair, direct));
     }
@@ -405,6 +414,11 @@ class Peer implements PeerCore {
 
 function canonical(endpoint: Endpoint): Endpoint {
   return { ip: canonicalIp(endpoint.ip), port: endpoint.port };
+}
+
+function samePath(a: CorePath | null, b: CorePath | null): boolean {
+  if (a?.kind !== 'udp' || b?.kind !== 'udp') return a?.kind === b?.kind;
+  return a.socket === b.socket && a.mtu === b.mtu && a.to.ip === b.to.ip && a.to.port === b.to.port;
 }
 
 /** The device's words for a path. */

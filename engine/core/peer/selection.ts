@@ -19,7 +19,8 @@ export interface Selection {
 /** The best sound path; with none, the least bad one, because silence helps nobody. */
 export function selectPath(state: PathState, now: number): Selection {
   const settling = state.firstDirectAt !== null && now - state.firstDirectAt < SETTLING_MS;
-  const facts = [...state.records.values()].map((record) => factsOf(record, state.chosen, now));
+  const facts: PathFacts[] = [];
+  for (const record of state.records.values()) facts.push(factsOf(record, state.chosen, now));
   const choice = choosePath(facts, state.chosen, settling);
   if (choice !== null) {
     const leftAsWorse = state.chosen !== null && choice.avoided.includes(state.chosen);
@@ -42,10 +43,16 @@ function relayOf(records: readonly PathRecord[]): PathRecord | undefined {
 }
 
 function factsOf(record: PathRecord, chosen: string | null, now: number): PathFacts {
-  const { key, kind, samples, tieBreak } = record;
-  const alive = isSound(record, chosen, now);
-  const avoided = now < record.avoidedUntil;
-  return { key, kind, alive, rttMs: record.srttMs, samples, lossPct: record.meanLossPct, avoided, tieBreak };
+  return {
+    key: record.key,
+    kind: record.kind,
+    alive: isSound(record, chosen, now),
+    rttMs: record.srttMs,
+    samples: record.samples,
+    lossPct: record.meanLossPct,
+    avoided: now < record.avoidedUntil,
+    tieBreak: record.tieBreak,
+  };
 }
 
 /**

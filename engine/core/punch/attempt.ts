@@ -95,6 +95,10 @@ export class Attempt {
     return this.#alone;
   }
 
+  get phase(): PunchView['phase'] | 'ended' {
+    return this.#phase;
+  }
+
   get ended(): boolean {
     return this.#phase === 'ended';
   }

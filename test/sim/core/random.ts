@@ -86,31 +86,59 @@ export function hash32(text: string, basis: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+type Part = Uint8Array | string | number;
+
 /** Eight bytes that depend on every byte of every part: stands for a MAC or a key derivation where nobody attacks. */
-export function digest8(...parts: (Uint8Array | string | number)[]): Uint8Array {
-  let a = 0x811c9dc5;
-  let b = 0x9747b28c;
-  const mix = (byte: number) => {
-    a = Math.imul(a ^ byte, 0x01000193);
-    b = Math.imul(b ^ byte, 0x5bd1e995);
-    b ^= b >>> 13;
-  };
-  for (const part of parts) {
-    if (typeof part === 'number') {
-      for (let n = part, i = 0; i < 8; i++, n = Math.floor(n / 256)) mix(n & 255);
-    } else if (typeof part === 'string') {
-      for (let i = 0; i < part.length; i++) mix(part.charCodeAt(i) & 255);
-      mix(part.length & 255);
-    } else {
-      for (const byte of part) mix(byte);
-      mix(part.length & 255);
-    }
-  }
+export function digest8(...parts: Part[]): Uint8Array {
   const out = new Uint8Array(8);
-  const view = new DataView(out.buffer);
-  view.setUint32(0, avalanche(a ^ Math.imul(b, 0x9e3779b1)));
-  view.setUint32(4, avalanche(b ^ Math.imul(a, 0x85ebca77)));
+  digestInto(out, 0, parts);
   return out;
+}
+
+/** The two halves of a digest in the making; one, because nothing here is interrupted. */
+let a = 0;
+let b = 0;
+
+function mixByte(byte: number): void {
+  a = Math.imul(a ^ byte, 0x01000193);
+  b = Math.imul(b ^ byte, 0x5bd1e995);
+  b ^= b >>> 13;
+}
+
+function mixPart(part: Part): void {
+  if (typeof part === 'number') {
+    for (let n = part, i = 0; i < 8; i++, n = Math.floor(n / 256)) mixByte(n & 255);
+    return;
+  }
+  if (typeof part === 'string') for (let i = 0; i < part.length; i++) mixByte(part.charCodeAt(i) & 255);
+  else mixBytes(part);
+  mixByte(part.length & 255);
+}
+
+/** Most bytes come by here. */
+function mixBytes(bytes: Uint8Array): void {
+  let [x, y] = [a, b];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    x = Math.imul(x ^ byte, 0x01000193);
+    y = Math.imul(y ^ byte, 0x5bd1e995);
+    y ^= y >>> 13;
+  }
+  a = x;
+  b = y;
+}
+
+/** Up to eight bytes at `offset`. */
+function digestInto(out: Uint8Array, offset: number, parts: readonly Part[], first?: number): void {
+  a = 0x811c9dc5;
+  b = 0x9747b28c;
+  if (first !== undefined) mixPart(first);
+  for (const part of parts) mixPart(part);
+  const high = avalanche(a ^ Math.imul(b, 0x9e3779b1));
+  const low = avalanche(b ^ Math.imul(a, 0x85ebca77));
+  for (let i = 0; i < 8 && offset + i < out.length; i++) {
+    out[offset + i] = (i < 4 ? high : low) >>> (24 - 8 * (i & 3));
+  }
 }
 
 function avalanche(x: number): number {
@@ -121,10 +149,8 @@ function avalanche(x: number): number {
 }
 
 /** `length` bytes from `digest8` in counter mode. */
-export function digest(length: number, ...parts: (Uint8Array | string | number)[]): Uint8Array {
+export function digest(length: number, ...parts: Part[]): Uint8Array {
   const out = new Uint8Array(length);
-  for (let offset = 0, i = 0; offset < length; offset += 8, i++) {
-    out.set(digest8(i, ...parts).subarray(0, Math.min(8, length - offset)), offset);
-  }
+  for (let offset = 0, i = 0; offset < length; offset += 8, i++) digestInto(out, offset, parts, i);
   return out;
 }

@@ -1,12 +1,22 @@
 /** Addresses as bytes, the table of AllowedIPs, and the inner IP packets that scenarios send. */
 import ipaddr from 'ipaddr.js';
 
+/** The few addresses of the worlds that a process plays. */
+const PARSED = new Map<string, Uint8Array>();
+const MAX_PARSED = 10_000;
+
+/** Not to be changed. */
 export function parseAddress(ip: string): Uint8Array {
-  return Uint8Array.from(ipaddr.parse(ip).toByteArray());
+  let bytes = PARSED.get(ip);
+  if (bytes === undefined) {
+    if (PARSED.size >= MAX_PARSED) PARSED.clear();
+    PARSED.set(ip, (bytes = Uint8Array.from(ipaddr.parse(ip).toByteArray())));
+  }
+  return bytes;
 }
 
 export function formatAddress(bytes: Uint8Array): string {
-  return ipaddr.fromByteArray([...bytes]).toString();
+  return bytes.length === 4 ? bytes.join('.') : ipaddr.fromByteArray([...bytes]).toString();
 }
 
 /** Longest prefix match; a prefix belongs to one peer at a time, as in `wg`. */
@@ -30,10 +40,18 @@ export class AllowedIps {
     let best: { bits: number; peer: number } | null = null;
     for (const prefix of this.#prefixes.values()) {
       if (prefix.network.length !== address.length || prefix.bits <= (best?.bits ?? -1)) continue;
-      if (masked(address, prefix.bits).every((byte, i) => byte === prefix.network[i])) best = prefix;
+      if (lies(address, prefix.network, prefix.bits)) best = prefix;
     }
     return best?.peer ?? null;
   }
+}
+
+function lies(address: Uint8Array, network: Uint8Array, bits: number): boolean {
+  for (let i = 0, left = bits; left > 0; i++, left -= 8) {
+    const differing = ((address[i] ?? 0) ^ (network[i] ?? 0)) & 0xff;
+    if (differing >> Math.max(0, 8 - left) !== 0) return false;
+  }
+  return true;
 }
 
 function masked(address: Uint8Array, bits: number): Uint8Array {

@@ -5,6 +5,7 @@
 import { digest, digest8 } from '../core/random.ts';
 import { type Endpoint, familyOf } from '../net/packet.ts';
 import { formatAddress, parseAddress } from './address.ts';
+import { readCounter, writeCounter } from './counter.ts';
 import { ReplayWindow } from './replay.ts';
 
 export const PING = 1;
@@ -23,7 +24,9 @@ const DOUBLY = 1;
 interface Outstanding {
   sentAt: number;
   doubly: boolean;
-  answered: Set<'socket' | 'external'>;
+  /** By which ways. */
+  socket: boolean;
+  external: boolean;
 }
 
 export interface Probe {
@@ -36,7 +39,7 @@ export interface Probe {
 export class ProbeKeysState {
   readonly #send: Uint8Array;
   readonly #receive: Uint8Array;
-  readonly #receiveTag: string;
+  readonly #receiveTag: Uint8Array;
   readonly #sendTag: Uint8Array;
   readonly #window = new ReplayWindow();
   readonly #outstanding = new Map<number, Outstanding>();
@@ -45,15 +48,17 @@ export class ProbeKeysState {
     this.#send = keys.sendKey.slice();
     this.#receive = keys.receiveKey.slice();
     this.#sendTag = digest8('probe tag', this.#send);
-    this.#receiveTag = digest8('probe tag', this.#receive).join();
+    this.#receiveTag = digest8('probe tag', this.#receive);
   }
 
   matches(datagram: Uint8Array): boolean {
-    return datagram.subarray(4, 12).join() === this.#receiveTag;
+    const tag = this.#receiveTag;
+    for (let i = 0; i < tag.length; i++) if (datagram[4 + i] !== tag[i]) return false;
+    return true;
   }
 
   ping(now: number, seq: number, size: number, doubly: boolean): Uint8Array {
-    this.#outstanding.set(seq, { sentAt: now, doubly, answered: new Set() });
+    this.#outstanding.set(seq, { sentAt: now, doubly, socket: false, external: false });
     const body = new Uint8Array(Math.max(MIN_BODY, size - HEADER - MAC));
     if (doubly) body[0] = DOUBLY;
     return this.#seal(PING, seq, body);
@@ -80,8 +85,8 @@ export class ProbeKeysState {
     if (datagram.length <= HEADER + MAC || datagram[2] !== 0 || datagram[3] !== 0) return null;
     const end = datagram.length - MAC;
     const mac = digest(MAC, this.#receive, datagram.subarray(0, end));
-    if (!mac.every((byte, i) => datagram[end + i] === byte)) return null;
-    const seq = Number(new DataView(datagram.buffer, datagram.byteOffset).getBigUint64(12, true));
+    for (let i = 0; i < MAC; i++) if (mac[i] !== datagram[end + i]) return null;
+    const seq = readCounter(datagram, 12);
     const kind = datagram[1] ?? 0;
     if (kind !== PONG && !this.#window.accept(seq)) return null;
     return { kind, seq, body: datagram.subarray(HEADER, end) };
@@ -90,9 +95,9 @@ export class ProbeKeysState {
   /** Round trip of the ping that this pong answers; null when none is outstanding, or was answered by this way. */
   answered(now: number, seq: number, way: 'socket' | 'external'): number | null {
     const ping = this.#outstanding.get(seq);
-    if (ping === undefined || now - ping.sentAt > OUTSTANDING_MS || ping.answered.has(way)) return null;
-    ping.answered.add(way);
-    if (!ping.doubly || ping.answered.size === 2) this.#outstanding.delete(seq);
+    if (ping === undefined || now - ping.sentAt > OUTSTANDING_MS || ping[way]) return null;
+    ping[way] = true;
+    if (!ping.doubly || (ping.socket && ping.external)) this.#outstanding.delete(seq);
     return now - ping.sentAt;
   }
 
@@ -101,7 +106,7 @@ export class ProbeKeysState {
     out[0] = 0xd7;
     out[1] = kind;
     out.set(this.#sendTag, 4);
-    new DataView(out.buffer).setBigUint64(12, BigInt(seq), true);
+    writeCounter(out, 12, seq);
     out.set(body, HEADER);
     const end = HEADER + body.length;
     out.set(digest(MAC, this.#send, out.subarray(0, end)), end);

@@ -3,6 +3,7 @@
  * real ones prove (keys, timestamp, agreement on the preshared key). Round trips, timers and replay are the paper's.
  */
 import { digest8 } from '../core/random.ts';
+import { readCounter, writeCounter } from './counter.ts';
 import { ReplayWindow } from './replay.ts';
 
 export const INITIATION = 1;
@@ -115,7 +116,7 @@ export function encodeData(session: Session, payload: Uint8Array, limit: number)
   const view = new DataView(out.buffer);
   out[0] = DATA;
   view.setUint32(4, session.remoteIndex, true);
-  view.setBigUint64(8, BigInt(session.sendCounter++), true);
+  writeCounter(out, 8, session.sendCounter++);
   out.set(payload, DATA_HEADER);
   const end = DATA_HEADER + padded;
   out.set(digest8(session.secret, out.subarray(0, end)), end);
@@ -130,7 +131,6 @@ export function receiverIndexOf(bytes: Uint8Array): number {
 export function openData(session: Session, bytes: Uint8Array): Uint8Array | null {
   const end = bytes.length - TAG;
   const tag = digest8(session.secret, bytes.subarray(0, end));
-  if (!tag.every((byte, i) => bytes[end + i] === byte)) return null;
-  const counter = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(8, true));
-  return session.window.accept(counter) ? bytes.subarray(DATA_HEADER, end) : null;
+  for (let i = 0; i < tag.length; i++) if (tag[i] !== bytes[end + i]) return null;
+  return session.window.accept(readCounter(bytes, 8)) ? bytes.subarray(DATA_HEADER, end) : null;
 }

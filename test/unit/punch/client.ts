@@ -121,6 +121,8 @@ export class Client {
         ...core,
         view,
         sockets: () => [],
+        direct: () => core.direct(),
+        nat: () => core.nat(),
         endpoints: () => core.endpoints(),
         bothDependent: () => false,
         handle: () => [],
