@@ -1,4 +1,4 @@
-import type { NatReport, PortRange } from '../protocol/nat.ts';
+import { type NatReport, type PortRange, UNKNOWN_NAT } from '../protocol/nat.ts';
 import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget, Dependence } from './core/budget.ts';
 import { rangesOf } from './core/nat/ports.ts';
@@ -25,7 +25,7 @@ export interface PunchChoicesOptions {
 }
 
 /** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
-const DOUBTS = 3;
+const DOUBTS = 6;
 /** Half of all attempts with 256 sockets meet with so many, over all ports. */
 const DEAR_PROBES = 180;
 /** A follower that can send less than this part of a plan's probes asks for patience. */
@@ -55,10 +55,16 @@ export class PunchChoices {
     if (!member.proven || theirs === null || member.core.direct() || this.target(member) === null) return null;
     const lower = ownKey < member.key;
     const choice = chooseStrategy(nat(), theirs, lower);
-    if (choice !== null || !this.#doubts(member.key)) return choice;
-    const { reason } = member.core.view(now);
-    const disproved = reason === 'no-answer' || reason === 'hard-nat-pair';
-    return disproved ? doubtedStrategy(nat(), theirs, lower) : null;
+    const doubted = this.#doubts(member.key) ? doubtedStrategy(nat(), theirs, lower) : null;
+    if (choice === null) {
+      if (doubted === null) return null;
+      const { reason } = member.core.view(now);
+      return reason === 'no-answer' || reason === 'hard-nat-pair' ? doubted : null;
+    }
+    // Both sides count the same attempts; where they do not, whoever leads by the labels goes on leading something.
+    const guessed = choice.strategy === 'crossing' || choice.strategy === 'ambush';
+    const failed = this.#options.schedule.tries(member.key) % 2 === 1;
+    return guessed && failed && doubted?.leads === true ? doubted : choice;
   }
 
   /** Whether labels that promise a path without a punch are worth another doubt. */
@@ -84,6 +90,19 @@ export class PunchChoices {
     const theirs = member.core.view(now).nat;
     const open = isLenient(this.#options.nat()) && theirs !== null && !isLenient(theirs) && member.core.bothDependent();
     return open && failures === 1 ? 'bracket' : strategy;
+  }
+
+  /**
+   * Own report as a plan is made from it. How ports are drawn is a label like the others: what is guessed because a counter
+   * failed, or fails to meet, may lie anywhere. Two tries in a row, because two in a row aim at different endpoints.
+   */
+  believed(choice: Choice, strategy: Choice['strategy'], key: PeerKey): NatReport {
+    const nat = this.#options.nat();
+    const { kind } = nat.ports;
+    const failures = this.#options.schedule.failures(key);
+    const counted = kind === 'sequential' || kind === 'preserved';
+    const failed = choice.doubted === true ? failures % 4 >= 2 : failures % 4 === 3;
+    return strategy === 'birthday' && (counted || failed) ? { ...nat, ports: UNKNOWN_NAT.ports } : nat;
   }
 
   /** Members that will want a punch from this side's budget: those that it would lead, and those that nothing is known of. */

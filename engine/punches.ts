@@ -100,7 +100,7 @@ export class Punches {
   review(): void {
     const now = this.#options.clock.now();
     this.#schedule.retain(this.#options.members.all());
-    this.#judge(now);
+    this.#judge();
     this.#sweep();
     if (this.#active === null && this.#shot === null) this.#startNext(now);
     this.#waker.wakeAt(this.#schedule.nextAt(now));
@@ -162,7 +162,7 @@ export class Punches {
       const owner = this.#sockets.ownerOf(event.via.socket);
       for (const running of this.#running()) running.heard ||= running.key === owner;
     }
-    this.#judge(this.#options.clock.now());
+    this.#judge();
   }
 
   /** A new network: what failed before may work now. */
@@ -240,16 +240,17 @@ export class Punches {
   }
 
   #propose(now: number, member: Member): void {
-    const { nat, budget, settings, random } = this.#options;
+    const { budget, settings, random } = this.#options;
     const choice = this.#choices.choose(now, member);
     const remote = this.#choices.target(member);
     if (choice === null || remote === null) return;
     const strategy = this.#choices.strategy(now, choice, member);
+    const nat = this.#choices.believed(choice, strategy, member.key);
     const both = member.core.bothDependent();
     const waiting = this.#choices.waiting(now);
     const standing = strategy === 'birthday' ? this.#leftovers.standing(now, member.key, remote) : 0;
     const left = budget.mappingsLeft(now);
-    const { mappings, sparing } = allot(strategy, nat(), left, waiting, { answers: !both, standing });
+    const { mappings, sparing } = allot(strategy, nat, left, waiting, { answers: !both, standing });
     // Those have met every probe that stands: to ping them again would only keep their mappings.
     const reusable = strategy === 'birthday' && standing === 0 && this.#waits(member.key);
     const reused = reusable ? this.#sockets.of(member.key) : [];
@@ -257,7 +258,7 @@ export class Punches {
     const dependent = both && choice.doubted !== true;
     const { hardNat } = settings();
     const limits = { mappings: mappings + reused.length, sparing, used, hardNat, dependent, standing };
-    const plan = makePlan(strategy, nat(), limits, Buffer.from(random(8)).toString('hex'));
+    const plan = makePlan(strategy, nat, limits, Buffer.from(random(8)).toString('hex'));
     if (typeof plan === 'string') this.#schedule.ended(now, member.key, plan);
     else this.#start(member, 'leader', plan, remote, { reused, sparing, standing });
   }
@@ -311,7 +312,7 @@ export class Punches {
     return new Attempt({ ...asked, ...own, failures, budget, random });
   }
 
-  #judge(now: number): void {
+  #judge(): void {
     for (const running of this.#running()) {
       const member = this.#options.members.get(running.key);
       if (member === undefined) this.#drop(running.key);

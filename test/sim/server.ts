@@ -33,6 +33,14 @@ export interface SimServerOptions {
   stunPort?: number;
 }
 
+/** What a client is told to look like instead of `client`; `to` is where it asked. */
+export type Lie = (client: Endpoint, to: Endpoint) => Endpoint;
+
+interface Endpoint {
+  ip: string;
+  port: number;
+}
+
 /** An address that nobody has. */
 const NOBODY = { ip: '192.0.2.1', port: 9 };
 
@@ -40,7 +48,7 @@ export class SimServer {
   readonly host: Host;
   readonly address: string;
   /** What its STUN answers say instead of the truth. */
-  lie: 'no' | 'address' | 'port' | 'other-address' = 'no';
+  lie: 'no' | 'address' | 'port' | 'other-address' | Lie = 'no';
   relayFrames = 0;
   droppedFrames = 0;
   readonly #options: SimServerOptions;
@@ -142,7 +150,8 @@ export class SimServer {
     };
   }
 
-  #seen(client: { ip: string; port: number }): { ip: string; port: number } {
+  #seen(client: Endpoint, to: Endpoint): Endpoint {
+    if (typeof this.lie === 'function') return this.lie(client, to);
     if (this.lie === 'address') return { ...client, ip: NOBODY.ip };
     return this.lie === 'port' ? { ...client, port: this.#random.int(1_024, 65_535) } : client;
   }
@@ -157,13 +166,14 @@ export class SimServer {
       const socket = host.bind(family, port, (client, bytes, to) => {
         const arrived: Position = { address: to.ip === alternateAddress ? 1 : 0, port: position };
         const twoAddresses = alternateAddress !== undefined && family === 4;
-        const answer = answerStun(bytes, this.#seen(client), arrived, { twoAddresses, published });
+        const seen = this.#seen(client, { ip: to.ip, port });
+        const answer = answerStun(bytes, seen, arrived, { twoAddresses, published });
         if (!('bytes' in answer)) return;
         const from =
           answer.from.port === position ? socket : this.#sockets.find((s) => s !== socket && s.family === family);
         const ip = family === 4 ? (ips[answer.from.address] as string) : to.ip;
         // A lie about the port is in the answer, not in where it goes.
-        const back = this.lie === 'port' ? client.port : answer.port;
+        const back = answer.port === seen.port ? client.port : answer.port;
         from?.send({ ip: client.ip, port: back }, answer.bytes, { from: ip });
       });
       return socket === null ? [] : [socket];

@@ -6,6 +6,8 @@ import { type Evidence, isSeen, type MappingEvidence, type Observation, sameEndp
 
 /** RFC 5780, 4.3, over all servers together. */
 export function mappingOf(evidence: Evidence): MappingBehaviour {
+  // Who has not said the same twice yet may be making it up.
+  if (evidence.servers.some(({ primary, again }) => isSeen(primary) && again === 'pending')) return 'unknown';
   const seen = seenOutside(evidence);
   const first = seen[0];
   if (first === undefined) return 'unknown';

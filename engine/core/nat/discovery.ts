@@ -8,33 +8,33 @@
  * 3. A mapping that depends on the destination is made a few times more, from fresh sockets: how ports are drawn.
  * 4. Both sockets ask each other's outside endpoint: hairpinning.
  * 5. While somebody watches, the mapping is asked for again every 20 to 26 s; when it moved, all starts over.
+ * 6. What stays unknown because answers were missing is measured again, ever more rarely, whether or not somebody watches.
+ *
+ * One measurement is a `Round`; here is when to measure, and what is known over all of them.
  */
-import { UNKNOWN_NAT, type NatReport } from '../../../protocol/nat.ts';
+import { type NatReport, UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import type { Candidate } from '../../../protocol/peer.ts';
 import { canonicalIp, parseAddress } from '../candidates/address.ts';
 import { type BindingSuccess, decodeBindingResponse } from '../stun/binding.ts';
 import { decodeStun } from '../stun/message.ts';
-import { mappingOf } from './classify.ts';
 import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
-import { cameFromChanged, type Evidence, isSeen, noEvidence, sameEndpoint, setFilter } from './evidence.ts';
-import { FreshMappings } from './fresh.ts';
+import { type Evidence, isSeen, noEvidence, sameEndpoint } from './evidence.ts';
 import { reflexiveOf, reportOf } from './report.ts';
-import { comesFrom, filterServer, learnOther, usableServers } from './servers.ts';
-import { type Target, type Transaction, Transactions } from './transactions.ts';
-import { BLOCKED_AFTER_MS, GIVE_UP_MS, RECHECK_GAP_MS, RECHECK_MAX_MS, RECHECK_MIN_MS } from './tuning.ts';
+import { Round } from './round.ts';
+import { comesFrom, usableServers } from './servers.ts';
+import { type Transaction, Transactions } from './transactions.ts';
+import {
+  BLOCKED_AFTER_MS,
+  RECHECK_GAP_MS,
+  RECHECK_MAX_MS,
+  RECHECK_MIN_MS,
+  REMEASURE_FIRST_MS,
+  REMEASURE_MAX_MS,
+} from './tuning.ts';
 
 export function createNatCore(options: NatOptions): NatCore {
   return new Discovery(options);
 }
-
-/** The fresh socket of the filtering test; closed when the round is over. */
-type SecondSocket = { state: 'none' } | { state: 'asked'; request: number } | { state: 'open'; socket: number };
-
-const TARGETS: Record<Target, 'primary' | 'secondPort' | 'alternate'> = {
-  primary: 'primary',
-  'second-port': 'secondPort',
-  alternate: 'alternate',
-};
 
 class Discovery implements NatCore {
   readonly #options: NatOptions;
@@ -45,16 +45,16 @@ class Discovery implements NatCore {
   /** The servers as they were given, before they told more of themselves. */
   #announced = '';
   #localAddresses: string[];
-  #evidence: Evidence;
+  #round: Round | null = null;
+  #roundAt = 0;
+  #requests = 0;
+  /** Nothing answered in time while TCP works. */
+  #blocked = false;
   /** The last round's report on this network. */
   #before: NatReport | null = null;
   #candidates: Candidate[] = [];
   #report: NatReport = UNKNOWN_NAT;
   #published = '';
-  #second: SecondSocket = { state: 'none' };
-  #fresh = new FreshMappings();
-  #requests = 0;
-  #roundAt: number | null = null;
   /** Something answered on this network: silence later is an outage, not a blocked UDP. */
   #everAnswered = false;
   #tcpReachable = false;
@@ -63,16 +63,18 @@ class Discovery implements NatCore {
   #watching = false;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #recheckAt = Number.POSITIVE_INFINITY;
-  /** The server whose (ip1, port1) the second socket asks. */
-  #filterServer: number | null = null;
-  #hairpinDone = false;
+  /** Rounds in a row that left something unknown; and when the next one begins. */
+  #inconclusive = 0;
+  #remeasureAt = Number.POSITIVE_INFINITY;
+  /** Rechecks in a row that saw the mapping moved; until then only its new endpoint is noted. */
+  #moves = 0;
+  #movedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: NatOptions) {
     this.#options = options;
     this.#mainSocket = options.family === 4 ? 0 : 1;
     this.#transactions = new Transactions(options.random);
     this.#localAddresses = options.localAddresses.map(canonicalIp);
-    this.#evidence = this.#noEvidence();
   }
 
   report(): NatReport {
@@ -80,14 +82,12 @@ class Discovery implements NatCore {
   }
 
   answering(): Endpoint | null {
-    const index = this.#evidence.servers.findIndex((server) => isSeen(server.primary));
-    return this.#servers[index]?.primary ?? null;
+    return this.#servers[this.#round?.answering() ?? -1]?.primary ?? null;
   }
 
   settled(): boolean {
-    if (this.#roundAt === null) return true;
-    const done = this.#transactions.nextAt() === Number.POSITIVE_INFINITY && !this.#awaitsSocket();
-    return done && (this.#everAnswered || this.#silenceJudged);
+    if (this.#round === null) return true;
+    return this.#round.settled() && (this.#everAnswered || this.#silenceJudged);
   }
 
   handle(now: number, event: NatEvent): NatAction[] {
@@ -105,7 +105,8 @@ class Discovery implements NatCore {
         this.#tcpReachable = true;
         return;
       case 'socket':
-        return this.#socketOpened(now, event.request, event.socket, event.port);
+        if (this.#round === null) this.#actions.push({ type: 'close-socket', socket: event.socket });
+        return this.#round?.socketOpened(now, event.request, event.socket, event.port);
       case 'stun':
         return this.#stun(now, event.socket, event.from, event.bytes);
       case 'network-changed':
@@ -125,6 +126,7 @@ class Discovery implements NatCore {
     if (announced === this.#announced) return;
     this.#announced = announced;
     this.#servers = list;
+    this.#inconclusive = 0;
     if (list.length > 0) this.#startRound(now);
   }
 
@@ -133,41 +135,31 @@ class Discovery implements NatCore {
     this.#before = null;
     this.#everAnswered = false;
     this.#tcpReachable = false;
+    this.#inconclusive = 0;
+    this.#moves = 0;
+    this.#movedUntil = Number.NEGATIVE_INFINITY;
     if (this.#servers.length > 0) this.#startRound(now);
   }
 
   #startRound(now: number): void {
     this.#transactions.clear();
-    this.#closeSecond();
-    for (const socket of this.#fresh.closeAll()) this.#actions.push({ type: 'close-socket', socket });
-    this.#fresh = new FreshMappings();
+    this.#round?.close();
     if (this.#everAnswered) this.#before = this.#report;
-    this.#evidence = this.#noEvidence();
     this.#roundAt = now;
-    this.#filterServer = null;
-    this.#hairpinDone = false;
     this.#silenceJudged = false;
+    this.#blocked = false;
+    this.#remeasureAt = Number.POSITIVE_INFINITY;
     this.#recheckAt = this.#nextRecheck(now);
-    this.#requests += 1;
-    this.#second = { state: 'asked', request: this.#requests };
-    this.#actions.push({ type: 'open-socket', request: this.#requests });
-    for (const [index, server] of this.#servers.entries()) {
-      for (const target of Object.keys(TARGETS) as Target[]) {
-        const to = server[TARGETS[target]];
-        if (to !== null) this.#askMapping(index, target, to, now);
-      }
-    }
-  }
-
-  #askMapping(server: number, target: Target, to: Endpoint, now: number): void {
-    const evidence = this.#evidence.servers[server];
-    if (evidence === undefined) return;
-    evidence[TARGETS[target]] = 'pending';
-    this.#transactions.start({ test: 'mapping', server, target }, this.#mainSocket, to, now);
-  }
-
-  #noEvidence(): Evidence {
-    return noEvidence(this.#servers.length, this.#localAddresses, this.#options.localPort);
+    const context = {
+      servers: this.#servers,
+      mainSocket: this.#mainSocket,
+      localAddresses: this.#localAddresses,
+      localPort: this.#options.localPort,
+      transactions: this.#transactions,
+      nextRequest: () => ++this.#requests,
+      act: (action: NatAction) => void this.#actions.push(action),
+    };
+    this.#round = new Round(context, now);
   }
 
   // Answers
@@ -177,144 +169,27 @@ class Discovery implements NatCore {
     if (message.kind !== 'ok') return;
     const transaction = this.#transactions.find(message.message.transactionId);
     if (transaction === undefined) return;
-    if (transaction.purpose.test === 'hairpin') return this.#hairpinned(socket, transaction);
+    if (transaction.purpose.test === 'hairpin') return this.#round?.hairpinned(socket, transaction);
     const decoded = decodeBindingResponse(bytes);
     if (socket !== transaction.socket || decoded.kind !== 'ok') return;
     const { response } = decoded;
-    const source = { ip: canonicalIp(from.ip), port: from.port };
-    if (response.kind === 'error') return this.#refused(transaction);
-    this.#answered(now, transaction, source, response);
+    if (response.kind !== 'error') return this.#answered(now, transaction, from, response);
+    this.#transactions.finish(transaction);
+    this.#round?.refused(transaction);
   }
 
   #answered(now: number, transaction: Transaction, from: Endpoint, response: BindingSuccess): void {
     const { purpose, to } = transaction;
     const mapped = { ip: canonicalIp(response.mapped.ip), port: response.mapped.port };
     if (parseAddress(mapped.ip)?.family !== this.#options.family) return;
-    if (purpose.test === 'filtering') return this.#filterAnswered(now, transaction, from, mapped);
     // RFC 8489, 6.3.4: an answer counts only from where the request went.
-    if (!comesFrom(from, to)) return;
+    if (purpose.test !== 'filtering' && !comesFrom(from, to)) return;
     this.#transactions.finish(transaction);
-    this.#everAnswered = true;
+    this.#everAnswered ||= purpose.test !== 'filtering';
     this.#answeredAt = now;
-    if (purpose.test === 'fresh') return this.#freshMapped(purpose.index, mapped);
-    if (purpose.test === 'recheck') return this.#rechecked(now, purpose.server, mapped);
-    if (purpose.test !== 'mapping') return;
-    const server = this.#evidence.servers[purpose.server];
-    if (server !== undefined) server[TARGETS[purpose.target]] = mapped;
-    if (purpose.target === 'primary') this.#learnEndpoints(now, purpose.server, response);
-  }
-
-  /** A server that nobody announced (`--stun`) names its second endpoint itself (RFC 5780, 7.4). */
-  #learnEndpoints(now: number, index: number, response: BindingSuccess): void {
-    const server = this.#servers[index];
-    const other = response.other;
-    if (server === undefined || other === null) return;
-    if (!learnOther(server, other)) return;
-    if (server.secondPort !== null) this.#askMapping(index, 'second-port', server.secondPort, now);
-    if (server.alternate !== null) this.#askMapping(index, 'alternate', server.alternate, now);
-  }
-
-  #refused(transaction: Transaction): void {
-    this.#transactions.finish(transaction);
-    if (transaction.purpose.test === 'filtering')
-      setFilter(this.#evidence.filter, transaction.purpose.change, 'refused');
-    else this.#gaveUp(transaction);
-  }
-
-  #gaveUp({ purpose }: Transaction): void {
-    if (purpose.test === 'mapping') {
-      const server = this.#evidence.servers[purpose.server];
-      if (server !== undefined) server[TARGETS[purpose.target]] = 'silent';
-    } else if (purpose.test === 'filtering') {
-      setFilter(this.#evidence.filter, purpose.change, 'silent');
-    } else if (purpose.test === 'hairpin') {
-      this.#evidence.hairpin ??= false;
-    } else if (purpose.test === 'fresh') {
-      this.#closeFresh(purpose.index);
-    }
-  }
-
-  // Fresh mappings, for the port model
-
-  #beginFresh(): void {
-    for (const request of this.#fresh.begin(mappingOf(this.#evidence), this.#requests)) {
-      this.#requests = request;
-      this.#actions.push({ type: 'open-socket', request });
-    }
-  }
-
-  #askFresh(now: number, index: number, socket: number): void {
-    const to = this.answering();
-    if (to === null) return this.#closeFresh(index);
-    this.#transactions.start({ test: 'fresh', index }, socket, to, now);
-  }
-
-  #freshMapped(index: number, mapped: Endpoint): void {
-    this.#fresh.answered(index, mapped.port);
-    this.#evidence.fresh = this.#fresh.samples();
-    this.#closeFresh(index);
-  }
-
-  #closeFresh(index: number): void {
-    const socket = this.#fresh.close(index);
-    if (socket !== null) this.#actions.push({ type: 'close-socket', socket });
-  }
-
-  // Filtering, from the second socket
-
-  #socketOpened(now: number, request: number, socket: number, port: number): void {
-    const fresh = this.#fresh.opened(request, socket, port);
-    if (fresh !== null) return this.#askFresh(now, fresh, socket);
-    if (this.#second.state !== 'asked' || this.#second.request !== request) {
-      this.#actions.push({ type: 'close-socket', socket });
-      return;
-    }
-    this.#second = { state: 'open', socket };
-    this.#evidence.secondPort = port;
-  }
-
-  #askFiltering(now: number): void {
-    if (this.#second.state !== 'open' || this.#filterServer !== null) return;
-    const index = filterServer(this.#servers, this.#evidence.servers);
-    const server = this.#servers[index];
-    if (server === undefined) return;
-    this.#filterServer = index;
-    this.#evidence.filter = { plain: 'pending', changePort: 'pending', changeBoth: 'pending' };
-    for (const change of ['none', 'port', 'both'] as const) {
-      this.#transactions.start({ test: 'filtering', change }, this.#second.socket, server.primary, now);
-    }
-  }
-
-  #filterAnswered(now: number, transaction: Transaction, from: Endpoint, mapped: Endpoint): void {
-    if (transaction.purpose.test !== 'filtering') return;
-    this.#transactions.finish(transaction);
-    this.#answeredAt = now;
-    const { change } = transaction.purpose;
-    const to = { ip: canonicalIp(transaction.to.ip), port: transaction.to.port };
-    if (change === 'none') this.#evidence.filter.plain = mapped;
-    else setFilter(this.#evidence.filter, change, cameFromChanged(change, from, to) ? 'answered' : 'refused');
-  }
-
-  // Hairpin, between the two sockets
-
-  /** Only where the mapping is one for all destinations: elsewhere nobody knows the endpoint to ask. */
-  #askHairpin(now: number): void {
-    if (this.#hairpinDone || this.#second.state !== 'open') return;
-    if (this.#transactions.pending('mapping').length > 0 || this.#transactions.pending('filtering').length > 0) return;
-    this.#hairpinDone = true;
-    const main = this.#evidence.servers.map((server) => server.primary).find(isSeen);
-    const second = this.#evidence.filter.plain;
-    if (main === undefined || !isSeen(second) || mappingOf(this.#evidence) !== 'endpoint-independent') return;
-    // Each opens its own filter for the other, so that what is missing is the hairpin and nothing else.
-    this.#transactions.start({ test: 'hairpin' }, this.#mainSocket, second, now);
-    this.#transactions.start({ test: 'hairpin' }, this.#second.socket, main, now);
-  }
-
-  /** Our own request came back from outside to the other socket. */
-  #hairpinned(socket: number, transaction: Transaction): void {
-    if (socket === transaction.socket) return;
-    this.#evidence.hairpin = true;
-    for (const other of this.#transactions.pending('hairpin')) this.#transactions.finish(other);
+    if (purpose.test === 'recheck') return this.#rechecked(now, purpose.server, mapped, purpose.moved);
+    const source = { ip: canonicalIp(from.ip), port: from.port };
+    this.#round?.answered(now, transaction, source, mapped, response);
   }
 
   // Watching
@@ -323,7 +198,7 @@ class Discovery implements NatCore {
     if (on === this.#watching) return;
     this.#watching = on;
     const soon = now - this.#answeredAt > RECHECK_GAP_MS ? now : this.#nextRecheck(now);
-    this.#recheckAt = on && this.#roundAt !== null ? soon : this.#nextRecheck(now);
+    this.#recheckAt = on && this.#round !== null ? soon : this.#nextRecheck(now);
   }
 
   #nextRecheck(now: number): number {
@@ -336,19 +211,39 @@ class Discovery implements NatCore {
     if (this.#recheckAt > now) return;
     this.#recheckAt = this.#nextRecheck(now);
     if (!this.settled() || this.#servers.length === 0) return;
-    const to = this.answering();
-    const server = this.#servers.findIndex(({ primary }) => primary === to);
-    if (to === null) this.#startRound(now);
-    else this.#transactions.start({ test: 'recheck', server }, this.#mainSocket, to, now);
+    const server = this.#round?.answering() ?? -1;
+    if (server < 0) this.#startRound(now);
+    else this.#askAgain(now, server, null);
   }
 
-  #rechecked(now: number, server: number, mapped: Endpoint): void {
-    const known = this.#evidence.servers[server]?.primary ?? 'untested';
-    if (isSeen(known) && sameEndpoint(known, mapped)) return;
+  #askAgain(now: number, server: number, moved: Endpoint | null): void {
+    const to = this.#servers[server]?.primary;
+    if (to !== undefined) this.#transactions.start({ test: 'recheck', server, moved }, this.#mainSocket, to, now);
+  }
+
+  #rechecked(now: number, index: number, mapped: Endpoint, moved: Endpoint | null): void {
+    const server = this.#round?.evidence.servers[index];
+    if (server === undefined || server.unsteady) return;
+    if (moved !== null && !sameEndpoint(moved, mapped)) return this.#round?.disbelieve(index);
+    const known = server.moved ?? server.primary;
+    if (isSeen(known) && sameEndpoint(known, mapped)) {
+      if (moved === null && server.moved === null) this.#moves = 0;
+      else this.#moved(now, index, mapped);
+      return;
+    }
+    // Peers get the new endpoint before everything is measured anew.
+    server.moved = mapped;
+    this.#askAgain(now, index, mapped);
+  }
+
+  /** Mappings that expire between two rechecks move each time, and a server may make it up: neither is worth a round each time. */
+  #moved(now: number, index: number, mapped: Endpoint): void {
+    if (now < this.#movedUntil) return;
+    this.#movedUntil = now + Math.min(RECHECK_MAX_MS * 2 ** this.#moves, REMEASURE_MAX_MS);
+    this.#moves += 1;
     this.#startRound(now);
-    // The new endpoint is known already: peers get it a round trip sooner.
-    const evidence = this.#evidence.servers[server];
-    if (evidence !== undefined) evidence.primary = mapped;
+    const server = this.#round?.evidence.servers[index];
+    if (server !== undefined) server.primary = mapped;
   }
 
   // What follows
@@ -357,62 +252,70 @@ class Discovery implements NatCore {
     let silentRecheck = false;
     for (const transaction of this.#transactions.expired(now)) {
       if (transaction.purpose.test === 'recheck') silentRecheck = true;
-      this.#gaveUp(transaction);
+      this.#round?.gaveUp(transaction);
     }
     // The server that answered before is silent: ask all of them again.
-    if (silentRecheck) this.#startRound(now);
+    if (silentRecheck || now >= this.#remeasureAt) this.#startRound(now);
     this.#recheck(now);
     this.#judgeSilence(now);
-    if (now >= this.#socketDueAt()) this.#second = { state: 'none' };
-    this.#askFiltering(now);
-    this.#beginFresh();
-    this.#askHairpin(now);
+    this.#round?.advance(now);
     for (const transaction of this.#transactions.due(now)) {
       const { socket, to, bytes } = transaction;
       this.#actions.push({ type: 'stun', socket, to, bytes });
     }
-    if (this.settled()) this.#closeSecond();
+    if (this.settled()) this.#round?.closeSecond();
     this.#publish();
-    const wake = Math.min(this.#transactions.nextAt(), this.#recheckAt, this.#blockedAt(now), this.#socketDueAt());
+    this.#planRemeasure(now);
+    const wake = Math.min(
+      this.#transactions.nextAt(),
+      this.#recheckAt,
+      this.#remeasureAt,
+      this.#blockedAt(now),
+      this.#round?.socketDueAt() ?? Number.POSITIVE_INFINITY,
+    );
     if (Number.isFinite(wake)) this.#actions.push({ type: 'wake', at: wake });
   }
 
+  /** A name that is missing because answers were is worth another round, also for a member who is alone. */
+  #planRemeasure(now: number): void {
+    if (this.#round === null || !this.settled() || Number.isFinite(this.#remeasureAt)) return;
+    const { mapping, filtering } = this.#report;
+    const unknown = mapping === 'unknown' || filtering === 'unknown';
+    if (!unknown || !this.#round.incomplete()) {
+      this.#inconclusive = 0;
+      return;
+    }
+    this.#remeasureAt = now + Math.min(REMEASURE_FIRST_MS * 2 ** this.#inconclusive, REMEASURE_MAX_MS);
+    this.#inconclusive += 1;
+  }
+
   #judgeSilence(now: number): void {
-    if (this.#everAnswered || this.#roundAt === null) {
-      this.#evidence.blocked = false;
+    if (this.#everAnswered || this.#round === null) {
+      this.#blocked = false;
       return;
     }
     this.#silenceJudged = now - this.#roundAt >= BLOCKED_AFTER_MS;
     // A host without an address of this family is not blocked, it is simply not there.
     const present = this.#localAddresses.some((ip) => parseAddress(ip)?.family === this.#options.family);
-    this.#evidence.blocked ||= this.#silenceJudged && this.#tcpReachable && present;
+    this.#blocked ||= this.#silenceJudged && this.#tcpReachable && present;
   }
 
   #blockedAt(now: number): number {
-    const at =
-      this.#roundAt === null || this.#everAnswered ? Number.POSITIVE_INFINITY : this.#roundAt + BLOCKED_AFTER_MS;
+    const judges = this.#round !== null && !this.#everAnswered;
+    const at = judges ? this.#roundAt + BLOCKED_AFTER_MS : Number.POSITIVE_INFINITY;
     return at > now ? at : Number.POSITIVE_INFINITY;
   }
 
-  #awaitsSocket(): boolean {
-    return this.#second.state === 'asked' && this.#evidence.servers.some((server) => isSeen(server.primary));
-  }
-
-  /** A host that is out of sockets never opens one: the round goes on without. */
-  #socketDueAt(): number {
-    return this.#second.state === 'asked' && this.#roundAt !== null
-      ? this.#roundAt + GIVE_UP_MS
-      : Number.POSITIVE_INFINITY;
-  }
-
-  #closeSecond(): void {
-    if (this.#second.state === 'open') this.#actions.push({ type: 'close-socket', socket: this.#second.socket });
-    this.#second = { state: 'none' };
+  #evidence(): Evidence {
+    const evidence = this.#round?.evidence ?? noEvidence(0, this.#localAddresses, this.#options.localPort);
+    evidence.blocked = this.#blocked;
+    return evidence;
   }
 
   #publish(): void {
-    this.#report = reportOf(this.#evidence, this.#options.family, this.#before);
-    const candidates = reflexiveOf(this.#evidence);
+    const evidence = this.#evidence();
+    this.#report = reportOf(evidence, this.#options.family, this.#before);
+    const candidates = reflexiveOf(evidence);
     // Old endpoints stay until new ones are known or the round ended without any.
     if (candidates.length > 0 || this.settled()) this.#candidates = candidates;
     const text = JSON.stringify([this.#report, this.#candidates]);

@@ -9,8 +9,14 @@ export type Observation = Endpoint | 'untested' | 'pending' | 'silent';
 export interface MappingEvidence {
   /** (ip1, port1), (ip1, port2), (ip2, port1) of RFC 5780, 4.3. */
   primary: Observation;
+  /** The primary once more. */
+  again: Observation;
   secondPort: Observation;
   alternate: Observation;
+  /** The primary's answer to a later recheck, where it is another: newer, and not to be compared with the others. */
+  moved: Endpoint | null;
+  /** It said two different things of one mapping: it is not believed, and passes for silent. */
+  unsteady: boolean;
 }
 
 /** `refused`: the server cannot do this test (420, or it ignored the request). */
@@ -51,7 +57,14 @@ export function seenBy(server: MappingEvidence): Endpoint[] {
 
 /** Of a round that has just begun with this many servers. */
 export function noEvidence(servers: number, localAddresses: readonly string[], mainPort: number): Evidence {
-  const untested = (): MappingEvidence => ({ primary: 'untested', secondPort: 'untested', alternate: 'untested' });
+  const untested = (): MappingEvidence => ({
+    primary: 'untested',
+    again: 'untested',
+    secondPort: 'untested',
+    alternate: 'untested',
+    moved: null,
+    unsteady: false,
+  });
   return {
     servers: Array.from({ length: servers }, untested),
     filter: { plain: 'untested', changePort: 'untested', changeBoth: 'untested' },

@@ -21,10 +21,10 @@ export class FreshMappings {
   #begun = false;
 
   /** Once a round, as soon as the mapping is known to be hard: numbers of the sockets to ask for. */
-  begin(mapping: MappingBehaviour, lastRequest: number): number[] {
+  begin(mapping: MappingBehaviour, nextRequest: () => number): number[] {
     if (this.#begun || !dependsOnDestination(mapping)) return [];
     this.#begun = true;
-    const requests = Array.from({ length: FRESH_MAPPINGS }, (_, i) => lastRequest + 1 + i);
+    const requests = Array.from({ length: FRESH_MAPPINGS }, nextRequest);
     for (const request of requests) this.#requests.add(request);
     return requests;
   }

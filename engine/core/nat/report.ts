@@ -32,7 +32,7 @@ export function reportOf(evidence: Evidence, family: 4 | 6, before: NatReport | 
 
 /** What the main socket looks like from outside, once for each endpoint. */
 export function reflexiveOf(evidence: Evidence): Candidate[] {
-  const seen = evidence.servers.map((server) => server.primary).filter(isSeen);
+  const seen = evidence.servers.map(({ moved, primary }) => moved ?? primary).filter(isSeen);
   const texts = new Set<string>();
   return seen.flatMap((endpoint) => {
     const text = `${endpoint.ip} ${endpoint.port}`;

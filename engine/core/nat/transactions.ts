@@ -5,13 +5,15 @@ import { TRANSACTION_ID_BYTES } from '../stun/message.ts';
 import type { Endpoint } from './contract.ts';
 import { GIVE_UP_MS, HAIRPIN_GIVE_UP_MS, HAIRPIN_OFFSETS_MS, SEND_OFFSETS_MS } from './tuning.ts';
 
-export type Target = 'primary' | 'second-port' | 'alternate';
+/** `again`: the primary once more, whose answer must be the same. */
+export type Target = 'primary' | 'again' | 'second-port' | 'alternate';
 export type Purpose =
   | { test: 'mapping'; server: number; target: Target }
   | { test: 'filtering'; change: 'none' | 'port' | 'both' }
   | { test: 'hairpin' }
   | { test: 'fresh'; index: number }
-  | { test: 'recheck'; server: number };
+  /** `moved`: what another recheck just saw, to be seen twice. */
+  | { test: 'recheck'; server: number; moved: Endpoint | null };
 
 export interface Transaction {
   purpose: Purpose;

@@ -14,6 +14,9 @@ export const RECHECK_MIN_MS = 20_000;
 export const RECHECK_MAX_MS = 26_000;
 /** `watch` going on (a path died) asks again at once, unless this was answered just now. */
 export const RECHECK_GAP_MS = 1_000;
+/** A round that left the NAT unknown is repeated after this, doubling up to the last. */
+export const REMEASURE_FIRST_MS = 5_000;
+export const REMEASURE_MAX_MS = 300_000;
 /** A hairpinned request is a local matter: it needs no worst-case round trip. */
 export const HAIRPIN_OFFSETS_MS = [0, 100, 200, 400] as const;
 export const HAIRPIN_GIVE_UP_MS = 800;

@@ -15,6 +15,8 @@ interface History {
   /** First moment at which an attempt may begin. */
   notBefore: number;
   failures: number;
+  /** Plans that nobody answered: they say nothing of the strategy. */
+  silences: number;
   refusals: number;
   accepts: number;
   acceptFrom: number;
@@ -74,7 +76,8 @@ export class Schedule {
   ended(now: number, key: string, outcome: PunchOutcome): void {
     const history = this.#of(key, now);
     history.last = outcome;
-    if (outcome === 'direct') Object.assign(history, { failures: 0, refusals: 0, accepts: 0, acceptFrom: now });
+    if (outcome === 'direct')
+      Object.assign(history, { failures: 0, silences: 0, refusals: 0, accepts: 0, acceptFrom: now });
     history.notBefore = now + this.#waitMs(history, outcome);
   }
 
@@ -86,8 +89,10 @@ export class Schedule {
         return OFF_RETRY_MS;
       case 'budget':
         return BUDGET_RETRY_MS;
-      case 'exhausted':
       case 'silent':
+        history.silences += 1;
+        return this.#backOffMs(history.failures + history.silences - 1);
+      case 'exhausted':
       case 'no-address':
       case 'declined':
       case 'stopped':
@@ -103,8 +108,12 @@ export class Schedule {
 
   /** Doubles, and in the end says that it will not work: infinity. */
   #backOff(history: History): number {
-    const waitMs = BACKOFF_FIRST_MS * 2 ** history.failures;
     history.failures += 1;
+    return this.#backOffMs(history.failures + history.silences - 1);
+  }
+
+  #backOffMs(before: number): number {
+    const waitMs = BACKOFF_FIRST_MS * 2 ** before;
     return waitMs > BACKOFF_MAX_MS ? Number.POSITIVE_INFINITY : waitMs;
   }
 
@@ -137,7 +146,15 @@ export class Schedule {
   #of(key: string, now: number): History {
     let history = this.#histories.get(key);
     if (history === undefined) {
-      history = { notBefore: now + START_DELAY_MS, failures: 0, refusals: 0, accepts: 0, acceptFrom: now, last: null };
+      history = {
+        notBefore: now + START_DELAY_MS,
+        failures: 0,
+        silences: 0,
+        refusals: 0,
+        accepts: 0,
+        acceptFrom: now,
+        last: null,
+      };
       this.#histories.set(key, history);
     }
     return history;

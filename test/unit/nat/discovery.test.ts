@@ -302,6 +302,25 @@ describe('watching', () => {
   });
 });
 
+describe('a NAT that stays unknown', () => {
+  it('is measured again by a member who is alone, until it is known, ever more rarely', () => {
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    let lost = true;
+    net.loses = () => lost;
+    net.feed({ type: 'servers', servers: [net.server('198.51.100.2', 'two-addresses')] });
+    net.run(600_000);
+    expect(net.last.type).toBe('unknown');
+    const sent = net.sent.length;
+    expect(sent).toBeLessThan(250);
+    lost = false;
+    net.run(310_000);
+    expect(net.last.type).toBe('NAT3');
+    net.sent.length = 0;
+    net.run(600_000);
+    expect(net.sent).toEqual([]);
+  });
+});
+
 describe('a change of network', () => {
   it('starts over, and forgets what was known', () => {
     const net = behind('address-and-port-dependent', 'address-and-port-dependent');

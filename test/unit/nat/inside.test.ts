@@ -7,7 +7,8 @@ import { reportOf } from '../../../engine/core/nat/report.ts';
 const OWN = '192.168.1.10';
 
 function seeing(ip: string, port = 4_000): MappingEvidence {
-  return { primary: { ip, port }, secondPort: { ip, port }, alternate: 'untested' };
+  const seen = { ip, port };
+  return { primary: seen, again: seen, secondPort: seen, alternate: 'untested', moved: null, unsteady: false };
 }
 
 function evidence(servers: MappingEvidence[], plain: string): Evidence {
