@@ -163,6 +163,17 @@ TEST("pacer: the queue of the first moment lasts a tenth of a second") {
   EXPECT(flooded.queue_ms(0.99) < 20);
 }
 
+TEST("pacer: a transfer that begins makes a game wait 40 ms at most") {
+  // What a TCP sender does at its start: twice what the link carries.
+  for (const Nanos delay : {1 * millisecond, 5 * millisecond}) {
+    Path path({.rate = 2.5e6, .delay = delay, .offered = 5e6});
+    path.run(second);
+    EXPECT(path.queue_ms(1) < 40);
+    path.forget_queues();
+    EXPECT(path.delivered_rate(5 * second) > 0.85 * 2.5e6);
+  }
+}
+
 TEST("pacer: slow and far links are kept short as well") {
   for (const double rate : {125e3, 500e3, 12.5e6}) {
     for (const Nanos delay : {1 * millisecond, 50 * millisecond, 150 * millisecond}) {

@@ -11,14 +11,18 @@ constexpr Nanos queue_too_long = 10 * millisecond, queue_long = 5 * millisecond;
 /// Tuning: less than what the path carries, so that a queue gets shorter.
 constexpr double below = 0.9;
 /// Tuning: often in the first moments of a transfer, whose rate doubles with each round trip, then at a rate whose cost is
-/// nothing. A peer that does not answer (an old one) is asked once a second.
-constexpr Nanos probe_at_first = 5 * millisecond, probe_quickly = 10 * millisecond, probe_calmly = 25 * millisecond,
-                probe_in_vain = second;
+/// nothing. A peer that does not answer (an old one) is asked once a second. The very first probes come closer still: each
+/// waits in the queue that it is to find, so that at 5 ms the sixth would be back after 56 ms, when that queue holds as much.
+constexpr Nanos probe_unknown = 2 * millisecond, probe_at_first = 5 * millisecond, probe_quickly = 10 * millisecond,
+                probe_calmly = 25 * millisecond, probe_in_vain = second;
+constexpr uint64_t unknown_for = 10;  // probes
 constexpr Nanos first_for = 200 * millisecond, quick_for = 2 * second, vain_after = 2 * second;
 /// Tuning: bulk between two probes, two packets: less makes no queue.
 constexpr size_t worth_a_probe = 2'800;
 /// Tuning: the rate is measured over at least this long (50 packets at 20 Mbit/s); after a longer pause it begins anew.
 constexpr Nanos stretch = 30 * millisecond, longest_stretch = second;
+/// Tuning: where no rate is known yet and a queue was there meanwhile, this is long enough.
+constexpr Nanos shortest_stretch = 10 * millisecond;
 /// Tuning: how long the largest modem's queue takes to drain. Only a path that died meanwhile answers no probe for so long.
 constexpr Nanos longest_hold = second;
 /// Tuning: bulk leaves in portions of a millisecond; two may come together.
@@ -44,7 +48,9 @@ bool Pacer::probe_due(Nanos now) {
   const bool in_vain = now - std::max(answered_at_, bulk_since_) > vain_after;
   const Nanos age = now - bulk_since_;
   const bool quick = age < quick_for || now < held_until_;
+  const bool unknown = probes_ < unknown_for;
   const Nanos interval = in_vain           ? probe_in_vain
+                         : unknown         ? probe_unknown
                          : age < first_for ? probe_at_first
                          : quick           ? probe_quickly
                                            : probe_calmly;
@@ -52,6 +58,7 @@ bool Pacer::probe_due(Nanos now) {
   if (!first && (now - probed_at_ < interval || !worth)) return false;
   probed_at_ = now;
   since_probe_ = 0;
+  probes_++;
   return true;
 }
 
@@ -62,7 +69,8 @@ void Pacer::report(const PathReport& report) {
   if (now < held_until_ && report.sent >= held_since_) {
     // What was sent before this probe has arrived, and at the full rate of the path.
     held_until_ = fell_at_ = now;
-    rate_ = std::max(slowest, below * acknowledged());
+    const double carried = acknowledged();
+    rate_ = carried > 0 ? std::max(slowest, below * carried) : 0;
   }
   if (report.sent < fell_at_) return;
   const Nanos queue = delay_.standing() - packet_time();
@@ -78,7 +86,8 @@ void Pacer::report(const PathReport& report) {
 void Pacer::acknowledge(const PathReport& report) {
   const Nanos length = report.received - mark_.at;
   const bool broken = length > longest_stretch || length < 0 || report.bytes < mark_.bytes;
-  if (!broken && length < stretch) return;
+  const bool hurried = report.answered < held_until_ && acknowledged() == 0;
+  if (!broken && length < (hurried ? shortest_stretch : stretch)) return;
   if (!broken) {
     std::shift_right(rates_.begin(), rates_.end(), 1);
     rates_[0] = std::min(fastest, static_cast<double>(report.bytes - mark_.bytes) / in_seconds(length));
@@ -95,10 +104,10 @@ Nanos Pacer::packet_time() const {
   return carried > 0 ? static_cast<Nanos>(packet / std::max(slowest, carried) * static_cast<double>(second)) : 0;
 }
 
+// In the first moments no rate is known yet; the hold mostly lasts until one is.
 void Pacer::cut(Nanos now) {
   const double carried = acknowledged();
-  if (carried == 0) return;
-  rate_ = std::max(slowest, below * carried);
+  rate_ = carried > 0 ? std::max(slowest, below * carried) : 0;
   held_since_ = fell_at_ = now;
   held_until_ = now + longest_hold;
   probed_at_ = now - probe_quickly;  // the one that ends the hold

@@ -3,7 +3,8 @@
 //
 //   1. While bulk waits, probes measure the path (`probe_due`): round trip, one-way delay, and what the peer has received.
 //   2. A queue of more than 10 ms: bulk is held until a probe that was sent behind it comes back, which is when the queue
-//      has drained, and then leaves at 0.9 of the rate that the peer acknowledged.
+//      has drained, and then leaves at 0.9 of the rate that the peer acknowledged (which in a transfer's first moments gets
+//      known only during the hold).
 //   3. From there the rate rises, slowly near the last rate that was too much, then faster; at 5 ms it falls again.
 //   4. A rate beyond what any link carries, or half a minute without bulk, ends it.
 #pragma once
@@ -74,6 +75,8 @@ class Pacer {
   Nanos bulk_since_ = 0, bulk_last_ = 0;
   Nanos probed_at_ = 0, answered_at_ = 0;
   size_t since_probe_ = 0;
+  /// How many were sent.
+  uint64_t probes_ = 0;
 };
 
 }  // namespace wg::queue
