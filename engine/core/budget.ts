@@ -57,11 +57,11 @@ export class Budget {
   readonly #longShotSockets = new Set<number>();
 
   /**
-   * After which time a mapping was found to be gone; null while that is unknown. What was used counts that long, whether
-   * or not its socket is closed.
+   * After which time a mapping was found to be gone; null while that is unknown. What was used counts twice that long, whether
+   * or not its socket is closed: a router that restarted during both silences of one length passes for a forgetful one.
    */
   lives(lifetimeMs: number | null): void {
-    const known = Math.max(lifetimeMs ?? MAPPING_LIFETIME_MS, MIN_MAPPING_LIFETIME_MS);
+    const known = Math.max(2 * (lifetimeMs ?? MAPPING_LIFETIME_MS), MIN_MAPPING_LIFETIME_MS);
     this.#lifetimeMs = Math.min(known, MAPPING_LIFETIME_MS);
   }
 

@@ -78,7 +78,9 @@ describe('the budget of the whole client', () => {
 
   it.each([
     [null, 120_000],
-    [60_000, 60_000],
+    // A flush may have passed for the end of a mapping.
+    [60_000, 120_000],
+    [30_000, 60_000],
     // The user's own router may keep what the carrier's forgets.
     [10_000, 30_000],
     [600_000, 120_000],
