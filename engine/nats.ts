@@ -4,7 +4,7 @@ import type { Candidate } from '../protocol/peer.ts';
 import type { Budget, Dependence } from './core/budget.ts';
 import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
 import { createNatCore } from './core/nat/discovery.ts';
-import { Lifetime, type LifetimeAction, type LifetimeEvent, type LifetimeView } from './core/nat/lifetime.ts';
+import { Lifetime, type LifetimeAction, type LifetimeEvent } from './core/nat/lifetime.ts';
 import type { ClockPort, DevicePort, HostAddress, RandomPort, SocketId } from './ports.ts';
 import { Waker } from './wake.ts';
 
@@ -165,7 +165,6 @@ export class Nats {
   #actLifetime(id: 4 | 6, family: Family, action: LifetimeAction): void {
     switch (action.type) {
       case 'lifetime':
-        if (id === 4) this.#budget.lives(inMs(family.lifetime?.core.view()));
         return this.#changed();
       case 'open-socket':
         return this.#open(id, (socket) =>
@@ -218,10 +217,6 @@ export class Nats {
         break;
     }
   }
-}
-
-function inMs(view: LifetimeView | undefined): number | null {
-  return view === undefined || view.expired === null ? null : view.expired * 1_000;
 }
 
 export function familyOf(ip: string): 4 | 6 {

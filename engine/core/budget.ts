@@ -18,13 +18,11 @@ const MAX_DEBT = 32;
 /** Standing at once: created or used within the lifetime of one. A client's share of the 1,024 or fewer entries of a small router. */
 export const MAX_MAPPINGS = 300;
 export const MAX_SESSIONS = 2_000;
-/** Lifetime of a mapping while it is unknown: the longest common default (RFC 4787, REQ-5 asks for at least this). */
-export const MAPPING_LIFETIME_MS = 120_000;
 /**
- * Not less, whatever was measured: that is the shortest lifetime in a chain of NATs, and the user's own router may keep what a
- * carrier's has dropped.
+ * Lifetime of a mapping: the longest common default (RFC 4787, REQ-5 asks for at least this). A shorter one that was measured is
+ * that of the most forgetful NAT in a chain, and the user's own router keeps what a carrier's has dropped.
  */
-export const MIN_MAPPING_LIFETIME_MS = 30_000;
+export const MAPPING_LIFETIME_MS = 120_000;
 /** Kept from punches for candidates of other members and for NAT discovery. */
 export const MAPPING_RESERVE = 24;
 
@@ -47,7 +45,6 @@ const newAccount = (): Account => ({ mappings: new Map(), sessions: new Map() })
 export class Budget {
   #tokens = PROBE_BURST;
   #at = 0;
-  #lifetimeMs = MAPPING_LIFETIME_MS;
   readonly #everyday = newAccount();
   /**
    * Of the sockets of long shots, which a person has asked for knowing the cost: what they create is counted apart, so that
@@ -55,15 +52,6 @@ export class Budget {
    */
   readonly #longShot = newAccount();
   readonly #longShotSockets = new Set<number>();
-
-  /**
-   * After which time a mapping was found to be gone; null while that is unknown. What was used counts twice that long, whether
-   * or not its socket is closed: a router that restarted during both silences of one length passes for a forgetful one.
-   */
-  lives(lifetimeMs: number | null): void {
-    const known = Math.max(2 * (lifetimeMs ?? MAPPING_LIFETIME_MS), MIN_MAPPING_LIFETIME_MS);
-    this.#lifetimeMs = Math.min(known, MAPPING_LIFETIME_MS);
-  }
 
   /** Takes one ping to an unproven address at `now` (ms); false when none is left. */
   take(now: number): boolean {
@@ -133,7 +121,7 @@ export class Budget {
   /** Whether the mapping of such a datagram is there already. */
   stands(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
     const usedAt = this.#accountOf(socket).mappings.get(keysOf(socket, remote, dependent).mapping);
-    return usedAt !== undefined && now - usedAt <= this.#lifetimeMs;
+    return usedAt !== undefined && now - usedAt <= MAPPING_LIFETIME_MS;
   }
 
   /** Mappings that likely stand. */
@@ -164,7 +152,7 @@ export class Budget {
 
   /** Used within one lifetime, and so likely to stand in the router, whenever they were created. Forgets the others. */
   #standing(uses: Uses, now: number): number {
-    for (const [key, usedAt] of uses) if (now - usedAt > this.#lifetimeMs) uses.delete(key);
+    for (const [key, usedAt] of uses) if (now - usedAt > MAPPING_LIFETIME_MS) uses.delete(key);
     return uses.size;
   }
 }

@@ -76,17 +76,9 @@ describe('the budget of the whole client', () => {
     expect(budget.sessionsLeft(0)).toBeLessThan(MAX_SESSIONS);
   });
 
-  it.each([
-    [null, 120_000],
-    // A flush may have passed for the end of a mapping.
-    [60_000, 120_000],
-    [30_000, 60_000],
-    // The user's own router may keep what the carrier's forgets.
-    [10_000, 30_000],
-    [600_000, 120_000],
-  ])('counts over a lifetime of %s ms what was created within %i ms', (measured, window) => {
+  it('counts what was used within the last two minutes', () => {
+    const window = 120_000;
     const budget = new Budget();
-    budget.lives(measured);
     const whole = budget.mappingsLeft(0);
     for (let socket = 0; socket < 20; socket++) budget.sent(0, socket, remote(1), true);
     expect(budget.mappingsLeft(window)).toBe(whole - 20);
