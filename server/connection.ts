@@ -21,7 +21,7 @@ import {
 } from '../protocol/server.ts';
 import type { Counters, DropReason } from './counters.ts';
 import type { Hub, Member } from './hub.ts';
-import { Outbox } from './outbox.ts';
+import { isSmall, Outbox } from './outbox.ts';
 import type { SourceRooms } from './source.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -57,6 +57,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 const RATE_NOTICE_INTERVAL_MS = 1_000;
 /** Share of a second of relay traffic that may arrive at once: a GRO burst, not a standing queue. */
 const RELAY_BURST_S = 0.25;
+/** And what small frames have on top, by the same measure: 400 of them, when bulk has taken all the rest. */
+const EXPRESS_RESERVE_S = 0.05;
 
 export class Connection {
   readonly #context: ConnectionContext;
@@ -66,6 +68,8 @@ export class Connection {
   readonly #signals: TokenBucket;
   readonly #controls: TokenBucket;
   readonly #relay: TokenBucket;
+  /** Bytes of the relay's bucket that only small frames take. */
+  readonly #expressReserve: number;
   readonly #pings: NodeJS.Timeout;
   #state: State;
   #heardAt = performance.now();
@@ -90,7 +94,8 @@ export class Connection {
     // One permission for each member of a full room may come at once.
     this.#controls = new TokenBucket(limits.signalsPerSecond, limits.membersPerRoom, now);
     const burst = Math.max(limits.relayPayloadBytes, limits.relayBytesPerSecond * RELAY_BURST_S);
-    this.#relay = new TokenBucket(limits.relayBytesPerSecond, burst, now);
+    this.#expressReserve = limits.relayBytesPerSecond * EXPRESS_RESERVE_S;
+    this.#relay = new TokenBucket(limits.relayBytesPerSecond, burst + this.#expressReserve, now);
     this.#state = { kind: 'greeting', timer: setTimeout(() => this.#fail('hello-timeout'), limits.helloTimeoutMs) };
     this.#pings = setInterval(() => this.#checkAlive(), limits.pingIntervalMs);
     this.#listen();
@@ -158,13 +163,18 @@ export class Connection {
       this.#fail('bad-message');
     } else if (type === FRAME_RELAY && frame.length - FRAME_HEADER_BYTES > this.#context.limits.relayPayloadBytes) {
       this.#fail('too-large');
-    } else if (type === FRAME_RELAY && !this.#relay.take(frame.length, now)) {
-      this.#limited('relay-rate', this.#relay.waitMs(frame.length), now);
+    } else if (type === FRAME_RELAY && !this.#relay.take(frame.length, now, this.#reserveBefore(frame))) {
+      this.#limited('relay-rate', this.#relay.waitMs(frame.length, this.#reserveBefore(frame)), now);
     } else if (type === FRAME_SIGNAL && !this.#signals.take(1, now)) {
       this.#limited('signal-rate', this.#signals.waitMs(1), now);
     } else {
       this.#context.hub.route(this.#state.member, frame, now);
     }
+  }
+
+  /** What a relay frame has to leave in the bucket. */
+  #reserveBefore(frame: Buffer): number {
+    return isSmall(frame) ? 0 : this.#expressReserve;
   }
 
   #receiveControl(data: Buffer, now: number): void {

@@ -58,8 +58,7 @@ export class Outbox {
     } else if (this.#isEmpty() && this.#writable()) {
       this.#write({ bytes: frame, binary: true });
     } else {
-      const small = frame.length <= FRAME_HEADER_BYTES + SERVER_LIMITS.expressPayloadBytes;
-      const queue = small ? this.#express : this.#data;
+      const queue = isSmall(frame) ? this.#express : this.#data;
       queue.push({ bytes: Buffer.from(frame), binary: true });
       while (queue.bytes > this.#options.backlogBytes) {
         queue.shift();
@@ -104,6 +103,11 @@ export class Outbox {
       this.#socket.send(next.bytes, { binary: next.binary }, this.#written);
     }
   };
+}
+
+/** A relay frame that passes the others. */
+export function isSmall(frame: Buffer): boolean {
+  return frame.length <= FRAME_HEADER_BYTES + SERVER_LIMITS.expressPayloadBytes;
 }
 
 /** A relay frame whose payload has the type, the zero bytes and the exact length of a handshake message. */

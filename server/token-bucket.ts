@@ -12,17 +12,17 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes `amount` if it is there; a refused call costs nothing. */
-  take(amount: number, now: number): boolean {
+  /** Takes `amount` if that leaves `reserve` (default 0) for others; a refused call costs nothing. */
+  take(amount: number, now: number, reserve = 0): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens < amount) return false;
+    if (this.#tokens - reserve < amount) return false;
     this.#tokens -= amount;
     return true;
   }
 
-  /** Milliseconds until `amount` will be there. */
-  waitMs(amount: number): number {
-    return Math.max(0, Math.ceil((amount - this.#tokens) / this.#perMs));
+  /** Milliseconds until `amount` will be there, above `reserve` (default 0). */
+  waitMs(amount: number, reserve = 0): number {
+    return Math.max(0, Math.ceil((amount + reserve - this.#tokens) / this.#perMs));
   }
 }

@@ -127,6 +127,17 @@ describe('rates', () => {
     expect(a.closed).toBeNull();
   });
 
+  test('a download that has used up the rate costs a game nothing', async () => {
+    const server = await running({ limits: { relayBytesPerSecond: 40_000 } });
+    const [a, b] = await pair(server, true);
+    for (let n = 0; n < 30; n++) a.relay(b.id, Buffer.alloc(1_000));
+    for (let n = 0; n < 10; n++) a.relay(b.id, Buffer.alloc(150));
+    await a.settled();
+    await b.settled();
+    expect(server.counters.dropped['relay-rate']).toBeGreaterThan(10);
+    expect(b.frames.filter(({ payload }) => payload.length === 150)).toHaveLength(10);
+  });
+
   test('control messages beyond one for each member of a full room are dropped', async () => {
     const server = await running({ limits: { membersPerRoom: 8, signalsPerSecond: 1 } });
     const [a, b] = await pair(server);
