@@ -220,6 +220,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#phase = 'closed';
     clearTimeout(this.#timer);
     clearTimeout(this.#doubt);
+    this.#relayed.close();
     if (this.#socket === null) return;
     if (this.#socket.readyState !== WebSocket.OPEN) {
       this.#socket.terminate();
@@ -296,6 +297,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     if (message.t === 'welcome') {
       this.#phase = 'welcomed';
       this.#relayPayloadBytes = message.limits.relayPayloadBytes;
+      this.#relayed.pace(message.limits.relayBytesPerSecond);
     } else if (message.t === 'error' && message.code !== 'rate-limited') {
       this.#refusal = message.code;
     }
@@ -324,6 +326,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     this.#phase = 'closed';
     clearTimeout(this.#timer);
     clearTimeout(this.#doubt);
+    this.#relayed.close();
     this.#socket?.terminate();
     this.#handlers.closed(this.#refusal === null ? cause : { code: 'refused', error: this.#refusal });
   }

@@ -158,7 +158,7 @@ describe('a server that does not read', () => {
     server.sockets[0]?.pause();
     const data = { type: FRAME_RELAY, member: MEMBER, payload: new Uint8Array(1_600).fill(4) } as const;
     let sent = 0;
-    while (connection.frame(data)) {
+    while (connection.frame(data, true)) {
       if (++sent % 40 === 0) await new Promise(setImmediate);
       expect(sent).toBeLessThan(ROUNDS);
     }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { RelayOutbox } from '../../../engine/net/rendezvous/outbox.ts';
 
@@ -27,10 +27,10 @@ class SlowSocket {
 
 function rig() {
   const socket = new SlowSocket();
-  const outbox = new RelayOutbox();
+  const outbox = new RelayOutbox(() => Date.now());
   const send = (length: number, mark: number, { to = 'bob', express }: { to?: string; express?: boolean } = {}) =>
     outbox.send(socket as unknown as WebSocket, { to, bytes: new Uint8Array(length).fill(mark), express });
-  return { socket, send, marks: () => socket.sent.map((frame) => frame[0]) };
+  return { socket, outbox, send, marks: () => socket.sent.map((frame) => frame[0]) };
 }
 
 describe('relay frames to a slow server', () => {
@@ -89,5 +89,71 @@ describe('relay frames to a slow server', () => {
     socket.readyState = 3;
     socket.drain();
     expect(socket.sent).toHaveLength(before);
+  });
+});
+
+describe('a server that lets through a megabyte a second', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function paced() {
+    const { outbox, socket, ...rest } = rig();
+    outbox.pace(1_000_000);
+    /** The network takes everything at once, for so long. */
+    const run = (ms: number, each: () => void = () => {}) => {
+      for (let passed = 0; passed < ms; passed++) {
+        each();
+        socket.drain();
+        vi.advanceTimersByTime(1);
+        socket.drain();
+      }
+    };
+    const bytes = () => socket.sent.reduce((sum, frame) => sum + frame.length, 0);
+    return { ...rest, outbox, socket, run, bytes };
+  }
+
+  test('gets bulk at that rate, however much comes', () => {
+    const { send, run, bytes } = paced();
+    run(1_000, () => {
+      for (let n = 0; n < 4; n++) send(1_400, 1);
+    });
+    expect(bytes()).toBeLessThan(1_010_000);
+    expect(bytes()).toBeGreaterThan(950_000);
+  });
+
+  test('gets a small frame the moment it comes', () => {
+    const { send, run, marks } = paced();
+    run(100, () => {
+      for (let n = 0; n < 4; n++) send(1_400, 1);
+    });
+    for (let n = 1; n <= 20; n++) {
+      send(150, 2);
+      expect(marks().filter((mark) => mark === 2)).toHaveLength(n);
+    }
+  });
+
+  test('gets no more when small frames came as well', () => {
+    const { send, run, bytes } = paced();
+    run(1_000, () => {
+      for (let n = 0; n < 4; n++) send(1_400, 1);
+      send(150, 2);
+    });
+    expect(bytes()).toBeLessThan(1_010_000);
+  });
+
+  test('gets nothing after the end', () => {
+    const { outbox, send, run, bytes } = paced();
+    run(100, () => {
+      for (let n = 0; n < 4; n++) send(1_400, 1);
+    });
+    const before = bytes();
+    outbox.close();
+    run(100);
+    expect(bytes()).toBe(before);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
