@@ -1,5 +1,5 @@
-// Bounded queue of events from every thread to the owner. When it is full, events are dropped and counted. Slots keep their
-// memory, so that a queue in use does not allocate.
+// Bounded queue of events from every thread to the owner. When it is full, events are dropped and counted; bulk has only three
+// quarters of it. Slots keep their memory, so that a queue in use does not allocate.
 #pragma once
 
 #include <functional>
@@ -15,12 +15,13 @@ class EventQueue {
   EventQueue(size_t limit, std::function<void()> wake) : slots_(limit), wake_(std::move(wake)) {}
 
   void push(Event&& event) {
-    put([&event](Event& slot) { slot = std::move(event); });
+    put(slots_.size(), [&event](Event& slot) { slot = std::move(event); });
   }
 
   /// An event that is mostly bytes: `outbound` and `packet`.
   void push(EventType type, PeerId peer, ByteView bytes, std::optional<queue::Lane> lane = {}) {
-    put([=](Event& slot) {
+    const bool bulk = lane == queue::Lane::bulk;
+    put(bulk ? slots_.size() - slots_.size() / 4 : slots_.size(), [=](Event& slot) {
       slot.type = type;
       slot.peer = peer;
       slot.lane = lane;
@@ -58,10 +59,10 @@ class EventQueue {
 
  private:
   template <typename Fill>
-  void put(const Fill& fill) {
+  void put(size_t most, const Fill& fill) {
     {
       const std::lock_guard lock(mutex_);
-      if (size_ == slots_.size()) {
+      if (size_ >= most) {
         dropped_++;
         return;
       }

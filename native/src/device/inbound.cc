@@ -18,7 +18,7 @@ constexpr size_t rounds = 16;
 
 bool Inbox::push(PeerId peer, ByteView bytes) {
   const std::lock_guard lock(mutex_);
-  if (size_ == limit) return false;
+  if (size_ >= (bytes.size() > express_datagram ? bulk_limit : limit)) return false;
   Item& slot = slots_[(head_ + size_++) % limit];
   slot.peer = peer;
   slot.bytes.assign(bytes.begin(), bytes.end());

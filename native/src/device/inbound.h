@@ -8,17 +8,17 @@
 
 namespace wg {
 
-/// Packets of the external path on their way to the network thread. Bounded; slots keep their memory.
+/// Packets of the external path on their way to the network thread. Bounded, bulk at three quarters; slots keep their memory.
 class Inbox {
  public:
-  static constexpr size_t limit = 1'024;
+  static constexpr size_t limit = 1'024, bulk_limit = limit - limit / 4;
 
   struct Item {
     PeerId peer = 0;
     std::vector<uint8_t> bytes;
   };
 
-  /// False when it is full.
+  /// False when it has no place.
   bool push(PeerId peer, ByteView bytes);
   /// Swaps up to `out.size()` items into `out` and returns how many.
   size_t take(std::span<Item> out);
