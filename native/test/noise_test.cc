@@ -4,6 +4,9 @@
 #include "../src/noise/tai64n.h"
 #include "check.h"
 
+#include <openssl/evp.h>
+
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -65,10 +68,10 @@ TEST("ChaCha20-Poly1305 in place: RFC 8439, section 2.8.2") {
       "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.");
   std::vector<uint8_t> buffer(text.begin(), text.end());
   buffer.resize(text.size() + 16);
-  Aead sealer(key, Aead::Direction::seal), opener(key, Aead::Direction::open);
+  Aead sealer(key), opener(key);
   // Twice: a context serves many packets.
   for (int round = 0; round < 2; round++) {
-    EXPECT(sealer.seal(nonce, aad, ByteSpan(buffer).first(text.size())));
+    sealer.seal(nonce, aad, ByteSpan(buffer).first(text.size()));
     EXPECT(same(ByteView(buffer).first(16), hex("d31a8d34648e60db7b86afbc53ef7ec2")));
     EXPECT(same(ByteView(buffer).last(16), hex("1ae10b594f09e26a7e902ecbd0600691")));
     std::vector<uint8_t> forged = buffer;
@@ -76,6 +79,30 @@ TEST("ChaCha20-Poly1305 in place: RFC 8439, section 2.8.2") {
     EXPECT(!opener.open(nonce, aad, forged));
     EXPECT(opener.open(nonce, aad, buffer));
     EXPECT(same(ByteView(buffer).first(text.size()), text));
+  }
+}
+
+TEST("ChaCha20-Poly1305 of every length is what libcrypto's EVP makes of it") {
+  const Key key{ByteView(hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"))};
+  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> evp(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  Aead aead(key);
+  std::vector<uint8_t> text(9'000);
+  for (size_t i = 0; i < text.size(); i++) text[i] = static_cast<uint8_t>(i * 31 + i / 256);
+  for (size_t length = 0; length < text.size(); length += length < 4'500 ? 1 : 499) {
+    const Bytes<12> nonce = Aead::counter_nonce(length + (uint64_t{1} << 40));
+    const ByteView aad = ByteView(text).last(length % 40);
+    std::vector<uint8_t> expected(length + 16), ours(text.begin(), text.begin() + static_cast<ptrdiff_t>(length));
+    int written = 0;
+    EVP_EncryptInit_ex(evp.get(), EVP_chacha20_poly1305(), nullptr, key.data(), nonce.data());
+    EVP_EncryptUpdate(evp.get(), nullptr, &written, aad.data(), static_cast<int>(aad.size()));
+    EVP_EncryptUpdate(evp.get(), expected.data(), &written, text.data(), static_cast<int>(length));
+    EVP_EncryptFinal_ex(evp.get(), expected.data(), &written);
+    EVP_CIPHER_CTX_ctrl(evp.get(), EVP_CTRL_AEAD_GET_TAG, 16, &expected[length]);
+    ours.resize(length + 16);
+    aead.seal(nonce, aad, ByteSpan(ours).first(length));
+    EXPECT(same(ours, expected));
+    EXPECT(aead.open(nonce, aad, ours));
+    EXPECT(same(ByteView(ours).first(length), ByteView(text).first(length)));
   }
 }
 

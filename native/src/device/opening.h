@@ -23,7 +23,7 @@ class Opening final : public CryptoWork {
     uint64_t place;
   };
 
-  Opening() : aead_(Key(), Aead::Direction::open) {
+  Opening() : aead_(Key()) {
     items_.reserve(max_items);
     sessions_.reserve(max_items);
   }

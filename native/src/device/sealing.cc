@@ -16,7 +16,7 @@ constexpr size_t room_for(size_t length) { return data_overhead + ((length + 15)
 }  // namespace
 
 Sealing::Sealing()
-    : aead_(Key(), Aead::Direction::seal), cut_(new uint8_t[cut_room]), copy_(new uint8_t[offload::max_frame]) {
+    : aead_(Key()), cut_(new uint8_t[cut_room]), copy_(new uint8_t[offload::max_frame]) {
   // Jobs and messages point into flows: these may not move.
   flows_.reserve(max_bursts);
   jobs_.reserve(max_bursts);

@@ -23,7 +23,7 @@ class Session {
         initiator(is_initiator),
         created(now),
         keys_(keys),
-        sealer_(keys.send, Aead::Direction::seal) {}
+        sealer_(keys.send) {}
 
   const PeerId peer;
   const uint32_t local_index, remote_index;
@@ -69,7 +69,7 @@ class Session {
     store_le32(buffer, static_cast<uint32_t>(MessageType::data));
     store_le32(buffer + data_at::receiver, remote_index);
     store_le64(buffer + data_at::counter, counter);
-    if (!sealer.seal(Aead::counter_nonce(counter), {}, {buffer + data_header_size, padded})) return {};
+    sealer.seal(Aead::counter_nonce(counter), {}, {buffer + data_header_size, padded});
     return {buffer, data_overhead + padded};
   }
 

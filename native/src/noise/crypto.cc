@@ -9,6 +9,7 @@
 
 #include <bit>
 #include <cstdlib>
+#include <memory>
 
 namespace wg {
 namespace {
@@ -34,15 +35,13 @@ void require(bool ok) {
 // exit handler.
 struct Algorithms {
   EVP_MD* blake2s;
-  EVP_CIPHER* chacha20_poly1305;
   EVP_MAC* blake2s_mac;
 
   Algorithms() {
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
     blake2s = EVP_MD_fetch(nullptr, "BLAKE2S-256", nullptr);
-    chacha20_poly1305 = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
     blake2s_mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_BLAKE2SMAC, nullptr);
-    require(blake2s && chacha20_poly1305 && blake2s_mac);
+    require(blake2s && blake2s_mac);
   }
 };
 
@@ -160,65 +159,20 @@ Key hchacha20(ByteView key, ByteView nonce16) {
   return out;
 }
 
-void Aead::Free::operator()(evp_cipher_ctx_st* context) const { EVP_CIPHER_CTX_free(context); }
-
-Aead::Aead(ByteView key, Direction direction) : context_(EVP_CIPHER_CTX_new()) {
-  const int sealing = direction == Direction::seal ? 1 : 0;
-  require(context_ &&
-          EVP_CipherInit_ex(context_.get(), algorithms().chacha20_poly1305, nullptr, key.data(), nullptr, sealing) == 1);
-}
-Aead::~Aead() = default;
-Aead::Aead(Aead&&) noexcept = default;
-Aead& Aead::operator=(Aead&&) noexcept = default;
-
-void Aead::set_key(ByteView key) {
-  require(EVP_CipherInit_ex(context_.get(), nullptr, nullptr, key.data(), nullptr, -1) == 1);
-}
-
-Bytes<12> Aead::counter_nonce(uint64_t counter) {
-  Bytes<12> nonce{};
-  store_le64(nonce.data() + 4, counter);
-  return nonce;
-}
-
-bool Aead::seal(const Bytes<12>& nonce, ByteView aad, ByteSpan text) {
-  EVP_CIPHER_CTX* context = context_.get();
-  int length = 0;
-  return EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce.data(), -1) == 1 &&
-         (aad.empty() || EVP_CipherUpdate(context, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1) &&
-         (text.empty() ||
-          EVP_CipherUpdate(context, text.data(), &length, text.data(), static_cast<int>(text.size())) == 1) &&
-         EVP_CipherFinal_ex(context, nullptr, &length) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, tag_size, text.data() + text.size()) == 1;
-}
-
-bool Aead::open(const Bytes<12>& nonce, ByteView aad, ByteSpan sealed) {
-  if (sealed.size() < tag_size) return false;
-  EVP_CIPHER_CTX* context = context_.get();
-  const ByteSpan text = sealed.first(sealed.size() - tag_size);
-  int length = 0;
-  return EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce.data(), -1) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, tag_size, text.data() + text.size()) == 1 &&
-         (aad.empty() || EVP_CipherUpdate(context, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1) &&
-         (text.empty() ||
-          EVP_CipherUpdate(context, text.data(), &length, text.data(), static_cast<int>(text.size())) == 1) &&
-         EVP_CipherFinal_ex(context, nullptr, &length) == 1;
-}
-
 namespace {
 
 bool seal_once(ByteView key, const Bytes<12>& nonce, ByteView aad, ByteView text, ByteSpan out) {
   if (out.size() != text.size() + Aead::tag_size) return false;
   std::copy(text.begin(), text.end(), out.begin());
-  return Aead(key, Aead::Direction::seal).seal(nonce, aad, out.first(text.size()));
+  Aead(key).seal(nonce, aad, out.first(text.size()));
+  return true;
 }
 
 bool open_once(ByteView key, const Bytes<12>& nonce, ByteView aad, ByteView sealed, ByteSpan out) {
   Bytes<160> work;  // fields of handshakes and cookies have at most 48 bytes
   if (sealed.size() > work.size() || sealed.size() != out.size() + Aead::tag_size) return false;
   std::copy(sealed.begin(), sealed.end(), work.begin());
-  const bool authentic =
-      Aead(key, Aead::Direction::open).open(nonce, aad, ByteSpan(work).first(sealed.size()));
+  const bool authentic = Aead(key).open(nonce, aad, ByteSpan(work).first(sealed.size()));
   if (authentic) std::copy_n(work.begin(), out.size(), out.begin());
   erase(work.data(), work.size());
   return authentic;

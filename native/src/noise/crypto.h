@@ -1,11 +1,7 @@
 // The primitives of WireGuard: BLAKE2s, HMAC, X25519, ChaCha20-Poly1305 and its X variant (paper, section 5.4).
 #pragma once
 
-#include <memory>
-
-#include "bytes.h"
-
-struct evp_cipher_ctx_st;
+#include "aead.h"
 
 namespace wg {
 
@@ -38,35 +34,6 @@ bool x25519(const Key& private_key, ByteView public_key, Key& shared);
 
 /// RFC draft-irtf-cfrg-xchacha-03, section 2.2: a subkey from a key and the first 16 bytes of the nonce.
 Key hchacha20(ByteView key, ByteView nonce16);
-
-/// ChaCha20-Poly1305 with one key in one direction; not for two threads at once. The key is expanded once.
-class Aead {
- public:
-  enum class Direction { seal, open };
-  static constexpr size_t tag_size = 16;
-
-  Aead(ByteView key, Direction direction);
-  ~Aead();
-  Aead(Aead&&) noexcept;
-  Aead& operator=(Aead&&) noexcept;
-
-  /// From now on with this key; allocates nothing.
-  void set_key(ByteView key);
-
-  /// Seals `text` in place and writes the tag behind it: `text.data()` has room for 16 bytes more.
-  bool seal(const Bytes<12>& nonce, ByteView aad, ByteSpan text);
-  /// Opens in place `sealed` (tag last); false when it is not authentic.
-  bool open(const Bytes<12>& nonce, ByteView aad, ByteSpan sealed);
-
-  /// WireGuard's nonce: 32 zero bits and a little-endian counter.
-  static Bytes<12> counter_nonce(uint64_t counter);
-
- private:
-  struct Free {
-    void operator()(evp_cipher_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_cipher_ctx_st, Free> context_;
-};
 
 /// One-shot seal: `out` is 16 bytes longer than `text`.
 bool aead_seal(ByteView key, uint64_t counter, ByteView aad, ByteView text, ByteSpan out);
