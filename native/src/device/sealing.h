@@ -10,8 +10,8 @@ namespace wg {
 
 class Sealing final : public CryptoWork {
  public:
-  /// Bursts that fit, and bytes to look at before another is added.
-  static constexpr size_t max_bursts = 64, max_bytes = 65'536;
+  /// Bursts that fit, and bytes: those of the longest send.
+  static constexpr size_t max_bursts = 64, max_bytes = udp::SendBatch::max_send;
 
   /// What leaves to one peer.
   struct Flow {
@@ -30,7 +30,8 @@ class Sealing final : public CryptoWork {
   Sealing();
 
   bool empty() const { return jobs_.empty(); }
-  bool full() const { return jobs_.size() == max_bursts || bytes_ >= max_bytes; }
+  /// Where another packet would not fit it would leave in a send of its own.
+  bool full() const { return jobs_.size() == max_bursts || bytes_ + packet_bytes > max_bytes; }
   size_t room() const { return max_bytes - std::min(bytes_, max_bytes); }
   /// A burst of `frame` for a peer with a session; it gets its counters now. The frame must stay until `clear`.
   void add(const Peer& peer, const queue::Burst& burst, HostFrame& frame, queue::Lane lane);
@@ -51,6 +52,9 @@ class Sealing final : public CryptoWork {
   void clear();
 
  private:
+  /// Of a packet on most paths.
+  static constexpr size_t packet_bytes = 1'500;
+
   struct Job {
     queue::Burst burst;
     HostFrame* frame;

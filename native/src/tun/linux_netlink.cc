@@ -124,12 +124,13 @@ Status Netlink::transact(NetlinkMessage& message, const char* step) {
   return dump(message, step, [](const unsigned char*, size_t) {});
 }
 
-Status Netlink::set_link(int ifindex, uint32_t mtu, uint32_t tx_queue_length) {
+Status Netlink::set_link(int ifindex, uint32_t mtu, uint32_t tx_queue_length, uint32_t frame_segments) {
   ifinfomsg link{};
   link.ifi_index = ifindex;
   NetlinkMessage message(RTM_NEWLINK, 0, link);
   message.attribute(IFLA_MTU, mtu);
   message.attribute(IFLA_TXQLEN, tx_queue_length);
+  message.attribute(IFLA_GSO_MAX_SEGS, frame_segments);  // before Linux 4.16 without effect
   const Status status = transact(message, "set link");
   return status.ok() ? disable_link_local(ifindex) : status;
 }

@@ -17,8 +17,9 @@ class Netlink {
  public:
   Status open();
 
-  /// MTU and transmit queue length (packets); no link-local address is generated for the interface.
-  Status set_link(int ifindex, uint32_t mtu, uint32_t tx_queue_length);
+  /// MTU, transmit queue length (packets) and the most packets that a frame of segmentation offload may become; no link-local
+  /// address is generated for the interface.
+  Status set_link(int ifindex, uint32_t mtu, uint32_t tx_queue_length, uint32_t frame_segments);
   Status set_up(int ifindex);
   /// Afterwards the interface has exactly these addresses; those it had already are left untouched.
   Status replace_addresses(int ifindex, const std::vector<Prefix>& wanted);

@@ -18,6 +18,13 @@ namespace {
 // Packets come and go behind virtio's header; whoever reads asks the kernel for the offloads.
 constexpr short tun_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | static_cast<short>(IFF_TUN_EXCL);
 
+// Packets of a frame of segmentation offload: as many as leave in one send once they are sealed, which may be as long as one
+// UDP datagram. What is left of a longer frame would be a send, a wake, a read and a write of its own.
+constexpr uint32_t frame_segments(uint32_t mtu) {
+  constexpr uint32_t longest_datagram = 65'507, wireguard = 32, most = 64;
+  return std::min(most, longest_datagram / (mtu + wireguard));
+}
+
 /// TUNSETIFF under one name; a taken name is EBUSY because of IFF_TUN_EXCL.
 Status set_interface(int device, const std::string& name) {
   ifreq request{};
@@ -70,7 +77,7 @@ Status create_tun(Fd& device, const std::string& name, uint32_t mtu, Tun& tun) {
   if (made.ifindex == 0) return from_errno(errno, "if_nametoindex");
   Netlink netlink;
   status = netlink.open();
-  if (status.ok()) status = netlink.set_link(made.ifindex, mtu, tx_queue_length);
+  if (status.ok()) status = netlink.set_link(made.ifindex, mtu, tx_queue_length, frame_segments(mtu));
   if (status.ok()) tun = std::move(made);
   return status;
 }

@@ -11,8 +11,6 @@
 namespace wg::udp {
 namespace {
 
-// Of one long send: UDP_MAX_SEGMENTS of older kernels, and an IPv4 datagram.
-constexpr size_t max_segments = 64, max_send = 65'507;
 constexpr size_t max_receive = 65'535;
 constexpr size_t few = 4, long_read = 8'192;
 

@@ -61,6 +61,8 @@ struct SendFailure {
 class SendBatch {
  public:
   static constexpr size_t capacity = 256;
+  /// Of one long send: UDP_MAX_SEGMENTS of older kernels, and an IPv4 datagram.
+  static constexpr size_t max_segments = 64, max_send = 65'507;
 
   SendBatch();
   ~SendBatch();

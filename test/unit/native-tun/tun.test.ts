@@ -33,6 +33,7 @@ interface Link {
   ifname: string;
   mtu: number;
   txqlen: number;
+  gso_max_segs: number;
   flags: string[];
   inet6_addr_gen_mode?: string;
 }
@@ -107,6 +108,8 @@ describeLab('TUN interfaces', () => {
       expect(await link('warren0')).toMatchObject({
         mtu: 1420,
         txqlen: 128,
+        // 45 packets of 1,420 bytes, sealed, fit in one UDP send.
+        gso_max_segs: 45,
         inet6_addr_gen_mode: 'none',
         flags: expect.arrayContaining(['UP', 'NOARP']) as string[],
       });
