@@ -111,7 +111,17 @@ export async function buildPrograms(compiler, programs) {
     const path = join(OUT, compiler.name, name);
     const objects = await compile(compiler, sources);
     if (changedAt(path) <= newest([...objects, library])) {
-      await run(compiler.program, [...compiler.flags, ...flags, ...objects, library, '-lcrypto', '-o', path]);
+      await run(compiler.program, [
+        ...compiler.flags,
+        ...flags,
+        ...objects,
+        library,
+        '-l:libcrypto.a',
+        '-ldl',
+        '-pthread',
+        '-o',
+        path,
+      ]);
     }
     paths.push(path);
   }
