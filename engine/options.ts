@@ -2,6 +2,7 @@
 import type { SettingName, Snapshot } from '../protocol/app.ts';
 import type { FilterPreset } from '../protocol/filter.ts';
 import type { GameEntry } from './core/discovery/games.ts';
+import type { Primitives } from './core/crypto/primitives.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import type { LoadedPolicy } from './filter/filters.ts';
 import type { PolicyResult } from './filter/policy.ts';
@@ -26,6 +27,8 @@ export interface EnginePorts {
   random: RandomPort;
   rendezvous: RendezvousPort;
   crypto: CryptoPort;
+  /** Absent: in JavaScript. */
+  primitives?: Primitives;
   interfaces: InterfacesPort;
   /** Null: no router can be asked here. */
   mapping: PortMappingPort | null;

@@ -24,6 +24,7 @@ import { systemLan } from './lan/lan.ts';
 import { createPortMapper } from './mapping/port-mapper.ts';
 import { leaseStore } from './mapping/store.ts';
 import { systemNames } from './names/names.ts';
+import { systemPrimitives } from './primitives.ts';
 import { createRendezvous } from './rendezvous/client.ts';
 import { loadGames } from './state/games.ts';
 import { machineKey, roomStore, saveSettings } from './state/stores.ts';
@@ -71,6 +72,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
         random: (length) => new Uint8Array(randomBytes(length)),
         rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64, early: options.early }),
         crypto,
+        primitives: systemPrimitives,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
         mapping: createPortMapper({
           store: leaseStore(join(options.stateDir, 'port-mappings.json')),
@@ -130,7 +132,7 @@ function transfers({ stateDir, room, downloadDir, log }: UpOptions): FilesPort {
 /** While the servers are being dialled; one step a turn, so that what arrives is not kept waiting. */
 function warmUp(step = 0): void {
   setImmediate(() => {
-    WARM_UPS[step]?.();
+    WARM_UPS[step]?.(systemPrimitives);
     if (step < WARM_UPS.length) warmUp(step + 1);
   });
 }

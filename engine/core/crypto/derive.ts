@@ -1,11 +1,8 @@
 /** Everything that is derived from a room's name, a machine's key or a handshake's secret. */
-import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2b } from '@noble/hashes/blake2.js';
-import { extract, expand as hkdfExpand } from '@noble/hashes/hkdf.js';
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from './bytes.ts';
 import { lvCat } from './lv.ts';
+import type { Primitives } from './primitives.ts';
 
 /** Every label and identifier starts so: another version shares no key with this one. */
 export const DOMAIN = 'warren/1';
@@ -26,19 +23,29 @@ export function topicOf(name: string): Uint8Array {
   return labelledHash('topic', 32, utf8ToBytes(name));
 }
 
-/** HKDF-SHA512 (RFC 5869) of one secret: answers `length` bytes (32) for the info `warren/1/<name>`. */
-export function keysOf(secret: Uint8Array, salt: Uint8Array): (name: string, length?: number) => Uint8Array {
-  const pseudorandom = extract(sha512, secret, salt);
-  return (name, length = 32) => hkdfExpand(sha512, pseudorandom, label(name), length);
+/** One block of HMAC-SHA512: no key here is longer. */
+const EXPANDED_BYTES = 64;
+
+/** HKDF-SHA512 (RFC 5869) of one secret: answers `length` bytes (32, at most 64) for the info `warren/1/<name>`. */
+export function keysOf(
+  { hmac }: Primitives,
+  secret: Uint8Array,
+  salt: Uint8Array,
+): (name: string, length?: number) => Uint8Array {
+  const pseudorandom = hmac('sha512', salt, secret);
+  return (name, length = 32) => {
+    if (length > EXPANDED_BYTES) throw new Error('a key has at most 64 bytes');
+    return hmac('sha512', pseudorandom, concatBytes(label(name), Uint8Array.of(1))).slice(0, length);
+  };
 }
 
 /** One key of `keysOf`. */
-export function expand(secret: Uint8Array, salt: Uint8Array, name: string, length = 32): Uint8Array {
-  return keysOf(secret, salt)(name, length);
+export function expand(primitives: Primitives, secret: Uint8Array, salt: Uint8Array, name: string): Uint8Array {
+  return keysOf(primitives, secret, salt)(name);
 }
 
-export function hmac256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
-  return hmac(sha256, key, concatBytes(...parts));
+export function hmac256({ hmac }: Primitives, key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
+  return hmac('sha256', key, concatBytes(...parts));
 }
 
 export interface MemberKeys {
@@ -49,22 +56,12 @@ export interface MemberKeys {
 /** The base point of X25519 (RFC 7748, section 4.1). */
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31));
 
-/**
- * The WireGuard key of a machine in a room: two rooms cannot be linked by it. By the ladder, since `getPublicKey` first
- * makes tables for many keys (60 ms of the start), and there is one.
- */
-export function memberKeys(machineKey: Uint8Array, topic: Uint8Array): MemberKeys {
-  const privateKey = expand(machineKey, topic, 'member');
-  return { privateKey, publicKey: x25519.scalarMult(privateKey, BASE_POINT) };
-}
-
-/** X25519; null when the other key is of low order (RFC 7748 section 6.1). */
-export function sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | null {
-  try {
-    return x25519.getSharedSecret(privateKey, publicKey);
-  } catch {
-    return null;
-  }
+/** The WireGuard key of a machine in a room: two rooms cannot be linked by it. */
+export function memberKeys(primitives: Primitives, machineKey: Uint8Array, topic: Uint8Array): MemberKeys {
+  const privateKey = expand(primitives, machineKey, topic, 'member');
+  const publicKey = primitives.x25519(privateKey, BASE_POINT);
+  if (publicKey === null) throw new Error('X25519 fails for the base point');
+  return { privateKey, publicKey };
 }
 
 /** `sid` and `CI` of a pair: the session ids (16 bytes each) are in the order initiator, responder. */

@@ -3,6 +3,7 @@
  * sessions, pairwise CPace, sealed signals, identities, and virtual addresses; it knows nothing of paths.
  */
 import type { AddressClaim, PeerMessage } from '../../../protocol/peer.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import type { ClientMessage, Hello, ServerMessage } from '../../../protocol/server.ts';
 
 /** A member for the whole life of the room: its room WireGuard public key in base64 (44 characters). */
@@ -58,6 +59,8 @@ export interface RoomOptions {
   /** An address that the user asked for, or null. */
   ipv4: string | null;
   random: (length: number) => Uint8Array;
+  /** Default: in JavaScript. */
+  primitives?: Primitives;
   /** Cost of scrypt; the default is the protocol's. Only the simulator changes it. */
   scryptN?: number;
 }

@@ -11,7 +11,8 @@
  */
 import { bytesToHex, concatBytes, equalBytes, toBase64 } from '../crypto/bytes.ts';
 import { type Share, transcriptIr } from '../crypto/cpace.ts';
-import { expand, hmac256, label, type MemberKeys, pairId, sharedSecret } from '../crypto/derive.ts';
+import { expand, hmac256, label, type MemberKeys, pairId } from '../crypto/derive.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import type { CryptoRequest, CryptoResult, PeerKey, ServerIndex } from './contract.ts';
 import { findHint, hintOf, type KnownRoot, resumeSalt } from './reconnect.ts';
 import {
@@ -30,6 +31,7 @@ export interface HandshakeContext {
   topic: Uint8Array;
   prs: Uint8Array;
   keys: MemberKeys;
+  primitives: Primitives;
   random: (length: number) => Uint8Array;
   roomTag: () => Uint8Array | null;
   /** Roots shared with members that have no session on this server yet (null: with all), newest first. */
@@ -161,7 +163,7 @@ export class Handshake {
   /** Responder: whether message 1 was sent by someone who holds the room tag. */
   isTagged(start: wire.Start): boolean {
     const tag = this.#context.roomTag();
-    return tag !== null && equalBytes(start.mac, tagMac(tag, this.#sid, start));
+    return tag !== null && equalBytes(start.mac, this.#tagMac(tag, start));
   }
 
   job(result: CryptoResult): Step[] {
@@ -201,9 +203,10 @@ export class Handshake {
     if (state.peer !== null) return this.#finish(made.scalar, own, state.peer, null);
     const hints = this.#context.knownRoots(this.#server).slice(0, MAX_HINTS);
     this.#state = { at: 'awaiting-reply', scalar: made.scalar, own, hints };
+    const { primitives } = this.#context;
     const tag = this.#context.roomTag();
-    const mac = tag === null ? this.#context.random(wire.MAC_BYTES) : tagMac(tag, this.#sid, own);
-    const start = { ...own, mac, hints: hints.map((known) => hintOf(known.root, this.#sid, own.ad)) };
+    const mac = tag === null ? this.#context.random(wire.MAC_BYTES) : this.#tagMac(tag, own);
+    const start = { ...own, mac, hints: hints.map((known) => hintOf(primitives, known.root, this.#sid, own.ad)) };
     return [{ type: 'send', payload: wire.encodeStart(start) }];
   }
 
@@ -221,7 +224,7 @@ export class Handshake {
   }
 
   #finished(state: State & { at: 'finishing' }, isk: Uint8Array): Step[] {
-    const secret = { isk, session: deriveSession(isk, this.#sid, this.role) };
+    const secret = { isk, session: deriveSession(this.#context.primitives, isk, this.#sid, this.role) };
     const { own, peer, sealed } = state;
     if (sealed !== null) return this.#prove(secret, own, peer, sealed);
     this.#state = { at: 'awaiting-proof', secret, own, peer };
@@ -306,7 +309,7 @@ export class Handshake {
   }
 
   #find(start: wire.Start) {
-    const found = findHint(start, this.#sid, this.#context.knownRoots(null));
+    const found = findHint(this.#context.primitives, start, this.#sid, this.#context.knownRoots(null));
     return found === null || this.#context.refuses(found.known.key) ? null : found;
   }
 
@@ -334,12 +337,13 @@ export class Handshake {
   }
 
   #resumedPeer(known: KnownRoot, ad: Uint8Array, random: Uint8Array): Verified {
+    const { primitives } = this.#context;
     const salt = resumeSalt(this.#sid, ad, random);
     return {
       key: known.key,
       publicKey: known.publicKey,
-      session: deriveSession(known.root, salt, this.role),
-      root: deriveRoot(known.root, salt),
+      session: deriveSession(primitives, known.root, salt, this.role),
+      root: deriveRoot(primitives, known.root, salt),
       parentRoot: known.root,
       generation: null,
     };
@@ -348,19 +352,24 @@ export class Handshake {
   /** Null for a key that we do not want, or that makes no shared secret. */
   #verify(secret: PairSecret, publicKey: Uint8Array): { verified: Verified; proofKey: Uint8Array } | null {
     const key = toBase64(publicKey);
-    const shared = this.#context.refuses(key) ? null : sharedSecret(this.#context.keys.privateKey, publicKey);
+    const { primitives, keys } = this.#context;
+    const shared = this.#context.refuses(key) ? null : primitives.x25519(keys.privateKey, publicKey);
     if (shared === null) return null;
     const { isk, session } = secret;
-    const generation = deriveGeneration(isk, this.#sid, this.role);
-    const root = deriveRoot(isk, this.#sid);
+    const generation = deriveGeneration(primitives, isk, this.#sid, this.role);
+    const root = deriveRoot(primitives, isk, this.#sid);
     return {
       verified: { key, publicKey, session, root, parentRoot: null, generation },
-      proofKey: expand(concatBytes(isk, shared), this.#sid, 'proof'),
+      proofKey: expand(primitives, concatBytes(isk, shared), this.#sid, 'proof'),
     };
   }
 
   #proofOf(key: Uint8Array, role: Role, transcript: Uint8Array, initiator: Uint8Array, responder: Uint8Array) {
-    return hmac256(key, label(role), transcript, initiator, responder);
+    return hmac256(this.#context.primitives, key, label(role), transcript, initiator, responder);
+  }
+
+  #tagMac(tag: Uint8Array, start: Share): Uint8Array {
+    return hmac256(this.#context.primitives, tag, label('newcomer'), this.#sid, start.share, start.ad);
   }
 
   #aad(kind: number): Uint8Array {
@@ -381,13 +390,14 @@ function negotiate(ad: Uint8Array): number | null {
   return VERSIONS.findLast((version) => offered.includes(version)) ?? null;
 }
 
-function tagMac(tag: Uint8Array, sid: Uint8Array, start: { share: Uint8Array; ad: Uint8Array }): Uint8Array {
-  return hmac256(tag, label('newcomer'), sid, start.share, start.ad);
-}
-
 /** What the higher session id of a pair shows to the lower one, so that it begins as with a member. */
-export function readyMac(tag: Uint8Array, topic: Uint8Array, lower: Uint8Array, higher: Uint8Array): Uint8Array {
-  return hmac256(tag, label('ready'), pairId(topic, lower, higher));
+export function readyMac(
+  context: HandshakeContext,
+  tag: Uint8Array,
+  lower: Uint8Array,
+  higher: Uint8Array,
+): Uint8Array {
+  return hmac256(context.primitives, tag, label('ready'), pairId(context.topic, lower, higher));
 }
 
 function hexBytes(hex: string): Uint8Array {

@@ -160,7 +160,7 @@ export class Handshakes {
     member.nextAt = this.#shared.now + READY_AGAIN_MS;
     const tag = context.roomTag();
     if (tag === null) return;
-    const mac = readyMac(tag, this.#shared.topic, member.session, member.ownSession);
+    const mac = readyMac(context, tag, member.session, member.ownSession);
     this.#shared.signal(member.server, member.id, encodeReady(mac));
   }
 
@@ -169,7 +169,7 @@ export class Handshakes {
     const context = this.#hooks.context();
     const tag = context?.roomTag() ?? null;
     if (mac === null || context === null || tag === null || !member.initiator || member.run !== null) return;
-    if (!equalBytes(mac, readyMac(tag, this.#shared.topic, member.ownSession, member.session))) return;
+    if (!equalBytes(mac, readyMac(context, tag, member.ownSession, member.session))) return;
     if (!member.tagged && member.attempts === 0) member.nextAt = this.#shared.now;
     member.tagged = true;
     // Proven for us but not for the other side (it had us blocked, or lost message 4): once more.

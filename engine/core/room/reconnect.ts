@@ -4,6 +4,7 @@
  */
 import { compareBytes, concatBytes } from '../crypto/bytes.ts';
 import { hmac256, label } from '../crypto/derive.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import type { PeerKey } from './contract.ts';
 import { HINT_BYTES, type Start } from './wire.ts';
 
@@ -14,15 +15,20 @@ export interface KnownRoot {
 }
 
 /** Bound to both session ids (in `sid`) and to the initiator's fresh randomness (in `ad`). */
-export function hintOf(root: Uint8Array, sid: Uint8Array, ad: Uint8Array): Uint8Array {
-  return hmac256(root, label('hint'), sid, ad).slice(0, HINT_BYTES);
+export function hintOf(primitives: Primitives, root: Uint8Array, sid: Uint8Array, ad: Uint8Array): Uint8Array {
+  return hmac256(primitives, root, label('hint'), sid, ad).slice(0, HINT_BYTES);
 }
 
 /** The first hint in message 1 that a root of ours made. */
-export function findHint(start: Start, sid: Uint8Array, roots: KnownRoot[]): { hint: number; known: KnownRoot } | null {
+export function findHint(
+  primitives: Primitives,
+  start: Start,
+  sid: Uint8Array,
+  roots: KnownRoot[],
+): { hint: number; known: KnownRoot } | null {
   if (start.hints.length === 0) return null;
   for (const known of roots) {
-    const expected = hintOf(known.root, sid, start.ad);
+    const expected = hintOf(primitives, known.root, sid, start.ad);
     const hint = start.hints.findIndex((candidate) => compareBytes(candidate, expected) === 0);
     if (hint >= 0) return { hint, known };
   }

@@ -10,6 +10,7 @@
 import { bytesToHex, keyFromBase64, toBase64 } from '../crypto/bytes.ts';
 import { memberKeys, SCRYPT, topicOf } from '../crypto/derive.ts';
 import { normaliseName } from '../crypto/names.ts';
+import { PORTABLE, type Primitives } from '../crypto/primitives.ts';
 import { PREFIX_LENGTH } from './addresses.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory, RoomOptions, RoomView } from './contract.ts';
 import { Gossip } from './gossip.ts';
@@ -38,6 +39,7 @@ export function createRoom(options: RoomOptions): RoomCore {
 
 class Room implements RoomCore {
   readonly #options: RoomOptions;
+  readonly #primitives: Primitives;
   readonly #shared: Shared;
   readonly #servers: Servers;
   readonly #handshakes: Handshakes;
@@ -62,7 +64,8 @@ class Room implements RoomCore {
     const name = normaliseName(options.name);
     this.#password = checkOptions(options, name);
     const topic = topicOf(name);
-    const keys = memberKeys(options.machineKey, topic);
+    this.#primitives = options.primitives ?? PORTABLE;
+    const keys = memberKeys(this.#primitives, options.machineKey, topic);
     const publicKey = toBase64(keys.publicKey);
     this.#shared = new Shared({ topic, keys, publicKey, random: options.random });
     this.#blocked = new Set(options.memory?.blocked);
@@ -184,6 +187,7 @@ class Room implements RoomCore {
       topic,
       prs,
       keys,
+      primitives: this.#primitives,
       random,
       roomTag: () => this.#gossip.roomTag,
       knownRoots: (server) => this.#peers.roots(server),

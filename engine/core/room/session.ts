@@ -1,6 +1,7 @@
 /** Keys of one proven handshake, and the sealed channels made of them. */
 import { bytesToHex, concatBytes } from '../crypto/bytes.ts';
 import { expand, keysOf } from '../crypto/derive.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import { createOpener, createSealer, type Opener, type Sealer } from '../crypto/seal.ts';
 
 export type Role = 'initiator' | 'responder';
@@ -24,8 +25,8 @@ export interface Generation {
 }
 
 /** Sealing keys from an ISK or a root; `salt` is unique to the run. */
-export function deriveSession(secret: Uint8Array, salt: Uint8Array, role: Role): Session {
-  const key = keysOf(secret, salt);
+export function deriveSession(primitives: Primitives, secret: Uint8Array, salt: Uint8Array, role: Role): Session {
+  const key = keysOf(primitives, secret, salt);
   const [send, receive] = role === 'initiator' ? ['i2r', 'r2i'] : ['r2i', 'i2r'];
   return {
     tag: bytesToHex(key('session', 4)),
@@ -36,13 +37,13 @@ export function deriveSession(secret: Uint8Array, salt: Uint8Array, role: Role):
   };
 }
 
-export function deriveRoot(secret: Uint8Array, salt: Uint8Array): Uint8Array {
-  return expand(secret, salt, 'root');
+export function deriveRoot(primitives: Primitives, secret: Uint8Array, salt: Uint8Array): Uint8Array {
+  return expand(primitives, secret, salt, 'root');
 }
 
 /** From the ISK alone: a reconnect leaves it as it is. */
-export function deriveGeneration(isk: Uint8Array, sid: Uint8Array, role: Role): Generation {
-  const key = keysOf(isk, sid);
+export function deriveGeneration(primitives: Primitives, isk: Uint8Array, sid: Uint8Array, role: Role): Generation {
+  const key = keysOf(primitives, isk, sid);
   const probe = key('probe', 64);
   const initiator = probe.slice(0, 32);
   const responder = probe.slice(32);

@@ -6,7 +6,8 @@ import { type PeerMessage, peerMessage } from '../../../protocol/peer.ts';
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
 import { serverMessage } from '../../../protocol/server.ts';
 import { equalBytes } from '../crypto/bytes.ts';
-import { hmac256, memberKeys, sharedSecret } from '../crypto/derive.ts';
+import { hmac256, memberKeys } from '../crypto/derive.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import { deriveGeneration, deriveRoot, deriveSession } from './session.ts';
 import { decodeMessage, encodeMessage, openSignal, sealSignal } from './signals.ts';
 
@@ -18,13 +19,18 @@ const MESSAGES: readonly PeerMessage[] = [
 ];
 
 /** Each answers whether what it tried came out right. */
-export const WARM_UPS: readonly (() => boolean)[] = [
+export const WARM_UPS: readonly ((primitives: Primitives) => boolean)[] = [
   () => serverMessage.safeParse({ t: 'left', member: '0123456789abcdef' }).success,
   () => MESSAGES.every((message) => peerMessage.safeParse(message).success),
-  () => sharedSecret(BYTES, memberKeys(BYTES, BYTES).publicKey) !== null,
-  () => hmac256(deriveRoot(BYTES, BYTES), BYTES).length + deriveGeneration(BYTES, BYTES, 'initiator').id.length === 48,
-  () => {
-    const [here, there] = (['initiator', 'responder'] as const).map((role) => deriveSession(BYTES, BYTES, role));
+  (primitives) => primitives.x25519(BYTES, memberKeys(primitives, BYTES, BYTES).publicKey) !== null,
+  (primitives) =>
+    hmac256(primitives, deriveRoot(primitives, BYTES, BYTES), BYTES).length +
+      deriveGeneration(primitives, BYTES, BYTES, 'initiator').id.length ===
+    48,
+  (primitives) => {
+    const [here, there] = (['initiator', 'responder'] as const).map((role) =>
+      deriveSession(primitives, BYTES, BYTES, role),
+    );
     return MESSAGES.every((message) => {
       const plaintext = encodeMessage(message);
       const opened = here && there && openSignal(there, BYTES, sealSignal(here, BYTES, plaintext));

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { memberKeys, topicOf } from '../../../engine/core/crypto/derive.ts';
+import { PORTABLE } from '../../../engine/core/crypto/primitives.ts';
 import type { HandshakeContext } from '../../../engine/core/room/handshake.ts';
 import { Handshakes } from '../../../engine/core/room/handshakes.ts';
 import { newMember } from '../../../engine/core/room/member.ts';
@@ -11,12 +12,13 @@ import { seeded } from './harness.ts';
 it('compares what a stranger sent with our roots once, however long it waits', () => {
   const random = seeded('strangers');
   const topic = topicOf('room');
-  const keys = memberKeys(random(32), topic);
+  const keys = memberKeys(PORTABLE, random(32), topic);
   let looked = 0;
   const context: HandshakeContext = {
     topic,
     prs: random(32),
     keys,
+    primitives: PORTABLE,
     random,
     roomTag: () => null,
     knownRoots: () => {
