@@ -1,8 +1,8 @@
 /** What an engine is given: the world as ports, and what the user asked for. */
 import type { SettingName, Snapshot } from '../protocol/app.ts';
 import type { FilterPreset } from '../protocol/filter.ts';
-import type { GameEntry } from './core/discovery/games.ts';
 import type { Primitives } from './core/crypto/primitives.ts';
+import type { GameEntry } from './core/discovery/games.ts';
 import type { StunServer } from './core/nat/contract.ts';
 import type { LoadedPolicy } from './filter/filters.ts';
 import type { PolicyResult } from './filter/policy.ts';

@@ -3,8 +3,8 @@
  * sessions, pairwise CPace, sealed signals, identities, and virtual addresses; it knows nothing of paths.
  */
 import type { AddressClaim, PeerMessage } from '../../../protocol/peer.ts';
-import type { Primitives } from '../crypto/primitives.ts';
 import type { ClientMessage, Hello, ServerMessage } from '../../../protocol/server.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 
 /** A member for the whole life of the room: its room WireGuard public key in base64 (44 characters). */
 export type PeerKey = string;

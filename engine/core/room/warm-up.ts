@@ -2,8 +2,9 @@
  * What a handshake computes on the main thread, once on fixed input: the first real one then finds compiled code. In
  * small steps, to be run while the first connection is under way; together they save some 40 ms there.
  */
-import { type PeerMessage, peerMessage } from '../../../protocol/peer.ts';
+
 import { UNKNOWN_NAT } from '../../../protocol/nat.ts';
+import { type PeerMessage, peerMessage } from '../../../protocol/peer.ts';
 import { serverMessage } from '../../../protocol/server.ts';
 import { equalBytes } from '../crypto/bytes.ts';
 import { hmac256, memberKeys } from '../crypto/derive.ts';

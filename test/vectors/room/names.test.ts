@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
 import { x25519 } from '@noble/curves/ed25519.js';
 import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { bytesToHex, fromBase64, toBase64 } from '../../../engine/core/crypto/bytes.ts';
 import { memberKeys, topicOf } from '../../../engine/core/crypto/derive.ts';
 import { normaliseName, opaqueString, stripTrailingNewline } from '../../../engine/core/crypto/names.ts';
