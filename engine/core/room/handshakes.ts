@@ -27,8 +27,8 @@ export type Outcome = Extract<Step, { type: 'verified' | 'proven' }>;
 export interface HandshakeHooks {
   /** Null until the password is ready. */
   context: () => HandshakeContext | null;
-  /** Before the message that belongs to it is sent. */
-  outcome: (member: Member, run: Run, outcome: Outcome) => void;
+  /** Before the message that belongs to it is sent; false where it came too late to count. */
+  outcome: (member: Member, run: Run, outcome: Outcome) => boolean;
   /** After it was sent. */
   settled: (member: Member, outcome: Outcome & { type: 'proven' }) => void;
   failed: (member: Member, run: Run, guess: boolean) => void;
@@ -226,12 +226,11 @@ export class Handshakes {
       } else if (step.type === 'failed') {
         member.refused ||= step.refused;
         this.#end(member, run, step.guess);
-      } else {
-        if (step.type === 'proven') {
-          this.#proved(member, run);
-          proven = step;
-        }
-        this.#hooks.outcome(member, run, step);
+      } else if (!this.#hooks.outcome(member, run, step)) {
+        return this.#end(member, run, false);
+      } else if (step.type === 'proven') {
+        this.#proved(member, run);
+        proven = step;
       }
     }
     if (proven === null) return;

@@ -14,7 +14,7 @@ import { PORTABLE, type Primitives } from '../crypto/primitives.ts';
 import { PREFIX_LENGTH } from './addresses.ts';
 import type { PeerKey, RoomAction, RoomCore, RoomEvent, RoomMemory, RoomOptions, RoomView } from './contract.ts';
 import { Gossip } from './gossip.ts';
-import type { HandshakeContext } from './handshake.ts';
+import type { HandshakeContext, Verified } from './handshake.ts';
 import { Handshakes, type Outcome } from './handshakes.ts';
 import type { Member, Run } from './member.ts';
 import { checkOptions } from './options.ts';
@@ -230,13 +230,20 @@ class Room implements RoomCore {
   }
 
   /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
-  #outcome(member: Member, { handshake: { role }, startedAt }: Run, step: Outcome): void {
+  #outcome(member: Member, { handshake: { role }, startedAt }: Run, step: Outcome): boolean {
+    if (this.#isGone(step.verified)) return false;
     if (step.type === 'verified') this.#peers.expect(member, step.verified, step.initiate);
     else if (this.#peers.prove(member, step.verified, { ...step, role, began: startedAt })) {
       this.#gossip.gone(step.verified.key);
     }
     const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
     if (!allowed) this.#sayTo(member, 'allow');
+    return true;
+  }
+
+  /** It said goodbye, was blocked, or its generation was forgotten, while a handshake of before was under way. */
+  #isGone({ key, generation }: Verified): boolean {
+    return this.#blocked.has(key) || (generation === null && this.#peers.get(key) === undefined);
   }
 
   #sayTo(member: Member, t: 'allow' | 'deny'): void {

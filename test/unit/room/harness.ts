@@ -64,6 +64,8 @@ export class World {
   signalsPerSecond = 50;
   /** Whether tunnels between peers carry messages. */
   tunnels = true;
+  /** One-way, member to member. */
+  tunnelMs = HOP_MS;
   readonly servers: FakeServer[];
   #queue: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
@@ -215,12 +217,15 @@ export class Node {
         if (action.payload.length > 1_200) throw new Error('too long for a probe message');
         const other = this.#tunnelTo(action.peer);
         if (other)
-          world.after(HOP_MS, () => other.event({ type: 'tunnel-frame', peer: this.key, payload: action.payload }));
+          world.after(world.tunnelMs, () =>
+            other.event({ type: 'tunnel-frame', peer: this.key, payload: action.payload }),
+          );
         return;
       }
       case 'peer-up':
         this.psk.set(action.peer, Buffer.from(action.presharedKey).toString('hex'));
         this.ups.push(action.peer);
+        this.addresses.delete(action.peer);
         if (action.early) this.#begin(action.early);
         return;
       case 'peer-down':

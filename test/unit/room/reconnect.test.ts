@@ -111,6 +111,42 @@ describe('when the server dies and returns', () => {
   });
 });
 
+describe('who is gone while it comes back', () => {
+  /** Ann and bob find each other again after an outage; `halfway` happens some milliseconds into that. */
+  function returning(afterMs: number, halfway: (ann: Node, bob: Node) => void): { world: World; ann: Node; bob: Node } {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    withTunnels(ann, bob);
+    world.tunnelMs = 1;
+    outage(world, 2_000);
+    world.until(() => [ann, bob].every(({ core }) => core.view().state === 'joined'));
+    world.run(afterMs);
+    halfway(ann, bob);
+    world.run(1_000);
+    return { world, ann, bob };
+  }
+
+  it('has an address when it starts again, whenever it said goodbye', () => {
+    for (let run = 0; run < 80; run++) {
+      const nodes = returning((run >> 1) * 3, (ann, bob) => [ann, bob][run % 2]?.event({ type: 'stop' }));
+      const { world } = nodes;
+      const [left, stays] = run % 2 === 0 ? [nodes.ann, nodes.bob] : [nodes.bob, nodes.ann];
+      const again = world.node({ name: left.name, memory: left.memory, seed: 'again' }).start();
+      world.until(() => together(stays, again) && again.core.view().ipv4 !== null);
+      expect(stays.addresses.get(again.key)).toBe(again.core.view().ipv4);
+    }
+  });
+
+  it('is nobody, whenever it is blocked', () => {
+    for (let afterMs = 0; afterMs < 120; afterMs += 3) {
+      const { ann, bob } = returning(afterMs, (blocking, { key }) => {
+        blocking.event({ type: 'block', peer: key, on: true });
+      });
+      expect(ann.proved(bob)).toBe(false);
+    }
+  });
+});
+
 describe('without any server', () => {
   it('sends signals through the tunnel, long ones in parts', () => {
     const world = new World();
