@@ -158,7 +158,7 @@ class RunningEngine implements Engine {
       nat: () => this.#network.report(),
       dependentMappings: () => this.#network.dependentMappings(),
       settled: () => this.#network.settled(),
-      answering: () => this.#network.answering(),
+      answering: (turn) => this.#network.answering(turn),
       settings: () => this.#settings,
       post: (work) => this.#inbox.post(work),
       send: (peer, message) => this.#roomEvent({ type: 'send', peer, message }),

@@ -127,9 +127,9 @@ export class Nats {
     return mapping !== 'endpoint-independent' && mapping !== 'none';
   }
 
-  /** An IPv4 STUN server that answers. */
-  answering(): StunServer['primary'] | null {
-    return this.#families.get(4)?.core.answering() ?? null;
+  /** An IPv4 STUN server that answers, another at each turn. */
+  answering(turn: number): StunServer['primary'] | null {
+    return this.#families.get(4)?.core.answering(turn) ?? null;
   }
 
   /** Whether every family that has servers is done measuring. */

@@ -133,8 +133,8 @@ export class Network {
     return this.#nats.settled();
   }
 
-  answering(): Endpoint | null {
-    return this.#nats.answering();
+  answering(turn: number): Endpoint | null {
+    return this.#nats.answering(turn);
   }
 
   /**

@@ -12,7 +12,7 @@ import type { Members } from './members.ts';
 import type { Endpoint } from './ports.ts';
 
 export interface PunchChoicesOptions {
-  schedule: Pick<Schedule, 'failures' | 'tries' | 'mayAccept'>;
+  schedule: Pick<Schedule, 'failures' | 'tries' | 'lastOutcome' | 'mayAccept'>;
   budget: Pick<Budget, 'mappingsLeft' | 'remotesLeft'>;
   members: Pick<Members, 'all'>;
   ownKey: PeerKey;
@@ -74,22 +74,31 @@ export class PunchChoices {
 
   /** A public endpoint of the member, another at each try: servers may see it differently. One behind our own NAT is reached by other ways. */
   target(member: Member): Endpoint | null {
+    return this.targets(member)[0] ?? null;
+  }
+
+  /** That one, and the others. */
+  targets(member: Member): Endpoint[] {
     const { hairpin, publicAddresses } = this.#options.nat();
     const endpoints = member.core.endpoints().filter(({ ip }) => hairpin === true || !publicAddresses.includes(ip));
-    return endpoints[this.#options.schedule.tries(member.key) % Math.max(1, endpoints.length)] ?? null;
+    const first = this.#options.schedule.tries(member.key) % Math.max(1, endpoints.length);
+    return [...endpoints.slice(first), ...endpoints.slice(0, first)];
   }
 
   /**
    * A counter that was none, because answers were lost, is found by guessing, and so is the way where a filter lets everybody in
    * but answers leave by another mapping. Where a filter only seems to look at addresses (a server with one cannot tell), one
-   * attempt supposes that it does not.
+   * attempt supposes that it does not: after a failure, or instead of a wait for the budget, because it costs next to nothing.
    */
-  strategy(now: number, { strategy }: Choice, member: Member): Choice['strategy'] {
+  strategy(now: number, { strategy, doubted }: Choice, member: Member): Choice['strategy'] {
     const failures = this.#options.schedule.failures(member.key);
-    if (strategy === 'bracket') return failures % 2 === 1 && this.#options.settings().hardNat ? 'birthday' : strategy;
+    // Of two that both seem hard every other attempt doubts it.
+    const before = doubted === true && member.core.bothDependent() ? failures >> 1 : failures;
+    if (strategy === 'bracket') return before % 2 === 1 && this.#options.settings().hardNat ? 'birthday' : strategy;
     const theirs = member.core.view(now).nat;
-    const open = isLenient(this.#options.nat()) && theirs !== null && !isLenient(theirs) && member.core.bothDependent();
-    return open && failures === 1 ? 'bracket' : strategy;
+    if (!isLenient(this.#options.nat()) || theirs === null || isLenient(theirs)) return strategy;
+    const short = failures === 0 && this.#options.schedule.lastOutcome(member.key) === 'budget';
+    return short || (failures === 1 && member.core.bothDependent()) ? 'bracket' : strategy;
   }
 
   /**

@@ -19,7 +19,7 @@ export interface PunchSocketsOptions {
   device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'>;
   budget: Budget;
   random: RandomPort;
-  answering(): Endpoint | null;
+  answering(turn: number): Endpoint | null;
 }
 
 /** The device's extra sockets: opened by punches, kept while a path leaves by them. */
@@ -70,10 +70,10 @@ export class PunchSockets {
   }
 
   /** Asks a server how this socket looks from outside; answered by a `stun` event. */
-  ask(id: SocketId, dependent: Dependence): void {
+  ask(id: SocketId, turn: number, dependent: Dependence): void {
     const { random, answering, budget, device, clock } = this.#options;
     const socket = this.#sockets.get(id);
-    const to = answering();
+    const to = answering(turn);
     if (socket === undefined || to === null) return;
     const transactionId = random(TRANSACTION_ID_BYTES);
     socket.asked = hex(transactionId);

@@ -23,8 +23,8 @@ export interface PunchesOptions extends Omit<PunchChoicesOptions, 'schedule'> {
   budget: Budget;
   members: Pick<Members, 'all' | 'get' | 'punch' | 'event'>;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
-  /** A STUN server that answers. */
-  answering(): Endpoint | null;
+  /** A STUN server that answers, another at each turn. */
+  answering(turn: number): Endpoint | null;
   post(work: () => void): void;
   send(peer: PeerKey, message: PunchMessage): void;
   changed(): void;
@@ -301,15 +301,17 @@ export class Punches {
   }
 
   #attempt(
-    { key }: Member,
+    member: Member,
     asked: Pick<PunchOptions, 'role' | 'plan' | 'remote' | 'followerRanges' | 'reused' | 'sparing' | 'standing'>,
   ): Attempt {
     const { budget, random, nat, log, dependentMappings } = this.#options;
     const { strategy, sockets } = asked.plan;
+    const { key } = member;
     log('info', `punching to ${key}: ${strategy} as ${asked.role}, ${sockets} sockets`);
     const failures = this.#schedule.failures(key);
     const own = { ports: nat().ports, lenient: isLenient(nat()), dependent: dependentMappings() };
-    return new Attempt({ ...asked, ...own, failures, budget, random });
+    const elsewhere = this.#choices.targets(member).slice(1);
+    return new Attempt({ ...asked, ...own, elsewhere, failures, budget, random });
   }
 
   #judge(): void {
@@ -350,7 +352,7 @@ export class Punches {
         if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
         return;
       case 'stun':
-        return this.#sockets.ask(action.socket, this.#options.dependentMappings());
+        return this.#sockets.ask(action.socket, action.turn, this.#options.dependentMappings());
       case 'send':
         return send(key, action.message);
       case 'heard':

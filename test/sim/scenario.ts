@@ -22,13 +22,10 @@ export function scenario(
   count: number,
   spec: Spec | ((seed: string) => Spec),
   run: (world: World) => Promise<void>,
-  /** Why the engine cannot do this yet: the test passes while it fails, and says so when it no longer does. */
-  knownGap?: string,
 ): void {
   const all = seeds(count);
-  const define = knownGap === undefined ? test : test.fails;
-  define(
-    knownGap === undefined ? name : `${name} (known gap: ${knownGap})`,
+  test(
+    name,
     async () => {
       for (const seed of all) await simulate(name, seed, typeof spec === 'function' ? spec(seed) : spec, run);
     },

@@ -50,8 +50,8 @@ export type NatAction =
 export interface NatCore {
   handle(now: number, event: NatEvent): NatAction[];
   report(): NatReport;
-  /** A server that has answered in this round, for measurements of others. */
-  answering(): Endpoint | null;
+  /** A server that has answered in this round, for measurements of others: the first, or of all in turn. */
+  answering(turn?: number): Endpoint | null;
   /** True once mapping and filtering have an answer or have given up, and while there is no server to ask. */
   settled(): boolean;
 }

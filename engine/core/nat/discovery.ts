@@ -81,8 +81,10 @@ class Discovery implements NatCore {
     return this.#report;
   }
 
-  answering(): Endpoint | null {
-    return this.#servers[this.#round?.answering() ?? -1]?.primary ?? null;
+  answering(turn = 0): Endpoint | null {
+    const servers = this.#round?.evidence.servers ?? [];
+    const answering = this.#servers.filter((_, i) => isSeen(servers[i]?.primary ?? 'untested'));
+    return answering[turn % answering.length]?.primary ?? null;
   }
 
   settled(): boolean {

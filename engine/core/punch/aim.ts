@@ -60,7 +60,13 @@ export class AimFollower implements Tactic {
     this.#opened += 1;
     // A port that a NAT keeps once for each socket must not be spent on a server.
     if (this.#context.ports.kind === 'preserved') this.#tell(socket.port, 0);
-    else this.#context.act({ type: 'stun', socket: socket.id });
+    else this.#context.act({ type: 'stun', socket: socket.id, turn: this.#turn(this.#measuring.round) });
+  }
+
+  /** An ambush compares what is measured in all its rounds. */
+  #turn(round: number): number {
+    const { strategy, id } = this.#context.plan;
+    return strategy === 'ambush' ? Number.parseInt(id.slice(-1), 16) : round - 1;
   }
 
   mapped(_now: number, socket: number, port: number): void {

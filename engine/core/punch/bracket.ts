@@ -6,6 +6,7 @@
  * follower, so that a NAT which looks up flows answers it by the very mapping that it aimed at. The main socket often
  * cannot: once it has pinged the follower there is a mapping of that address, by which its answers leave for ever.
  */
+import type { Endpoint } from '../peer/contract.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { between } from './counter.ts';
 import { openingTtl } from './openings.ts';
@@ -22,6 +23,8 @@ import {
 
 interface Round {
   number: number;
+  /** What is pinged: two rounds for each endpoint, measured by one server and by the next. */
+  remote: Endpoint;
   beganAt: number;
   /** STUN, ping, STUN. */
   sockets: number[];
@@ -50,7 +53,7 @@ export class BracketLeader implements Tactic {
   }
 
   #nextRound(now: number): void {
-    const { budget, act } = this.#context;
+    const { budget, remote, elsewhere, act } = this.#context;
     if (budget.probes(now) < 1 || budget.mappingsLeft(now) < BRACKET_SOCKETS) {
       this.#beginAt = now + BATCH_MS;
       return;
@@ -58,9 +61,12 @@ export class BracketLeader implements Tactic {
     this.#beginAt = Number.POSITIVE_INFINITY;
     if (this.#previous.length > 0) act({ type: 'close', sockets: this.#previous });
     this.#previous = this.#round?.sockets ?? [];
+    const endpoints = [remote, ...elsewhere];
+    const endpoint = endpoints[(this.#rounds >> 1) % endpoints.length] ?? remote;
     this.#rounds += 1;
     this.#round = {
       number: this.#rounds,
+      remote: endpoint,
       beganAt: now,
       sockets: [],
       before: null,
@@ -72,15 +78,16 @@ export class BracketLeader implements Tactic {
   }
 
   opened(now: number, sockets: { id: number; port: number }[]): void {
-    const { ports, lenient, remote, failures, act } = this.#context;
+    const { ports, lenient, failures, act } = this.#context;
     const [before, measured, after] = sockets;
     if (this.#round === null || !before || !measured || !after) return;
+    const { remote } = this.#round;
     this.#round.sockets = sockets.map(({ id }) => id);
     this.#mappings += BRACKET_SOCKETS;
     const ttl = openingTtl(failures, this.#rounds - 1);
-    act({ type: 'stun', socket: before.id });
+    act({ type: 'stun', socket: before.id, turn: this.#rounds - 1 });
     act({ type: 'ping', socket: measured.id, remote, ...(ttl === undefined ? {} : { ttl }) });
-    act({ type: 'stun', socket: after.id });
+    act({ type: 'stun', socket: after.id, turn: this.#rounds - 1 });
     const seen = lenient ? [before.port, after.port] : [];
     if (ports.kind === 'preserved') this.#aim(now, this.#round, [measured.port, ...seen]);
   }
@@ -117,7 +124,7 @@ export class BracketLeader implements Tactic {
     if (round === null || round.pingedAgain || now < againAt(round)) return;
     round.pingedAgain = true;
     const socket = round.sockets[1];
-    if (socket !== undefined) this.#context.act({ type: 'ping', socket, remote: this.#context.remote });
+    if (socket !== undefined) this.#context.act({ type: 'ping', socket, remote: round.remote });
   }
 
   #endOf(round: Round): number {

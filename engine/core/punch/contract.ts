@@ -22,6 +22,8 @@ export interface PunchOptions {
   plan: PunchPlan;
   /** The other's public endpoint; a leader aims at it, a follower at ports of its address. */
   remote: Endpoint;
+  /** Where else it was seen by some server: one of them may lie. */
+  elsewhere: readonly Endpoint[];
   /** Own way of drawing ports. */
   ports: NatReport['ports'];
   /** The own filter may let anybody in: a mapping that only a server knows of can be aimed at too. */
@@ -60,8 +62,8 @@ export type PunchAction =
   | { type: 'open'; count: number }
   | { type: 'close'; sockets: number[] }
   | { type: 'ping'; socket: number; remote: Endpoint; ttl?: number }
-  /** Asks a STUN server from this socket. */
-  | { type: 'stun'; socket: number }
+  /** Asks a STUN server from this socket, another one each turn: what is compared has one turn, and one that lies has not all. */
+  | { type: 'stun'; socket: number; turn: number }
   | { type: 'send'; message: PunchMessage }
   /** The member was nominated at this address: to be checked from the main socket. */
   | { type: 'heard'; remote: Endpoint }

@@ -5,9 +5,17 @@
  */
 import { PUNCH_LIMITS, type PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
-import { after, between } from './counter.ts';
+import { after, between, countTo } from './counter.ts';
 import { openingTtl } from './openings.ts';
-import { BATCH_MS, CROSSING_ROUNDS, CROSSING_SLACK, CROSSING_WINDOWS, MEASURE_MS, ROUND_MS } from './tuning.ts';
+import {
+  BATCH_MS,
+  CROSSING_CONTRADICTIONS,
+  CROSSING_ROUNDS,
+  CROSSING_SLACK,
+  CROSSING_WINDOWS,
+  MEASURE_MS,
+  ROUND_MS,
+} from './tuning.ts';
 
 interface Round {
   number: number;
@@ -28,6 +36,7 @@ export class CrossingLeader implements Tactic {
   #rounds = 0;
   #mappings = 0;
   #aims = 0;
+  #contradictions = 0;
 
   constructor(context: TacticContext) {
     this.#context = context;
@@ -85,7 +94,7 @@ export class CrossingLeader implements Tactic {
     // Where this side's ports are kept nothing has to be measured.
     const kept = ports.kind === 'preserved';
     for (const [i, socket] of round.sockets.entries()) {
-      if (!kept && (i === 0 || i === round.sockets.length - 1)) act({ type: 'stun', socket });
+      if (!kept && (i === 0 || i === round.sockets.length - 1)) act({ type: 'stun', socket, turn: round.number - 1 });
       else this.#ping(socket, round.target, i);
     }
     if (kept) this.#aim(now, round, sockets.map(({ port }) => port).slice(0, PUNCH_LIMITS.aims));
@@ -104,9 +113,18 @@ export class CrossingLeader implements Tactic {
     if (socket === round.sockets[0]) round.before ??= port;
     else if (socket === round.sockets.at(-1)) round.after ??= port;
     if (round.before === null || round.after === null) return;
-    const ports = between(round.before, round.after, this.#context.ports.step ?? 1, round.window + CROSSING_SLACK);
+    const step = this.#context.ports.step ?? 1;
+    const counted = countTo(round.before, round.after, step);
+    const ports = between(round.before, round.after, step, round.window + CROSSING_SLACK);
     round.before = null;
-    this.#aim(now, round, ports);
+    if (counted > round.window) this.#aim(now, round, ports);
+    else this.#contradicted(now, round);
+  }
+
+  /** The burst is not between the two answers: whoever gave them counts something else. */
+  #contradicted(now: number, round: Round): void {
+    this.#contradictions += 1;
+    round.endsAt = now;
   }
 
   #aim(now: number, round: Round, ports: number[]): void {
@@ -127,7 +145,8 @@ export class CrossingLeader implements Tactic {
   }
 
   exhausted(now: number): boolean {
-    return this.#rounds >= CROSSING_ROUNDS && this.#round !== null && now >= this.#round.endsAt;
+    const spent = this.#rounds >= CROSSING_ROUNDS || this.#contradictions >= CROSSING_CONTRADICTIONS;
+    return spent && this.#round !== null && now >= this.#round.endsAt;
   }
 
   progress(): PunchProgress {

@@ -88,6 +88,8 @@ export const AGAIN_MS = 120;
 /** Mappings of one crossing by round; the burst that a budget allows is the bound. */
 export const CROSSING_WINDOWS = [32, 48, 50] as const;
 export const CROSSING_ROUNDS = 5;
+/** Measurements that do not hold what happened between them: so many, by one server and by another, and it is no counter. */
+export const CROSSING_CONTRADICTIONS = 2;
 /** Probes that may still come after the port that they must meet: the foreign traffic that was not there. */
 export const CROSSING_SLACK = 8;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Budget } from '../../../engine/core/budget.ts';
+import { Budget, MAPPING_RESERVE, MAX_MAPPINGS } from '../../../engine/core/budget.ts';
 import { Attempt } from '../../../engine/core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchPlan } from '../../../engine/core/punch/contract.ts';
 import type { PunchMessage, PunchStrategy } from '../../../protocol/punch.ts';
@@ -21,11 +21,19 @@ class Run {
   #nextSocket = 2;
   readonly #budget = new Budget();
 
-  constructor(role: PunchOptions['role'], strategy: PunchStrategy, failures = 0, sparing = false, standing = 0) {
+  constructor(
+    role: PunchOptions['role'],
+    strategy: PunchStrategy,
+    failures = 0,
+    sparing = false,
+    standing = 0,
+    reused: number[] = [],
+  ) {
     const random = createRandom(`${role} ${strategy}`);
     this.attempt = new Attempt({
       role,
       plan: planOf(strategy),
+      elsewhere: [],
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'sequential', step: 1 },
       lenient: false,
@@ -34,7 +42,7 @@ class Run {
       dependent: role === 'leader',
       failures,
       sparing,
-      reused: [],
+      reused,
       budget: this.#budget,
       random: (length) => random.bytes(length),
     });
@@ -57,8 +65,8 @@ class Run {
     }
   }
 
-  exhaustBudget(): void {
-    for (let port = 1; port <= 300; port++) this.#budget.sent(this.now, 99, { ip: '192.0.2.1', port }, true);
+  exhaustBudget(mappings = 300): void {
+    for (let port = 1; port <= mappings; port++) this.#budget.sent(this.now, 99, { ip: '192.0.2.1', port }, true);
   }
 
   sent(t: PunchMessage['t']): PunchMessage[] {
@@ -253,6 +261,37 @@ describe('an attempt that waits for the budget', () => {
       }
     },
   );
+});
+
+describe('an attempt that reuses sockets', () => {
+  const reused = Array.from({ length: 30 }, (_, i) => 100 + i);
+
+  function begun(mappings: number): Run {
+    const run = new Run('leader', 'birthday', 1, false, 0, reused);
+    run.exhaustBudget(mappings);
+    run.hears({ t: 'punch-accept', id: ID });
+    run.pass(1_000);
+    return run;
+  }
+
+  it('pings from all of them where the budget has their mappings', () => {
+    const sockets = new Set(
+      begun(0)
+        .pings()
+        .map(({ socket }) => socket),
+    );
+    expect(reused.every((socket) => sockets.has(socket))).toBe(true);
+  });
+
+  it('makes no more mappings in one moment than the budget has', () => {
+    expect(
+      new Set(
+        begun(MAX_MAPPINGS - MAPPING_RESERVE - 2)
+          .pings()
+          .map(({ socket }) => socket),
+      ).size,
+    ).toBe(2);
+  });
 });
 
 describe('an attempt that spares mappings', () => {

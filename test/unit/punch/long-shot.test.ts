@@ -48,6 +48,7 @@ class Side {
     this.attempt = new Attempt({
       role,
       plan: { id: ID, strategy: 'long-shot', sockets, probes: sockets, ranges: [BLOCK_A] },
+      elsewhere: [],
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'block' },
       lenient: false,
@@ -222,6 +223,7 @@ describe('a long shot', () => {
     const small = new Attempt({
       role: 'leader',
       plan: { id: ID, strategy: 'long-shot', sockets: 40, probes: 40, ranges: [BLOCK_A] },
+      elsewhere: [],
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'block' },
       lenient: false,
