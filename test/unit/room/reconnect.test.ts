@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomAction } from '../../../engine/core/room/contract.ts';
 import { KIND_REPLY, KIND_RESUME } from '../../../engine/core/room/wire.ts';
-import { type Node, together, withTunnels, World } from './harness.ts';
+import { type Node, together, World, withTunnels } from './harness.ts';
 
 function pair(world: World): [Node, Node] {
   const ann = world.node({ name: 'ann' }).start();
