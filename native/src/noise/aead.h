@@ -22,7 +22,11 @@ class Aead {
   bool open(const Bytes<12>& nonce, ByteView aad, ByteSpan sealed);
 
   /// WireGuard's nonce: 32 zero bits and a little-endian counter.
-  static Bytes<12> counter_nonce(uint64_t counter);
+  static Bytes<12> counter_nonce(uint64_t counter) {
+    Bytes<12> nonce{};
+    store_le64(nonce.data() + 4, counter);
+    return nonce;
+  }
 
  private:
   /// Key stream made at a time: its first block is the key of the tag, and a packet of any Ethernet fits behind it.
