@@ -97,7 +97,7 @@ export class PunchChoices {
     if (strategy === 'bracket') return before % 2 === 1 && this.#options.settings().hardNat ? 'birthday' : strategy;
     const theirs = member.core.view(now).nat;
     if (!isLenient(this.#options.nat()) || theirs === null || isLenient(theirs)) return strategy;
-    const short = failures === 0 && this.#options.schedule.lastOutcome(member.key) === 'budget';
+    const short = failures < 2 && this.#options.schedule.lastOutcome(member.key) === 'budget';
     return short || (failures === 1 && member.core.bothDependent()) ? 'bracket' : strategy;
   }
 

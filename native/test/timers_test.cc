@@ -123,6 +123,39 @@ TEST("a session at rest is silent") {
   EXPECT_EQ(world.sent.size(), before);
 }
 
+const PeerConfig member{.probe = ProbeKeys{random_key(), random_key()}};
+
+TEST("a member's first packet under a key repeats until something comes, and after it is heard no more") {
+  World world(member);
+  bool first = true;
+  world.loses = [&first](int from, ByteView datagram) {
+    return from == 0 && type_of(datagram) == data && std::exchange(first, false);
+  };
+  world.connect();
+  EXPECT_EQ(world.handshakes(1), 0u);
+  world.run_until(0.3);
+  EXPECT_EQ(world.handshakes(1), 1u);
+  world.host_sends(1);
+  const size_t before = world.sent.size();
+  world.run_until(9.9);
+  EXPECT_EQ(world.sent.size(), before);
+}
+
+TEST("a member's first packet repeats three times, and again by a new path") {
+  World world(member);
+  world.loses = [](int from, ByteView datagram) { return from == 0 && type_of(datagram) == data; };
+  world.connect();
+  world.run_until(60);
+  EXPECT_EQ(world.of_type(data).size(), 4u);
+  world.loses = [](int, ByteView) { return false; };
+  world.set_path(0);
+  EXPECT_EQ(world.handshakes(1), 0u);
+  Effects effects;
+  world.at(0).core.set_path(world.now(), world.peer(0), {}, {}, effects);
+  world.set_path(0);
+  EXPECT_EQ(world.handshakes(1), 1u);
+}
+
 TEST("a persistent keepalive leaves every interval in which nothing else did") {
   World world({.keepalive = 25 * seconds});
   world.connect();

@@ -82,6 +82,10 @@ void Core::set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effec
   }
   if (usable(now, peer.current)) {
     flush_staged(now, peer, effects);
+    if (moved && peer.unconfirmed) {
+      send_keepalive(now, peer, effects);
+      await_confirmation(now, peer);
+    }
   } else if ((peer.config.initiate || !peer.staged.empty()) && (moved || !peer.attempt.active)) {
     restart_handshake(now, peer, effects);
   }

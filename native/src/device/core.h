@@ -28,6 +28,8 @@ constexpr Nanos reject_after_time = 180 * seconds;
 constexpr Nanos rekey_attempt_time = 90 * seconds;
 constexpr Nanos rekey_timeout = 5 * seconds;
 constexpr Nanos keepalive_timeout = 10 * seconds;
+/// Pauses before a session's first packet is repeated (await_confirmation).
+constexpr std::array<Nanos, 3> confirm_after{250 * milliseconds, seconds, 4 * seconds};
 /// An initiation is ignored when the last one of the same peer is nearer than this.
 constexpr Nanos initiation_spacing = 20 * milliseconds;
 
@@ -130,6 +132,9 @@ class Core {
   // core_data.cc
   void flush_staged(const Now& now, Peer& peer, Effects& effects);
   void send_sealed(const Now& now, Peer& peer, ByteSpan buffer, size_t length, Effects& effects);
+  /// The first packet under a key that we began is what makes it stand for the other side: it is repeated until something comes.
+  void await_confirmation(const Now& now, Peer& peer);
+  void confirm(const Now& now, Peer& peer, Effects& effects);
   void send_keepalive(const Now& now, Peer& peer, Effects& effects);
   static bool usable(const Now& now, const std::shared_ptr<Session>& session);
 

@@ -153,6 +153,8 @@ void Core::receive_response(const Now& now, const Arrival& arrival, ByteView mes
   } else {
     flush_staged(now, peer, effects);
   }
+  peer.unconfirmed = peer.probe != nullptr;
+  await_confirmation(now, peer);
 }
 
 void Core::receive_cookie_reply(const Now& now, ByteView message) {

@@ -62,6 +62,10 @@ ByteView Core::received_data(const Now& now, Session& session, const Arrival& ar
     session_began(now, *peer, effects);
     flush_staged(now, *peer, effects);
   }
+  if (peer->unconfirmed && peer->current.get() == &session) {
+    peer->unconfirmed = false;
+    peer->timers.confirm = never;
+  }
   peer->counters.rx_bytes += sealed;
   roam(*peer, arrival, effects);
   on_authenticated_received(now, *peer);

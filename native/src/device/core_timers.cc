@@ -42,6 +42,21 @@ void Core::on_traversal(const Now& now, Peer& peer) {
   if (peer.config.keepalive > 0) arm(peer.timers.persistent_keepalive, now.boot_ns + peer.config.keepalive);
 }
 
+// To members only: who runs another WireGuard gets the paper's packets and no others.
+void Core::await_confirmation(const Now& now, Peer& peer) {
+  peer.confirmations = 0;
+  peer.timers.confirm = never;
+  if (peer.unconfirmed) arm(peer.timers.confirm, now.boot_ns + confirm_after.front());
+}
+
+void Core::confirm(const Now& now, Peer& peer, Effects& effects) {
+  if (!usable(now, peer.current) || peer.path.kind == PathKind::none) return;
+  if (++peer.confirmations < confirm_after.size()) {
+    arm(peer.timers.confirm, now.boot_ns + confirm_after[peer.confirmations]);
+  }
+  send_keepalive(now, peer, effects);
+}
+
 void Core::on_session_derived(const Now& now, Peer& peer) {
   peer.rekeyed_on_receive = false;
   arm(peer.timers.zero_keys, now.boot_ns + 3 * reject_after_time);
@@ -54,7 +69,7 @@ void Core::run_timers(const Now& now, Effects& effects) {
     run_peer_timers(now, *peer, effects);
     const Timers& t = peer->timers;
     earliest_ = std::min({earliest_, t.retry_handshake, t.passive_keepalive, t.new_handshake, t.persistent_keepalive,
-                          t.zero_keys});
+                          t.confirm, t.zero_keys});
   }
 }
 
@@ -69,6 +84,7 @@ void Core::run_peer_timers(const Now& now, Peer& peer, Effects& effects) {
   if (due(timers.retry_handshake)) retry_handshake(now, peer, effects);
   if (due(timers.new_handshake)) begin_handshake(now, peer, effects);
   if (due(timers.passive_keepalive) && usable(now, peer.current)) send_keepalive(now, peer, effects);
+  if (due(timers.confirm)) confirm(now, peer, effects);
   if (due(timers.persistent_keepalive) && peer.path.kind != PathKind::none) {
     arm(timers.persistent_keepalive, now.boot_ns + peer.config.keepalive);
     send_keepalive(now, peer, effects);

@@ -61,6 +61,7 @@ struct Timers {
   Nanos passive_keepalive = never;
   Nanos new_handshake = never;
   Nanos persistent_keepalive = never;
+  Nanos confirm = never;
   Nanos zero_keys = never;
 };
 
@@ -119,6 +120,9 @@ struct Peer {
 
   std::shared_ptr<Session> previous, current, next;
   bool rekeyed_on_receive = false;
+  /// Nothing has come under the session that we began: the other side may not know that it stands.
+  bool unconfirmed = false;
+  size_t confirmations = 0;
 
   Timers timers;
   std::deque<std::vector<uint8_t>> staged;

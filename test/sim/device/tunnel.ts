@@ -20,6 +20,8 @@ import {
 
 /** Initiations while no session exists: one lost packet must not cost 5 s. */
 const SCHEDULE_MS = [0, 250, 750, 1_750];
+/** Pauses before a session's first packet is repeated: what makes it stand for the other side may be lost. */
+const CONFIRM_AFTER_MS = [250, 1_000, 4_000];
 /** Packets that wait for a session. */
 const STAGED = 128;
 /** A responder takes initiations this far apart. */
@@ -60,6 +62,9 @@ export class Tunnel {
   #retryUntil = 0;
   #cancelKeepalive: (() => void) | null = null;
   #cancelStale: (() => void) | null = null;
+  /** Of a session that we began, nothing has come under it. */
+  #unconfirmed = false;
+  #cancelConfirm: (() => void) | null = null;
 
   constructor(io: TunnelIo) {
     this.#io = io;
@@ -71,6 +76,7 @@ export class Tunnel {
 
   /** A path was set: until a session exists, initiations repeat on the fast schedule. */
   pathSet(): void {
+    if (this.established && this.#unconfirmed) this.#confirm(0);
     if (!this.established && this.initiate) this.#begin(Number.POSITIVE_INFINITY);
   }
 
@@ -115,8 +121,12 @@ export class Tunnel {
     this.#outgoing = null;
     this.#stopRetry();
     this.#promote(this.#session(outgoing.senderIndex, response.senderIndex, secret, true));
-    if (this.#staged.length === 0) this.#transmit(this.#current as Session, new Uint8Array(0));
-    else this.#flush();
+    this.#unconfirmed = true;
+    if (this.#staged.length === 0) this.#confirm(0);
+    else {
+      this.#flush();
+      this.#confirmLater(0);
+    }
     return true;
   }
 
@@ -132,6 +142,7 @@ export class Tunnel {
       this.#promote(session);
       this.#flush();
     }
+    if (session === this.#current) this.#unconfirmed = false;
     this.#received(session, payload.length > 0);
     if (payload.length > 0) this.#io.deliver(payload);
     return true;
@@ -141,6 +152,20 @@ export class Tunnel {
     this.#stopRetry();
     this.#cancelKeepalive?.();
     this.#cancelStale?.();
+    this.#cancelConfirm?.();
+  }
+
+  #confirm(count: number): void {
+    if (!this.#unconfirmed || !this.established) return;
+    this.#transmit(this.#current as Session, new Uint8Array(0));
+    this.#confirmLater(count);
+  }
+
+  #confirmLater(count: number): void {
+    this.#cancelConfirm?.();
+    this.#cancelConfirm = null;
+    const wait = CONFIRM_AFTER_MS[count];
+    if (wait !== undefined) this.#cancelConfirm = this.#io.after(wait, () => this.#confirm(count + 1));
   }
 
   #promote(session: Session): void {
