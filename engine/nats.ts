@@ -120,11 +120,13 @@ export class Nats {
     return alive.length === 0 || alive.includes(null) ? null : Math.min(...alive.map(Number));
   }
 
-  /** IPv4 mappings depend on the destination, or are not known not to. */
+  /** IPv4 mappings depend on the destination, or are not known not to: on its address, where servers had one address only. */
   dependentMappings(): Dependence {
-    const mapping = this.#families.get(4)?.core.report().mapping ?? 'unknown';
-    if (mapping === 'address-dependent') return 'address';
-    return mapping !== 'endpoint-independent' && mapping !== 'none';
+    const core = this.#families.get(4)?.core;
+    const mapping = core?.report().mapping ?? 'unknown';
+    if (mapping === 'none') return false;
+    if (mapping === 'endpoint-independent') return core?.comparesAddresses() === true ? false : 'address';
+    return mapping === 'address-dependent' ? 'address' : true;
   }
 
   /** An IPv4 STUN server that answers, another at each turn. */

@@ -309,7 +309,9 @@ export class Punches {
     const { key } = member;
     log('info', `punching to ${key}: ${strategy} as ${asked.role}, ${sockets} sockets`);
     const failures = this.#schedule.failures(key);
-    const own = { ports: nat().ports, lenient: isLenient(nat()), dependent: dependentMappings() };
+    // A name is enough to plan by; what it costs is counted as if it were worse.
+    const dependent = nat().mapping === 'endpoint-independent' ? false : dependentMappings();
+    const own = { ports: nat().ports, lenient: isLenient(nat()), dependent };
     const elsewhere = this.#choices.targets(member).slice(1);
     return new Attempt({ ...asked, ...own, elsewhere, failures, budget, random });
   }

@@ -118,9 +118,9 @@ export class Budget {
     return this.#longShotSockets.has(socket) ? this.#longShot : this.#everyday;
   }
 
-  /** Whether the mapping of such a datagram is there already. */
-  stands(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): boolean {
-    const usedAt = this.#accountOf(socket).mappings.get(keysOf(socket, remote, dependent).mapping);
+  /** Whether such a datagram makes nothing in the router that is not there already. */
+  stands(now: number, socket: number, remote: { ip: string; port: number }): boolean {
+    const usedAt = this.#accountOf(socket).sessions.get(keysOf(socket, remote, true).session);
     return usedAt !== undefined && now - usedAt <= MAPPING_LIFETIME_MS;
   }
 

@@ -52,6 +52,8 @@ export interface NatCore {
   report(): NatReport;
   /** A server that has answered in this round, for measurements of others: the first, or of all in turn. */
   answering(turn?: number): Endpoint | null;
+  /** Servers with different addresses have answered: one address alone cannot tell a mapping for each. */
+  comparesAddresses(): boolean;
   /** True once mapping and filtering have an answer or have given up, and while there is no server to ask. */
   settled(): boolean;
 }

@@ -87,6 +87,15 @@ class Discovery implements NatCore {
     return answering[turn % answering.length]?.primary ?? null;
   }
 
+  comparesAddresses(): boolean {
+    const seen = this.#round?.evidence.servers ?? [];
+    const asked = this.#servers.flatMap(({ primary, alternate }, i) => [
+      ...(isSeen(seen[i]?.primary ?? 'untested') ? [primary.ip] : []),
+      ...(alternate !== null && isSeen(seen[i]?.alternate ?? 'untested') ? [alternate.ip] : []),
+    ]);
+    return new Set(asked).size > 1;
+  }
+
   settled(): boolean {
     if (this.#round === null) return true;
     return this.#round.settled() && (this.#everAnswered || this.#silenceJudged);

@@ -73,11 +73,11 @@ export class Openings {
 
   /** Those of an attempt before, as far as they cost nothing or the budget has it. */
   #reuse(now: number, count: number): void {
-    const { budget, remote, dependent } = this.#context;
+    const { budget, remote } = this.#context;
     // All of them leave when this is done: until then the budget does not know.
     let left = budget.mappingsLeft(now);
     for (const socket of this.#reused.splice(0, count)) {
-      const stands = budget.stands(now, socket, remote, dependent);
+      const stands = budget.stands(now, socket, remote);
       if (stands || left > 0) this.#use(now, socket);
       if (!stands) left -= 1;
     }

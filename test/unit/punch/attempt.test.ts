@@ -69,6 +69,10 @@ class Run {
     for (let port = 1; port <= mappings; port++) this.#budget.sent(this.now, 99, { ip: '192.0.2.1', port }, true);
   }
 
+  used(sockets: number[], port: number): void {
+    for (const socket of sockets) this.#budget.sent(this.now, socket, { ip: '198.51.100.7', port }, false);
+  }
+
   sent(t: PunchMessage['t']): PunchMessage[] {
     return this.actions.flatMap((action) => (action.type === 'send' && action.message.t === t ? [action.message] : []));
   }
@@ -266,9 +270,11 @@ describe('an attempt that waits for the budget', () => {
 describe('an attempt that reuses sockets', () => {
   const reused = Array.from({ length: 30 }, (_, i) => 100 + i);
 
-  function begun(mappings: number): Run {
+  /** So many mappings of others stand, and all of the reused sockets', towards this port. */
+  function begun(mappings: number, port?: number): Run {
     const run = new Run('leader', 'birthday', 1, false, 0, reused);
     run.exhaustBudget(mappings);
+    if (port !== undefined) run.used(reused, port);
     run.hears({ t: 'punch-accept', id: ID });
     run.pass(1_000);
     return run;
