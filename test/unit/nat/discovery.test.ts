@@ -26,6 +26,7 @@ describe('a server with two addresses', () => {
           publicAddresses: ['203.0.113.1'],
         });
         expect(net.core.settled()).toBe(true);
+        expect(net.core.comparesAddresses()).toBe(true);
       });
     }
   }
@@ -58,11 +59,13 @@ describe('a server with one address and two ports', () => {
   };
 
   it('calls a mapping that is the same for both ports endpoint-independent', () => {
-    expect(ask(behind('endpoint-independent', 'address-and-port-dependent'))).toMatchObject({
+    const net = behind('endpoint-independent', 'address-and-port-dependent');
+    expect(ask(net)).toMatchObject({
       mapping: 'endpoint-independent',
       filtering: 'address-and-port-dependent',
       type: 'NAT3',
     });
+    expect(net.core.comparesAddresses()).toBe(false);
   });
 
   it('sees a mapping that follows the port', () => {
@@ -87,6 +90,7 @@ describe('a server with one address and two ports', () => {
     net.run(4_000);
     expect(net.last).toMatchObject({ mapping: 'address-dependent', type: 'NAT4' });
     expect(net.reports.at(-1)?.candidates).toHaveLength(2);
+    expect(net.core.comparesAddresses()).toBe(true);
   });
 });
 
