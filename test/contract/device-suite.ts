@@ -49,10 +49,16 @@ interface Side {
 const SOON_MS = 2_000;
 /** Time after which silence counts as an answer. */
 const SILENCE_MS = 150;
+const KEEPALIVE_BYTES = 32;
 const LATE_KEYS = { sendKey: key(0x51), receiveKey: key(0x52) };
 
 function key(fill: number): Uint8Array {
   return new Uint8Array(32).fill(fill);
+}
+
+/** A sealed packet. An empty one, which says that a session stands, may leave beside it. */
+function isData({ bytes }: { bytes: Uint8Array }): boolean {
+  return bytes[0] === 4 && bytes.length > KEEPALIVE_BYTES;
 }
 
 /** The other side's view of one pair of probe keys. */
@@ -314,8 +320,8 @@ export function deviceContract(name: string, createHarness: () => DeviceHarness)
         const raw = await harness.raw();
         a.device.setPath(a.peer, udp(b), { kind: 'udp', socket: 0, to: raw.endpoint });
         a.device.writeTun(packet(a, b, 'both'));
-        expect(await soon(() => b.packets().length === 21 && raw.received.length === 1)).toBe(true);
-        expect(raw.received[0]?.bytes[0]).toBe(4);
+        const duplicates = () => raw.received.filter(isData);
+        expect(await soon(() => b.packets().length === 21 && duplicates().length === 1)).toBe(true);
       });
 
       test('received data never moves the send path', async () => {
@@ -383,8 +389,9 @@ export function deviceContract(name: string, createHarness: () => DeviceHarness)
         a.device.setPath(a.peer, { kind: 'udp', socket: 0, to: raw.endpoint, mtu: 1_400 });
         for (const payload of [1_320, 1_321, 1_400])
           a.device.writeTun(innerPacket(a.ip, b.ip, new Uint8Array(payload)));
-        expect(await soon(() => raw.received.length >= 5)).toBe(true);
-        const sizes = raw.received.map(({ bytes }) => bytes.length + 28);
+        const data = () => raw.received.filter(isData);
+        expect(await soon(() => data().length >= 5)).toBe(true);
+        const sizes = data().map(({ bytes }) => bytes.length + 28);
         expect(sizes).toHaveLength(5);
         expect(Math.max(...sizes)).toBe(1_400);
       });
