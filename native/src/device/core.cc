@@ -82,7 +82,7 @@ void Core::set_path(const Now& now, Peer& peer, Path path, Path duplicate, Effec
   }
   if (usable(now, peer.current)) {
     flush_staged(now, peer, effects);
-    if (peer.unconfirmed) {
+    if (moved && peer.unconfirmed) {
       send_keepalive(now, peer, effects);
       await_confirmation(now, peer);
     }
