@@ -70,7 +70,7 @@ class Run {
   }
 
   used(sockets: number[], port: number): void {
-    for (const socket of sockets) this.#budget.sent(this.now, socket, { ip: '198.51.100.7', port }, false);
+    for (const socket of sockets) this.#budget.sent(this.now, socket, { ip: '198.51.100.7', port }, true);
   }
 
   sent(t: PunchMessage['t']): PunchMessage[] {
@@ -290,13 +290,12 @@ describe('an attempt that reuses sockets', () => {
   });
 
   it('makes no more mappings in one moment than the budget has', () => {
-    expect(
-      new Set(
-        begun(MAX_MAPPINGS - MAPPING_RESERVE - 2)
-          .pings()
-          .map(({ socket }) => socket),
-      ).size,
-    ).toBe(2);
+    const left = MAX_MAPPINGS - MAPPING_RESERVE - 2;
+    const sockets = (run: Run) => new Set(run.pings().map(({ socket }) => socket)).size;
+    expect(sockets(begun(left))).toBe(2);
+    expect(sockets(begun(left - reused.length, 7_000))).toBe(reused.length + 2);
+    // Another port of the same address is another mapping.
+    expect(sockets(begun(left - reused.length, 7_001))).toBe(2);
   });
 });
 

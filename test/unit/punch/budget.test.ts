@@ -40,6 +40,17 @@ describe('the budget of the whole client', () => {
     expect(budget.take(10_300)).toBe(true);
   });
 
+  it('knows a socket to stand towards what it was used for, for two minutes, however its mapping is called', () => {
+    for (const dependent of [true, false, 'address'] as const) {
+      const budget = new Budget();
+      budget.sent(0, 7, remote(1), dependent);
+      expect(budget.stands(120_000, 7, remote(1))).toBe(true);
+      expect(budget.stands(120_001, 7, remote(1))).toBe(false);
+      // The same mapping perhaps, another session in any case.
+      expect(budget.stands(0, 7, remote(2))).toBe(false);
+    }
+  });
+
   it('leaves some of a burst to checks when a punch has taken all it may', () => {
     const budget = new Budget();
     for (let left = budget.probes(0); left > 0; left = budget.probes(0)) budget.take(0);
