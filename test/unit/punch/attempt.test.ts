@@ -179,6 +179,26 @@ describe('an attempt', () => {
     expect(run.pings().length).toBeLessThanOrEqual(16);
   });
 
+  it('ends a crossing when two servers in turn count something else than its burst', () => {
+    const run = new Run('leader', 'crossing');
+    run.hears({ t: 'punch-accept', id: ID });
+    const turns: number[] = [];
+    for (let round = 1; round <= 2; round++) {
+      const before = run.actions.length;
+      run.hears({ t: 'punch-counter', id: ID, round, port: 5_000, step: 1 });
+      const asked = run.actions.slice(before).filter((action) => action.type === 'stun');
+      expect(asked).toHaveLength(2);
+      for (const [i, { socket, turn }] of asked.entries()) {
+        turns.push(turn);
+        run.handle({ type: 'mapped', socket, port: 20_000 + i });
+      }
+      run.pass(300);
+    }
+    expect(turns).toEqual([0, 0, 1, 1]);
+    expect(run.sent('punch-aim')).toEqual([]);
+    expect(run.outcome()).toBe('exhausted');
+  });
+
   it('ambushes: every mapping waits at one port ahead of the counter, which then walks past it', () => {
     const run = new Run('leader', 'ambush');
     run.hears({ t: 'punch-accept', id: ID });
