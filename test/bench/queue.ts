@@ -1,7 +1,8 @@
 /**
  * What a game notices of a download in the same tunnel: the delay of 60 datagrams a second (game-flow.cc), alone and beside TCP
  * that saturates the path. At full speed, through a modem, over the WebSocket relay, between several peers, and beside
- * broadcast.
+ * broadcast. The host of a virtual machine that takes a processor for some milliseconds decides a p99 by itself; so what counts
+ * is the third of the rounds in which it took least, and the table tells those of all rounds beside it.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -14,9 +15,11 @@ import { labBuildDirectory, repositoryRoot } from '../lab/paths.ts';
 import { bothOver, joinAll } from '../lab/room.ts';
 import { startTopology } from '../lab/topology.ts';
 import { until } from '../until.ts';
-import { digits, quantile, table } from './figures.ts';
 import type { QueueEndConfig } from './queue-end.ts';
+import { type Flow, type Row, report, type Turn } from './queue-table.ts';
+import { stolenWhile } from './stolen.ts';
 
+const ROUNDS = 9;
 const GAME_PORT = 9_000;
 const DATAGRAMS_A_SECOND = 60;
 const READY_MS = 30_000;
@@ -24,40 +27,27 @@ const PORT = 51_840;
 /** A home's uplink and its modem's queue. */
 const UPLINK = { rateMbit: 20, queueBytes: 256 * 1024 };
 
-interface Flow {
-  /** Milliseconds. */
-  delays: readonly number[];
-  sent: number;
-}
+const tcp = ([rate]: readonly string[]): string => `TCP ${rate} Mbit/s`;
 
-interface Row {
-  what: string;
-  idle: Flow;
-  loaded: Flow;
-  /** What the other traffic had meanwhile. */
-  beside: string;
-  /** Milliseconds that p99 may be above the idle p50; null: nobody promised any. */
-  goalMs: number | null;
-}
-
-/** Each measurement takes `seconds`, idle and loaded. */
+/** Each measurement takes `seconds`, idle and loaded, in each of the rounds. */
 export async function benchQueue(seconds: number): Promise<string> {
   const game = await buildGame();
-  const rows: Row[] = [
-    await betweenDevices({ what: 'full speed', game, seconds, uplink: false, paced: true, goalMs: 2 }),
-    await betweenDevices({
-      what: 'uplink, 20 Mbit/s, not paced',
-      game,
-      seconds,
-      uplink: true,
-      paced: false,
-      goalMs: null,
-    }),
-    await betweenDevices({ what: 'uplink, 20 Mbit/s', game, seconds, uplink: true, paced: true, goalMs: 15 }),
-    ...(await betweenMany(game, seconds)),
-    await overRelay(game, seconds),
+  const measurements = [
+    () => betweenDevices({ what: 'full speed', game, seconds, uplink: false, paced: true, goalMs: 2 }),
+    () =>
+      betweenDevices({ what: 'uplink, 20 Mbit/s, not paced', game, seconds, uplink: true, paced: false, goalMs: null }),
+    () => betweenDevices({ what: 'uplink, 20 Mbit/s', game, seconds, uplink: true, paced: true, goalMs: 15 }),
+    () => betweenMany(game, seconds),
+    () => overRelay(game, seconds),
   ];
-  return report(rows);
+  const turns = new Map<string, Turn[]>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const measure of measurements) {
+      const { result, stolen } = await stolenWhile(measure);
+      for (const row of result) turns.set(row.what, [...(turns.get(row.what) ?? []), { ...row, stolen }]);
+    }
+  }
+  return report([...turns.values()]);
 }
 
 async function buildGame(): Promise<string> {
@@ -77,7 +67,7 @@ interface Between {
   goalMs: number | null;
 }
 
-async function betweenDevices(options: Between): Promise<Row> {
+async function betweenDevices(options: Between): Promise<Row[]> {
   const lab = Lab.open();
   try {
     const [near, far] = (await lab.namespaces(['near', 'far'])) as [Namespace, Namespace];
@@ -92,14 +82,8 @@ async function betweenDevices(options: Between): Promise<Row> {
     lab.spawn(far, ['iperf3', '-s']);
     const flow = () => gameFlow(lab, options.game, near, far, inner(1), options.seconds);
     const idle = await flow();
-    const [loaded, mbit] = await beside(flow, [iperf(lab, near, inner(1), options.seconds)]);
-    return {
-      what: options.what,
-      idle,
-      loaded,
-      beside: `TCP ${digits(mbit[0] ?? Number.NaN)} Mbit/s`,
-      goalMs: options.goalMs,
-    };
+    const [loaded, rates] = await beside(flow, [iperf(lab, near, inner(1), options.seconds)]);
+    return [{ what: options.what, idle, loaded, rates, beside: tcp, goalMs: options.goalMs }];
   } finally {
     await lab.close();
   }
@@ -119,17 +103,24 @@ async function betweenMany(game: string, seconds: number): Promise<Row[]> {
     const downloads = others.map((_, index) =>
       iperf(lab, near, inner(index + 2), seconds, ['-P', index === 0 ? '4' : '1']),
     );
-    const [shared, mbit] = await beside(flow, downloads);
+    const [shared, rates] = await beside(flow, downloads);
     // Ten thousand 1,000-byte broadcasts a second, each copied to three peers.
     const [cast, received] = await beside(flow, [broadcast(lab, near, others[0] as Namespace, seconds)]);
-    const share = `4 flows to one ${digits(mbit[0] ?? Number.NaN)}, 1 flow to another ${digits(mbit[1] ?? Number.NaN)} Mbit/s`;
     return [
-      { what: 'beside two other peers', idle, loaded: shared, beside: share, goalMs: 2 },
+      {
+        what: 'beside two other peers',
+        idle,
+        loaded: shared,
+        rates,
+        beside: ([four, one]) => `4 flows to one ${four}, 1 flow to another ${one} Mbit/s`,
+        goalMs: 2,
+      },
       {
         what: 'beside broadcast',
         idle,
         loaded: cast,
-        beside: `${digits(received[0] ?? Number.NaN)} Mbit/s to each`,
+        rates: received,
+        beside: ([rate]) => `${rate} Mbit/s to each`,
         goalMs: 2,
       },
     ];
@@ -138,7 +129,7 @@ async function betweenMany(game: string, seconds: number): Promise<Row[]> {
   }
 }
 
-async function overRelay(game: string, seconds: number): Promise<Row> {
+async function overRelay(game: string, seconds: number): Promise<Row[]> {
   const topology = await startTopology({
     sites: [
       { name: 'ann', nat: 'public' },
@@ -163,15 +154,9 @@ async function overRelay(game: string, seconds: number): Promise<Row> {
     lab.spawn(bob.namespace, ['iperf3', '-s']);
     const flow = () => gameFlow(lab, game, ann.namespace, bob.namespace, bob.ipv4, seconds);
     const idle = await flow();
-    const [loaded, mbit] = await beside(flow, [iperf(lab, ann.namespace, bob.ipv4, seconds)]);
+    const [loaded, rates] = await beside(flow, [iperf(lab, ann.namespace, bob.ipv4, seconds)]);
     await Promise.all([ann.stop(), bob.stop()]);
-    return {
-      what: 'WebSocket relay',
-      idle,
-      loaded,
-      beside: `TCP ${digits(mbit[0] ?? Number.NaN)} Mbit/s`,
-      goalMs: null,
-    };
+    return [{ what: 'WebSocket relay', idle, loaded, rates, beside: tcp, goalMs: null }];
   } finally {
     await topology.close();
   }
@@ -286,32 +271,4 @@ async function broadcast(lab: Lab, from: Namespace, to: Namespace, seconds: numb
     });`;
   await lab.spawn(from, [process.execPath, '-e', flood]).exited;
   return (((await received()) - before) * 8) / seconds / 1e6;
-}
-
-function report(rows: readonly Row[]): string {
-  const head = [
-    '',
-    'idle p50, ms',
-    'idle p99',
-    'loaded p50',
-    'loaded p99',
-    'loaded max',
-    'lost',
-    'p99 above idle p50',
-    'goal',
-    'beside it',
-  ];
-  const lines = rows.map(({ what, idle, loaded, beside: other, goalMs }) => {
-    const above = quantile(loaded.delays, 0.99) - quantile(idle.delays, 0.5);
-    return [
-      what,
-      ...[quantile(idle.delays, 0.5), quantile(idle.delays, 0.99)].map(digits),
-      ...[quantile(loaded.delays, 0.5), quantile(loaded.delays, 0.99), Math.max(...loaded.delays)].map(digits),
-      `${loaded.sent - loaded.delays.length} of ${loaded.sent}`,
-      digits(above),
-      goalMs === null ? '' : `${goalMs}, none lost`,
-      other,
-    ];
-  });
-  return table([head, ...lines]);
 }
