@@ -254,6 +254,8 @@ export class Members {
     if ('at' in event) this.#heard(member, event.at);
     switch (event.type) {
       case 'ping':
+        // The device has answered: to an address of which we know nothing that is a mapping more, like a ping of ours.
+        this.#count(event.via);
         return this.event(member.key, event);
       case 'pong': {
         const asked = member.userPings.get(event.seq);

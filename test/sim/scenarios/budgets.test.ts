@@ -58,6 +58,32 @@ scenario(
   },
 );
 
+scenario(
+  'a member that pings from ever new ports: what answers create in the router is counted like pings',
+  1,
+  {
+    sites: [
+      site('symmetric-restricted', { members: ['ann'] }),
+      site('public', { members: ['eve'] }),
+      site('port-restricted', { members: ['bob'] }),
+    ],
+  },
+  async (world) => {
+    const [ann, eve, bob] = world.members as [Member, Member, Member];
+    ann.start();
+    eve.start();
+    await world.until('direct', () => eve.directTo(ann) && ann.directTo(eve), 10_000);
+    const [ip = '', port] = (eve.peer(ann)?.path?.remote ?? '').split(':');
+    for (const [i, { id }] of (eve.device?.openSockets(200, 4) ?? []).entries()) {
+      eve.device?.ping(1, 1_000_000 + i, { socket: id, remote: { ip, port: Number(port) } });
+      await world.runFor(20);
+    }
+    bob.start();
+    await world.until('direct in the end', () => ann.directTo(bob) && bob.directTo(ann), 300_000);
+    world.check();
+  },
+);
+
 function isServer(ip: string): boolean {
   return ip.startsWith('203.0.113.');
 }
