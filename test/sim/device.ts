@@ -125,10 +125,11 @@ export class SimDevice implements DevicePort {
     this.#open();
     for (const way of [path, duplicate]) if (way?.kind === 'udp') this.#check({ socket: way.socket, remote: way.to });
     const peer = this.#peer(id);
-    if (pathKey(path) !== pathKey(peer.path)) this.onPath?.(peer.key, path);
+    const moved = pathKey(path) !== pathKey(peer.path);
+    if (moved) this.onPath?.(peer.key, path);
     peer.path = path;
     peer.duplicate = duplicate;
-    if (path !== null) peer.tunnel.pathSet();
+    if (path !== null) peer.tunnel.pathSet(moved);
   }
 
   openSockets(count: number, family: 4 | 6): { id: SocketId; family: 4 | 6; port: number }[] {

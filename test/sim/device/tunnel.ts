@@ -74,10 +74,11 @@ export class Tunnel {
     return this.#usable(this.#current);
   }
 
-  /** A path was set: until a session exists, initiations repeat on the fast schedule. */
-  pathSet(): void {
-    if (this.established && this.#unconfirmed) this.#confirm(0);
-    if (!this.established && this.initiate) this.#begin(Number.POSITIVE_INFINITY);
+  /** A path was set, another one or (with another duplicate) the same: until a session exists, initiations repeat on the fast schedule. */
+  pathSet(moved: boolean): void {
+    if (this.established && this.#unconfirmed && moved) this.#confirm(0);
+    const idle = this.#cancelRetry === null;
+    if (!this.established && this.initiate && (moved || idle)) this.#begin(Number.POSITIVE_INFINITY);
   }
 
   sendData(payload: Uint8Array): void {
