@@ -9,11 +9,13 @@ import { digits, median, medianRatio, quantile, table } from './figures.ts';
 import { ping, type Turns, takeTurn } from './round-trips.ts';
 import { type Contestant, startContestants } from './tunnel-ends.ts';
 
-const SECONDS = 4;
-/** TCP out and back by turns so short that what disturbs the machine disturbs neighbours alike, a round. */
-const TCP_TURNS = 4;
+/** Turns a round, so short that what disturbs the machine disturbs neighbours alike. */
+const TURNS = 4;
 const TCP_SECONDS = 2;
+const DATAGRAM_SECONDS = 1;
 const PINGS = 400;
+/** As long as the pings beside it. */
+const LOAD_SECONDS = 4;
 /** Of idle round trips, a round. */
 const IDLE_TURNS = 10;
 const DATAGRAM_SIZES = [64, 300, 1_300];
@@ -21,14 +23,10 @@ const DATAGRAM_SIZES = [64, 300, 1_300];
 const TICKS_A_SECOND = 100;
 
 interface Sample {
+  tcpOutGbit: number;
+  tcpBackGbit: number;
   /** Received a second, by DATAGRAM_SIZES. */
   datagrams: number[];
-  loadedRttMicros: number[];
-}
-
-interface Transfer {
-  outGbit: number;
-  backGbit: number;
   /** Of the tunnel's processes at both ends, while TCP ran out. */
   cpuSecondsPerGbit: number;
 }
@@ -40,16 +38,20 @@ export async function benchTunnel(rounds: number): Promise<string> {
     lab.spawn(far, ['iperf3', '-s']);
     const contestants = await startContestants(lab, near, far);
     const samples = new Map<string, Sample[]>(contestants.map(({ name }) => [name, []]));
-    const transfers = new Map<string, Transfer[]>(contestants.map(({ name }) => [name, []]));
+    const loaded = new Map<string, Turns>(contestants.map(({ name }) => [name, []]));
     const idle = new Map<string, Turns>();
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < IDLE_TURNS; turn++) await takeTurn(lab, near, contestants, idle);
-      for (let turn = 0; turn < TCP_TURNS; turn++) {
-        for (const one of contestants) transfers.get(one.name)?.push(await transfer(lab, near, one));
+      for (let turn = 0; turn < TURNS; turn++) {
+        for (const one of contestants) samples.get(one.name)?.push(await measure(lab, near, one));
       }
-      for (const one of contestants) samples.get(one.name)?.push(await measure(lab, near, one));
+      for (const { name, target } of contestants) {
+        const load = iperf(lab, near, target, LOAD_SECONDS);
+        const [micros] = await Promise.all([ping(lab, near, target, PINGS), load]);
+        loaded.get(name)?.push(micros);
+      }
     }
-    return report(samples, transfers, idle);
+    return report(samples, idle, loaded);
   } finally {
     await lab.close();
   }
@@ -73,26 +75,22 @@ async function iperf(
   return (JSON.parse(stdout) as IperfReport).end;
 }
 
-async function transfer(lab: Lab, near: Namespace, { target, ends }: Contestant): Promise<Transfer> {
+async function measure(lab: Lab, near: Namespace, { target, ends }: Contestant): Promise<Sample> {
   const cpuBefore = cpuSeconds(ends);
   const out = (await iperf(lab, near, target, TCP_SECONDS)).sum_received;
   const cpu = cpuSeconds(ends) - cpuBefore;
   const back = (await iperf(lab, near, target, TCP_SECONDS, '-R')).sum_received;
-  return {
-    outGbit: out.bits_per_second / 1e9,
-    backGbit: back.bits_per_second / 1e9,
-    cpuSecondsPerGbit: cpu / ((out.bytes * 8) / 1e9),
-  };
-}
-
-async function measure(lab: Lab, near: Namespace, { target }: Contestant): Promise<Sample> {
-  const [loadedRttMicros] = await Promise.all([ping(lab, near, target, PINGS), iperf(lab, near, target, SECONDS)]);
   const datagrams: number[] = [];
   for (const size of DATAGRAM_SIZES) {
-    const { sum } = await iperf(lab, near, target, SECONDS, '-u', '-b', '0', '-l', String(size));
+    const { sum } = await iperf(lab, near, target, DATAGRAM_SECONDS, '-u', '-b', '0', '-l', String(size));
     datagrams.push((sum.packets - sum.lost_packets) / sum.seconds);
   }
-  return { datagrams, loadedRttMicros };
+  return {
+    tcpOutGbit: out.bits_per_second / 1e9,
+    tcpBackGbit: back.bits_per_second / 1e9,
+    datagrams,
+    cpuSecondsPerGbit: cpu / ((out.bytes * 8) / 1e9),
+  };
 }
 
 /** User and system time so far. */
@@ -112,26 +110,26 @@ type Column = [title: string, figures: (name: string) => number[]];
 /** Two tables: what is carried, and what it costs. The ratios are the medians of those of each round. */
 function report(
   samples: ReadonlyMap<string, readonly Sample[]>,
-  transfers: ReadonlyMap<string, readonly Transfer[]>,
   idle: ReadonlyMap<string, Turns>,
+  loaded: ReadonlyMap<string, Turns>,
 ): string {
   const of = (pick: (sample: Sample) => number) => (name: string) => (samples.get(name) ?? []).map(pick);
-  const ofTcp = (pick: (one: Transfer) => number) => (name: string) => (transfers.get(name) ?? []).map(pick);
-  const ofIdle = (p: number) => (name: string) => (idle.get(name) ?? []).map((turn) => quantile(turn, p));
+  const ofTurns = (turns: ReadonlyMap<string, Turns>, p: number) => (name: string) =>
+    (turns.get(name) ?? []).map((turn) => quantile(turn, p));
   const names = [...samples.keys()];
   const throughput = ratios(names, [
-    ['TCP out, Gbit/s', ofTcp(({ outGbit }) => outGbit)],
-    ['TCP back, Gbit/s', ofTcp(({ backGbit }) => backGbit)],
+    ['TCP out, Gbit/s', of((sample) => sample.tcpOutGbit)],
+    ['TCP back, Gbit/s', of((sample) => sample.tcpBackGbit)],
     ...DATAGRAM_SIZES.map(
       (size, i): Column => [`UDP ${size} B, datagrams/s`, of((sample) => sample.datagrams[i] ?? Number.NaN)],
     ),
   ]);
   const cost = ratios(names, [
-    ['RTT idle p50, us', ofIdle(0.5)],
-    ['p95, us', ofIdle(0.95)],
-    ['RTT beside TCP p50, us', of((sample) => quantile(sample.loadedRttMicros, 0.5))],
-    ['p99, us', of((sample) => quantile(sample.loadedRttMicros, 0.99))],
-    ['processor, s/Gbit', ofTcp(({ cpuSecondsPerGbit }) => cpuSecondsPerGbit)],
+    ['RTT idle p50, us', ofTurns(idle, 0.5)],
+    ['p95, us', ofTurns(idle, 0.95)],
+    ['RTT beside TCP p50, us', ofTurns(loaded, 0.5)],
+    ['p99, us', ofTurns(loaded, 0.99)],
+    ['processor, s/Gbit', of((sample) => sample.cpuSecondsPerGbit)],
   ]);
   return `In brackets: ratio to wireguard-go, and to the pipe.\n\n${throughput}\n\n${cost}`;
 }
