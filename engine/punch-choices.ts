@@ -1,6 +1,6 @@
 import { type NatReport, type PortRange, UNKNOWN_NAT } from '../protocol/nat.ts';
 import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
-import type { Budget, Dependence } from './core/budget.ts';
+import { type Budget, type Dependence, MAPPING_LIFETIME_MS } from './core/budget.ts';
 import { rangesOf } from './core/nat/ports.ts';
 import type { PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient } from './core/punch/plan.ts';
@@ -12,7 +12,7 @@ import type { Members } from './members.ts';
 import type { Endpoint } from './ports.ts';
 
 export interface PunchChoicesOptions {
-  schedule: Pick<Schedule, 'failures' | 'tries' | 'lastOutcome' | 'mayAccept'>;
+  schedule: Pick<Schedule, 'failures' | 'tries' | 'quietMs' | 'lastOutcome' | 'mayAccept'>;
   budget: Pick<Budget, 'mappingsLeft' | 'remotesLeft'>;
   members: Pick<Members, 'all'>;
   ownKey: PeerKey;
@@ -26,6 +26,10 @@ export interface PunchChoicesOptions {
 
 /** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
 const DOUBTS = 6;
+/** Of so many attempts one guesses by labels that may be wrong. */
+const GUESS_TURNS = 4;
+/** The mappings of an attempt are gone, and a back-off may be over. */
+const PATIENCE_MS = MAPPING_LIFETIME_MS + 60_000;
 /** Half of all attempts with 256 sockets meet with so many, over all ports. */
 const DEAR_PROBES = 180;
 /** A follower that can send less than this part of a plan's probes asks for patience. */
@@ -61,10 +65,17 @@ export class PunchChoices {
       const { reason } = member.core.view(now);
       return reason === 'no-answer' || reason === 'hard-nat-pair' ? doubted : null;
     }
-    // Both sides count the same attempts; where they do not, whoever leads by the labels goes on leading something.
     const guessed = choice.strategy === 'crossing' || choice.strategy === 'ambush';
-    const failed = this.#options.schedule.tries(member.key) % 2 === 1;
-    return guessed && failed && doubted?.leads === true ? doubted : choice;
+    return guessed && doubted !== null && this.#yields(now, member.key) ? doubted : choice;
+  }
+
+  /**
+   * Whether a guess by the labels leaves the turn to what doubts them: it takes nearly all mappings, so that one of four is enough.
+   * Both sides count the same attempts; where they do not, whoever leads by the labels waits no longer than one that is due.
+   */
+  #yields(now: number, key: PeerKey): boolean {
+    const { schedule } = this.#options;
+    return schedule.tries(key) % GUESS_TURNS !== 0 && schedule.quietMs(now, key) < PATIENCE_MS;
   }
 
   /** Whether labels that promise a path without a punch are worth another doubt. */

@@ -59,7 +59,8 @@ export class AmbushLeader implements Tactic {
 
   constructor(context: TacticContext) {
     this.#context = context;
-    this.#openings = new Openings(context, () => this.#target ?? context.remote.port);
+    const { ip, port } = context.remote;
+    this.#openings = new Openings(context, () => ({ ip, port: this.#target ?? port }));
     this.#draw = new PortDraw(context.plan.ranges, context.random);
     this.#progress = new ProgressReports(context);
   }

@@ -8,6 +8,7 @@ import type { PortRange } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
 import { PROBE_BURST, PROBES_PER_SECOND } from '../budget.ts';
 import { sizeOf } from '../nat/ports.ts';
+import type { Endpoint } from '../peer/contract.ts';
 import type { PunchPlan, PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
 import { either, mixedOdds, probesFor, shareOf } from './odds.ts';
@@ -28,6 +29,8 @@ import {
 export class BirthdayLeader implements Tactic {
   readonly #context: TacticContext;
   readonly #openings: Openings;
+  /** What is aimed at in turn; the mappings towards one of them count. */
+  readonly #endpoints: readonly Endpoint[];
   #probes = 0;
   #spentAt = Number.POSITIVE_INFINITY;
   /** The word for it does not come any more. */
@@ -36,9 +39,14 @@ export class BirthdayLeader implements Tactic {
 
   constructor(context: TacticContext) {
     this.#context = context;
-    const { followerRanges, random } = context;
+    const { followerRanges, remote, random } = context;
     const draw = followerRanges === null ? null : new PortDraw(followerRanges, random);
-    this.#openings = new Openings(context, () => draw?.next() ?? context.remote.port);
+    this.#endpoints = endpointsOf(context);
+    // Neighbours differ in their TTL (`openingTtl`).
+    const endpoint = (index: number) => this.#endpoints[(index >> 1) % this.#endpoints.length] ?? remote;
+    this.#openings = new Openings(context, (index) => {
+      return draw === null ? endpoint(index) : { ip: remote.ip, port: draw.next() ?? remote.port };
+    });
     this.#progress = new ProgressReports(context);
   }
 
@@ -88,7 +96,8 @@ export class BirthdayLeader implements Tactic {
   progress(): PunchProgress {
     const { plan, followerRanges } = this.#context;
     const mappings = this.#openings.count;
-    const forth = mixedOdds(plan.ranges, mappings, shareOf(this.#probes, plan.ranges));
+    const meeting = Math.floor(mappings / this.#endpoints.length);
+    const forth = mixedOdds(plan.ranges, meeting, shareOf(this.#probes, plan.ranges));
     const odds = either(forth, oddsBack(followerRanges, mappings, this.#probes));
     return { probesSent: this.#probes, probesMax: plan.probes, mappings, odds };
   }
@@ -158,6 +167,16 @@ export class BirthdayFollower implements Tactic {
     const odds = either(forth, oddsBack(this.#context.followerRanges, this.#mappings, this.#draw.count));
     return { probesSent: this.#draw.count, probesMax: probes, mappings: this.#mappings, odds };
   }
+}
+
+/**
+ * Where servers see the follower differently one of them may lie. All of many mappings towards the wrong endpoint meet nothing, half of
+ * them towards the right one nearly always meet; so after a failure each endpoint gets its part. Not where mappings are short,
+ * or were opened towards one of them before.
+ */
+function endpointsOf({ remote, elsewhere, failures, sparing, reused, followerRanges }: TacticContext): Endpoint[] {
+  const divided = failures > 0 && !sparing && reused.length === 0 && followerRanges === null;
+  return divided ? [remote, ...elsewhere] : [remote];
 }
 
 /**

@@ -1,12 +1,13 @@
 /** Mappings towards the other's address, one from each socket, as fast as the budget allows, and the same ones again later. */
+import type { Endpoint } from '../peer/contract.ts';
 import type { TacticContext } from './contract.ts';
 import { BATCH_MS, OPENING_TTLS, RESEND_MS, SPARING_BATCH, SPARING_EVERY_MS, SPARING_FIRST } from './tuning.ts';
 
 export class Openings {
   readonly #context: TacticContext;
-  /** Port of the other's address that a socket pings, asked once for each. */
-  readonly #aim: () => number;
-  readonly #sockets: { id: number; port: number }[] = [];
+  /** What a socket pings, by its place; asked once for each. */
+  readonly #aim: (index: number) => Endpoint;
+  readonly #sockets: { id: number; to: Endpoint }[] = [];
   /** Sockets of the attempt before that have not sent in this one. */
   readonly #reused: number[];
   #nextAt = Number.POSITIVE_INFINITY;
@@ -17,7 +18,7 @@ export class Openings {
   #spentAt = Number.POSITIVE_INFINITY;
   #openedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(context: TacticContext, aim: () => number) {
+  constructor(context: TacticContext, aim: (index: number) => Endpoint) {
     this.#context = context;
     this.#aim = aim;
     this.#reused = [...context.reused];
@@ -57,7 +58,7 @@ export class Openings {
   }
 
   #use(now: number, id: number): void {
-    this.#sockets.push({ id, port: this.#aim() });
+    this.#sockets.push({ id, to: this.#aim(this.#sockets.length) });
     this.#openedAt = now;
     this.#ping(now, this.#sockets.length - 1);
     if (this.complete || this.#context.sparing) this.#resendAt = Math.min(this.#resendAt, now + RESEND_MS);
@@ -109,12 +110,11 @@ export class Openings {
 
   /** Whichever way a mapping was opened, it is kept in the same way; where the probes are out, it must meet one. */
   #ping(now: number, index: number): void {
-    const { remote, failures, act } = this.#context;
+    const { failures, act } = this.#context;
     const socket = this.#sockets[index];
     if (socket === undefined) return;
     const ttl = now < this.#spentAt ? openingTtl(failures, index) : undefined;
-    const to = { ip: remote.ip, port: socket.port };
-    act({ type: 'ping', socket: socket.id, remote: to, ...(ttl === undefined ? {} : { ttl }) });
+    act({ type: 'ping', socket: socket.id, remote: socket.to, ...(ttl === undefined ? {} : { ttl }) });
   }
 
   wakeAt(): number {

@@ -20,6 +20,8 @@ interface History {
   refusals: number;
   accepts: number;
   acceptFrom: number;
+  /** When an attempt, whoever led it, ended here or was accepted. */
+  triedAt: number;
   last: PunchOutcome | null;
 }
 
@@ -64,6 +66,11 @@ export class Schedule {
     return history === undefined ? 0 : history.failures + history.accepts;
   }
 
+  /** How long neither side has tried anything, ms. */
+  quietMs(now: number, key: string): number {
+    return now - (this.#histories.get(key)?.triedAt ?? now);
+  }
+
   /** Nothing more will be tried until something changes. */
   gaveUp(key: string): boolean {
     return this.#histories.get(key)?.notBefore === Number.POSITIVE_INFINITY;
@@ -76,6 +83,7 @@ export class Schedule {
   ended(now: number, key: string, outcome: PunchOutcome): void {
     const history = this.#of(key, now);
     history.last = outcome;
+    history.triedAt = now;
     if (outcome === 'direct')
       Object.assign(history, { failures: 0, silences: 0, refusals: 0, accepts: 0, acceptFrom: now });
     history.notBefore = now + this.#waitMs(history, outcome);
@@ -131,6 +139,7 @@ export class Schedule {
     const history = this.#of(key, now);
     history.acceptFrom = now + Math.min(ASK_AGAIN_MS * 2 ** history.accepts, BACKOFF_MAX_MS / 2);
     history.accepts += 1;
+    history.triedAt = now;
   }
 
   /** Forgets whoever is gone: another process of theirs begins anew. */
@@ -153,6 +162,7 @@ export class Schedule {
         refusals: 0,
         accepts: 0,
         acceptFrom: now,
+        triedAt: now,
         last: null,
       };
       this.#histories.set(key, history);

@@ -28,12 +28,13 @@ class Run {
     sparing = false,
     standing = 0,
     reused: number[] = [],
+    elsewhere: PunchOptions['elsewhere'] = [],
   ) {
     const random = createRandom(`${role} ${strategy}`);
     this.attempt = new Attempt({
       role,
       plan: planOf(strategy),
-      elsewhere: [],
+      elsewhere,
       remote: { ip: '198.51.100.7', port: 7_000 },
       ports: { kind: 'sequential', step: 1 },
       lenient: false,
@@ -164,6 +165,19 @@ describe('an attempt', () => {
       return pings.filter(({ ttl }) => ttl !== undefined).length / pings.length;
     });
     expect(shares).toEqual([0.5, 1]);
+  });
+
+  it('opens towards the one endpoint at first, and after a failure a part towards each that some server saw', () => {
+    const aims = (failures: number) => {
+      const run = new Run('leader', 'birthday', failures, false, 0, [], [{ ip: '198.51.100.7', port: 30_000 }]);
+      run.hears({ t: 'punch-accept', id: ID });
+      run.pass(3_000);
+      const ports = new Map(run.pings().map(({ socket, port }) => [socket, port]));
+      return [7_000, 30_000].map((port) => [...ports.values()].filter((aimed) => aimed === port).length);
+    };
+    const [all = 0] = aims(0);
+    expect(aims(0)).toEqual([all, 0]);
+    expect(aims(1)).toEqual([all / 2, all / 2]);
   });
 
   it('brackets: probes only what lies between two measurements, in fresh rounds', () => {
