@@ -170,9 +170,9 @@ export class BirthdayFollower implements Tactic {
 }
 
 /**
- * Where servers see the follower differently one of them may lie. All of many mappings towards the wrong endpoint meet nothing, half of
- * them towards the right one nearly always meet; so after a failure each endpoint gets its part. Not where mappings are short,
- * or were opened towards one of them before.
+ * Where servers see the follower differently one of them may lie. All of many mappings towards the wrong endpoint meet nothing,
+ * half of them towards the right one nearly always meet; so after a failure each endpoint gets its part. Not where mappings are
+ * short, or were opened towards one of them before.
  */
 function endpointsOf({ remote, elsewhere, failures, sparing, reused, followerRanges }: TacticContext): Endpoint[] {
   const divided = failures > 0 && !sparing && reused.length === 0 && followerRanges === null;
