@@ -3,7 +3,7 @@
  * same pid, and where it is reached. It appears whole (a link to a finished file) or not at all; after `kill -9` the
  * next engine sees that the holder is gone and takes it over.
  */
-import { linkSync, renameSync, rmSync } from 'node:fs';
+import { linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarrenError } from '../../../protocol/errors.ts';
 import { diskError, privateDirectory, readIfThere, temporaryName, writeSynced } from './files.ts';
@@ -33,27 +33,57 @@ export function acquireLock(stateDir: string, control: string): Lock {
   privateDirectory(stateDir);
   const path = lockPath(stateDir);
   const record: LockRecord = { pid: process.pid, identity: processIdentity(process.pid) ?? '', control };
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (create(path, record)) return { record, release: () => release(path, record) };
-    const holder = readLock(stateDir);
-    if (holder !== null && alive(holder)) {
-      throw new WarrenError('already-running', `warren is already running here (pid ${holder.pid})`);
-    }
-    takeAway(path, holder);
-  }
-  throw new WarrenError('disk', `cannot lock ${path}: it keeps changing`);
+  const holder = take(path, record);
+  if (holder !== null) throw new WarrenError('already-running', `warren is already running here (pid ${holder.pid})`);
+  return { record, release: () => release(path, record) };
 }
 
 /** The present record, whether or not its process lives; null when there is none or it is not readable as one. */
 export function readLock(stateDir: string): LockRecord | null {
-  const bytes = readIfThere(lockPath(stateDir));
-  return bytes === null ? null : parse(bytes);
+  return read(lockPath(stateDir));
 }
 
 /** The record of a living engine. */
 export function lockHolder(stateDir: string): LockRecord | null {
   const record = readLock(stateDir);
   return record !== null && alive(record) ? record : null;
+}
+
+/** Null when the lock is ours now, otherwise the living process that has it or is about to. */
+function take(path: string, record: LockRecord): LockRecord | null {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (create(path, record)) return null;
+    const holder = read(path);
+    if (holder !== null && alive(holder)) return holder;
+    const rival = removeStale(path, record);
+    if (rival !== null) return rival;
+  }
+  throw new WarrenError('disk', `cannot lock ${path}: it keeps changing`);
+}
+
+/**
+ * Removes a stale lock under a lock of its own, so that nobody removes what another has made since they looked. That one too
+ * may be stale, of a process that died here. Returns the living process that is at the same, or null.
+ */
+function removeStale(path: string, record: LockRecord): LockRecord | null {
+  const guard = `${path}.takeover`;
+  const rival = take(guard, record);
+  if (rival !== null) return rival;
+  try {
+    const bytes = readIfThere(path);
+    const holder = bytes === null ? null : parse(bytes);
+    if (bytes !== null && (holder === null || !alive(holder))) rmSync(path);
+    return null;
+  } catch (error) {
+    throw diskError('replace', path, error);
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+function read(path: string): LockRecord | null {
+  const bytes = readIfThere(path);
+  return bytes === null ? null : parse(bytes);
 }
 
 function parse(bytes: Uint8Array): LockRecord | null {
@@ -81,24 +111,6 @@ function create(path: string, record: LockRecord): boolean {
     throw diskError('write', path, error);
   } finally {
     rmSync(temporary, { force: true });
-  }
-}
-
-/**
- * Removes a stale lock. Two starters may find the same one: only one rename of that file succeeds, and whoever caught
- * the other's fresh lock instead puts it back.
- */
-function takeAway(path: string, stale: LockRecord | null): void {
-  const aside = temporaryName(path);
-  try {
-    renameSync(path, aside);
-    const bytes = readIfThere(aside);
-    if (bytes !== null && !same(parse(bytes), stale)) linkSync(aside, path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw diskError('replace', path, error);
-  } finally {
-    rmSync(aside, { force: true });
   }
 }
 

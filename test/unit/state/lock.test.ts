@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLock, lockHolder, readLock } from '../../../engine/net/state/lock.ts';
 import { defaultStateDir, processIdentity } from '../../../engine/net/state/platform.ts';
+
+const RACERS = 6;
+const RACES = 100;
 
 let directory: string;
 const children: ChildProcess[] = [];
@@ -91,30 +94,55 @@ describe('the lock of a state directory', () => {
     );
   });
 
-  it('has one winner of many processes that find a stale one at the same moment', async () => {
+  it('is taken over although who was about to take it over died', async () => {
+    const stale = { pid: 2 ** 30, identity: 'gone', control: '/run/x' };
+    writeLock(stale);
+    for (const guard of ['lock.takeover', 'lock.takeover.takeover']) {
+      writeFileSync(join(directory, guard), JSON.stringify(stale));
+    }
+    acquireLock(directory, '/run/y');
+    expect(lockHolder(directory)?.pid).toBe(process.pid);
+    expect(readdirSync(directory)).toEqual(['lock']);
+  });
+
+  it('is left to a living process that is about to take it over', async () => {
+    const { pid } = await sleeper();
     writeLock({ pid: 2 ** 30, identity: 'gone', control: '/run/x' });
+    const guard = { pid, identity: processIdentity(pid), control: '/run/z' };
+    writeFileSync(join(directory, 'lock.takeover'), JSON.stringify(guard));
+    expect(() => acquireLock(directory, '/run/y')).toThrowError(running(pid));
+    expect(readdirSync(directory)).toEqual(['lock', 'lock.takeover']);
+  });
+
+  it('has one winner of many processes that find a stale one at the same moment, again and again', async () => {
     const module = new URL('../../../build/engine/net/state/lock.js', import.meta.url).href;
     const script = `
       const { acquireLock } = await import(${JSON.stringify(module)});
-      process.stdin.once('data', () => {
-        try { acquireLock(${JSON.stringify(directory)}, '/run/x'); console.log('won'); }
+      process.stdin.setEncoding('utf8').on('data', (directory) => {
+        try { acquireLock(directory, '/run/x'); console.log('won'); }
         catch (error) { console.log(error.code); }
       });
       process.stdin.on('end', () => process.exit());
       console.log('ready');`;
-    const racers = Array.from({ length: 6 }, () => {
+    const racers = Array.from({ length: RACERS }, () => {
       const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
       children.push(child);
       return child;
     });
-    await Promise.all(racers.map((racer) => once(racer.stdout, 'data')));
-    const answers = racers.map((racer) => once(racer.stdout, 'data').then(([data]) => String(data).trim()));
-    for (const racer of racers) racer.stdin.write('go\n');
-    const outcome = (await Promise.all(answers)).toSorted();
-    expect(outcome).toEqual([...Array(5).fill('already-running'), 'won']);
-    expect(readdirSync(directory)).toEqual(['lock']);
+    const answers = () =>
+      Promise.all(racers.map((racer) => once(racer.stdout, 'data').then(([data]) => String(data).trim())));
+    expect(new Set(await answers())).toEqual(new Set(['ready']));
+    for (let round = 0; round < RACES; round++) {
+      const place = join(directory, String(round));
+      mkdirSync(place, { mode: 0o700 });
+      writeFileSync(join(place, 'lock'), JSON.stringify({ pid: 2 ** 30, identity: 'gone', control: '/run/x' }));
+      const outcome = answers();
+      for (const racer of racers) racer.stdin.write(place);
+      expect((await outcome).toSorted()).toEqual([...Array(RACERS - 1).fill('already-running'), 'won']);
+      expect(readdirSync(place)).toEqual(['lock']);
+    }
     for (const racer of racers) racer.stdin.end();
   });
 });
