@@ -1,11 +1,19 @@
 import { type NatReport, type PortRange, UNKNOWN_NAT } from '../protocol/nat.ts';
 import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
-import { type Budget, type Dependence, MAPPING_LIFETIME_MS } from './core/budget.ts';
+import type { Budget, Dependence } from './core/budget.ts';
 import { rangesOf } from './core/nat/ports.ts';
 import type { PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient } from './core/punch/plan.ts';
 import type { Schedule } from './core/punch/schedule.ts';
-import { AMBUSH_PROBES, CROSSING_WINDOWS } from './core/punch/tuning.ts';
+import {
+  AMBUSH_PROBES,
+  CROSSING_WINDOWS,
+  DEAR_PROBES,
+  DOUBTS,
+  GUESS_TURNS,
+  PATIENCE_MS,
+  WORTHWHILE_SHARE,
+} from './core/punch/tuning.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
@@ -23,17 +31,6 @@ export interface PunchChoicesOptions {
   settled(): boolean;
   settings(): { hardNat: boolean; relayOnly: boolean };
 }
-
-/** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
-const DOUBTS = 6;
-/** Of so many attempts one guesses by labels that may be wrong. */
-const GUESS_TURNS = 4;
-/** The mappings of an attempt are gone, and a back-off may be over. */
-const PATIENCE_MS = MAPPING_LIFETIME_MS + 60_000;
-/** Half of all attempts with 256 sockets meet with so many, over all ports. */
-const DEAR_PROBES = 180;
-/** A follower that can send less than this part of a plan's probes asks for patience. */
-const WORTHWHILE_SHARE = 0.6;
 
 /** Which plan this side would propose to a member, and which of a member's it would accept: from both reports, the budget and what was tried. */
 export class PunchChoices {

@@ -1,5 +1,5 @@
 /** Tuned numbers of punching, milliseconds unless the name says otherwise, each with what it must respect. */
-import { MAPPING_RESERVE, MAX_SESSIONS } from '../budget.ts';
+import { MAPPING_LIFETIME_MS, MAPPING_RESERVE, MAX_SESSIONS } from '../budget.ts';
 
 /** A plan without an answer by then is given up: five times a slow round trip over the relay. */
 export const ANSWER_MS = 3_000;
@@ -138,3 +138,14 @@ export const MAX_REFUSALS = 16;
 /** The other side's toggle, or its budget, may change. */
 export const OFF_RETRY_MS = 60_000;
 export const BUDGET_RETRY_MS = 5_000;
+
+/** Attempts of one side with a member that the checks should have reached: a bracket's, where it seems possible, and guesses. */
+export const DOUBTS = 6;
+/** Of so many attempts one guesses by labels that may be wrong. */
+export const GUESS_TURNS = 4;
+/** The mappings of an attempt are gone, and a back-off may be over. */
+export const PATIENCE_MS = MAPPING_LIFETIME_MS + 60_000;
+/** Half of all attempts with 256 sockets meet with so many, over all ports. */
+export const DEAR_PROBES = 180;
+/** A follower that can send less than this part of a plan's probes asks for patience. */
+export const WORTHWHILE_SHARE = 0.6;

@@ -74,7 +74,7 @@ export class Tunnel {
     return this.#usable(this.#current);
   }
 
-  /** A path was set, another one or (with another duplicate) the same: until a session exists, initiations repeat on the fast schedule. */
+  /** A path was set, another one or (with another duplicate) the same. Until a session exists initiations repeat on the fast schedule. */
   pathSet(moved: boolean): void {
     if (this.established && this.#unconfirmed && moved) this.#confirm(0);
     const idle = this.#cancelRetry === null;
