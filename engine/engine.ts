@@ -24,6 +24,7 @@ import { findMember, isInRoom } from './lookup.ts';
 import { Members } from './members.ts';
 import { readMemory } from './memory.ts';
 import { Network } from './network.ts';
+import { NewRemotes } from './new-remotes.ts';
 import type { EngineOptions, EnginePorts } from './options.ts';
 import type { CryptoPort, DeviceEvent, DevicePort, PeerId } from './ports.ts';
 import { Publisher } from './publisher.ts';
@@ -59,7 +60,8 @@ class RunningEngine implements Engine {
   readonly #chat: Chat;
   readonly #services: Services;
   readonly #saver: Saver;
-  readonly #inbox = new Inbox();
+  readonly #inbox = new Inbox(() => this.#newRemotes.review());
+  readonly #newRemotes: NewRemotes;
   readonly #publisher: Publisher;
   readonly #stops: (() => void)[] = [];
   #notices: Notice[] = [];
@@ -123,11 +125,14 @@ class RunningEngine implements Engine {
       },
     });
     this.#device = this.#network.device;
+    const dependentMappings = () => this.#network.dependentMappings();
+    this.#newRemotes = new NewRemotes({ clock: ports.clock, device: this.#device, budget, dependentMappings });
     this.#members = new Members({
       clock: ports.clock,
       log: ports.log,
       device: this.#device,
       budget,
+      newRemotes: this.#newRemotes,
       servers: this.#servers,
       ownKey: this.#room.view().publicKey,
       relayOnly: options.settings.relayOnly,
@@ -139,7 +144,7 @@ class RunningEngine implements Engine {
       alive: (peer) => this.#roomEvent({ type: 'peer-alive', peer }),
       changed: () => this.#publisher.soon(),
       floods: (peer) => this.#onFlood(peer),
-      dependentMappings: () => this.#network.dependentMappings(),
+      dependentMappings,
       punching: (peer) => this.#punches.view(peer)?.strategy ?? null,
       pathChanged: () => {
         this.#watchNetwork();
@@ -156,7 +161,7 @@ class RunningEngine implements Engine {
       members: this.#members,
       ownKey: this.#room.view().publicKey,
       nat: () => this.#network.report(),
-      dependentMappings: () => this.#network.dependentMappings(),
+      dependentMappings,
       settled: () => this.#network.settled(),
       answering: (turn) => this.#network.answering(turn),
       settings: () => this.#settings,

@@ -3,6 +3,12 @@ export class Inbox {
   readonly #work: (() => void)[] = [];
   #draining = false;
   #closed = false;
+  readonly #settled: () => void;
+
+  /** `settled`: called whenever the last piece of work is done. */
+  constructor(settled: () => void = () => {}) {
+    this.#settled = settled;
+  }
 
   post(work: () => void): void {
     if (this.#closed) return;
@@ -11,6 +17,7 @@ export class Inbox {
     this.#draining = true;
     try {
       for (let next = this.#work.shift(); next; next = this.#work.shift()) next();
+      this.#settled();
     } finally {
       this.#draining = false;
     }

@@ -9,6 +9,7 @@ import { LOST_AFTER_MS } from './core/peer/tuning.ts';
 import type { PeerKey, RoomAction } from './core/room/contract.ts';
 import { Floods } from './discovery/floods.ts';
 import { type Member, viaOf } from './member.ts';
+import type { NewRemotes } from './new-remotes.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, PeerId, Via } from './ports.ts';
 import type { Servers } from './servers.ts';
 import { Waker } from './wake.ts';
@@ -18,6 +19,7 @@ export interface MembersOptions {
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   device: DevicePort;
   budget: Budget;
+  newRemotes: Pick<NewRemotes, 'heard'>;
   servers: Servers;
   /** This host's public key: the lower of two breaks ties. */
   ownKey: PeerKey;
@@ -254,8 +256,9 @@ export class Members {
     if ('at' in event) this.#heard(member, event.at);
     switch (event.type) {
       case 'ping':
-        // The device has answered: to an address of which we know nothing that is a mapping more, like a ping of ours.
-        this.#count(event.via);
+        // An answer to an address of which we know nothing is a mapping more, like a ping of ours.
+        if (event.answer !== 'refused') this.#count(event.via);
+        this.#options.newRemotes.heard(event);
         return this.event(member.key, event);
       case 'pong': {
         const asked = member.userPings.get(event.seq);

@@ -176,6 +176,10 @@ export class Nat64Device implements DevicePort {
     this.#inner.setFanout(options);
   }
 
+  allowNewRemotes(total: number): void {
+    this.#inner.allowNewRemotes(total);
+  }
+
   stats(): ReturnType<DevicePort['stats']> {
     return this.#inner.stats();
   }

@@ -36,7 +36,15 @@ export type RandomPort = (length: number) => Uint8Array;
 
 export type DeviceEvent =
   | { type: 'stun'; socket: SocketId; from: Endpoint; bytes: Uint8Array; at: number }
-  | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
+  | {
+      type: 'ping';
+      peer: PeerId;
+      via: Via;
+      seq: number;
+      answer: 'known' | 'new' | 'refused';
+      newRemotes: number;
+      at: number;
+    }
   | { type: 'pong'; peer: PeerId; via: Via; seq: number; observed: Endpoint | null; rttMs: number; at: number }
   | { type: 'message'; peer: PeerId; via: Via; bytes: Uint8Array; at: number }
   | { type: 'outbound'; peer: PeerId; bytes: Uint8Array; express?: boolean }
@@ -116,6 +124,7 @@ export interface DevicePort {
   receiveExternal(peer: PeerId, bytes: Uint8Array): void;
   setFilter(options: FilterOptions | null): void;
   setFanout(options: { directedBroadcast?: string; ownAddress?: string } | null): void;
+  allowNewRemotes(total: number): void;
   stats(): DeviceCounters & { peers: DevicePeerStats[]; fanout: FanoutStats };
   onEvents(listener: (batch: DeviceEvent[]) => void): void;
   close(): Promise<void>;

@@ -176,8 +176,20 @@ export type Via = { socket: SocketId; remote: Endpoint } | 'external';
 export type DeviceEvent =
   /** An answer to a STUN request sent through `send` (by transaction id, within 40 s). */
   | { type: 'stun'; socket: SocketId; from: Endpoint; bytes: Uint8Array; at: number }
-  /** An authenticated ping arrived, once for each seq; the device has already answered it. */
-  | { type: 'ping'; peer: PeerId; via: Via; seq: number; at: number }
+  /**
+   * An authenticated ping arrived, once for each seq; the device has already answered it, or refused to (`allowNewRemotes`). `new`:
+   * nothing had left that socket for that address in 120 s, so that the answer makes an entry in the router. `newRemotes`: how
+   * many had such an answer by then.
+   */
+  | {
+      type: 'ping';
+      peer: PeerId;
+      via: Via;
+      seq: number;
+      answer: 'known' | 'new' | 'refused';
+      newRemotes: number;
+      at: number;
+    }
   /**
    * The answer to our ping. `observed` is our endpoint as the peer saw it, null for a ping over an external path. A ping that
    * asked `doubly` may be answered twice, once over the external path.
@@ -283,6 +295,11 @@ export interface WireguardDevice {
   setFanout(options: FanoutOptions | null): void;
   /** Who may reach this host; null (default): everyone, with everything. What was begun before stays known. */
   setFilter(options: FilterOptions | null): void;
+  /**
+   * How many pings may be answered `new`, in all since the device opened; default any number. While it is set, peers get nothing
+   * else either where nothing has left lately, but on their path: no handshake response, pace report or cookie.
+   */
+  allowNewRemotes(total: number): void;
   stats(): DeviceStats;
   /** One listener; events in order, a batch a call. */
   onEvents(listener: (batch: DeviceEvent[]) => void): void;

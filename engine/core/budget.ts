@@ -26,6 +26,10 @@ export const MAPPING_LIFETIME_MS = 120_000;
 /** Kept from punches for candidates of other members and for NAT discovery. */
 export const MAPPING_RESERVE = 24;
 
+/** New addresses that the device answers before it has told of it: so many, or few where a burst of our own must fit beside them. */
+const UNASKED = 32;
+const FEW_UNASKED = 12;
+
 /** What a new remote costs: nothing, a mapping, or one for all of its address. */
 export type Dependence = boolean | 'address';
 
@@ -52,6 +56,8 @@ export class Budget {
    */
   readonly #longShot = newAccount();
   readonly #longShotSockets = new Set<number>();
+  /** Rises with everything that does not stand already. */
+  changes = 0;
 
   /** Takes one ping to an unproven address at `now` (ms); false when none is left. */
   take(now: number): boolean {
@@ -98,6 +104,8 @@ export class Budget {
   sent(now: number, socket: number, remote: { ip: string; port: number }, dependent: Dependence): void {
     const { session, mapping } = keysOf(socket, remote, dependent);
     const { mappings, sessions } = this.#accountOf(socket);
+    const usedAt = sessions.get(session);
+    if (usedAt === undefined || now - usedAt > MAPPING_LIFETIME_MS) this.changes += 1;
     sessions.set(session, now);
     mappings.set(mapping, now);
   }
@@ -143,6 +151,12 @@ export class Budget {
   /** New addresses that one socket may still send to; each costs a mapping where mappings depend on the destination. */
   remotesLeft(now: number, dependent: Dependence): number {
     return dependent === true ? this.mappingsLeft(now) : this.sessionsLeft(now);
+  }
+
+  /** Addresses of which we know nothing that the device may answer now. */
+  unaskedLeft(now: number, dependent: Dependence): number {
+    const left = dependent === false ? this.sessionsLeft(now) : this.mappingsLeft(now);
+    return Math.min(left, left >= PROBE_BURST + UNASKED ? UNASKED : FEW_UNASKED);
   }
 
   #refill(now: number): void {

@@ -230,6 +230,51 @@ export function deviceContract(name: string, createHarness: () => DeviceHarness)
         expect(a.of('pong')[0]).toMatchObject({ via: 'external', observed: null, seq: 1 });
       });
 
+      test('new addresses are answered as often as that is allowed, others always', async () => {
+        introduce();
+        b.device.allowNewRemotes(2);
+        const own = a.device.openSockets(4, 4).map(({ id }) => id);
+        let seq = 0;
+        const ask = async (socket: number) => {
+          const seen = b.of('ping').length;
+          a.device.ping(a.peer, ++seq, { socket, remote: to(b) });
+          expect(await soon(() => b.of('ping').length > seen)).toBe(true);
+          return b.of('ping').at(-1)?.answer;
+        };
+        const answers: unknown[] = [];
+        for (const socket of own) answers.push(await ask(socket));
+        expect(answers).toEqual(['new', 'new', 'refused', 'refused']);
+        expect(b.of('ping').map(({ newRemotes }) => newRemotes)).toEqual([1, 2, 2, 2]);
+        const [first = 0, , third = 0, last = 0] = own;
+        expect(await ask(first)).toBe('known');
+        // An address that this side has pinged is not new.
+        b.device.ping(b.peer, 1, { socket: 0, remote: to(a, third) });
+        expect(await ask(third)).toBe('known');
+        b.device.allowNewRemotes(3);
+        expect(await ask(last)).toBe('new');
+        expect(await soon(() => a.of('pong').length === 5)).toBe(true);
+        await harness.pass(SILENCE_MS);
+        expect(a.of('pong').map(({ via }) => via !== 'external' && via.socket)).toEqual([
+          ...own.slice(0, 2),
+          first,
+          third,
+          last,
+        ]);
+      });
+
+      test('a refused ping still has the answer by the external path that it asked for', async () => {
+        introduce();
+        b.device.allowNewRemotes(0);
+        const pump = relay();
+        a.device.ping(a.peer, 1, { socket: 0, remote: to(b) }, { doubly: true });
+        const answered = () => {
+          pump();
+          return a.of('pong').length > 0;
+        };
+        expect(await soon(answered)).toBe(true);
+        expect(a.of('pong')[0]).toMatchObject({ via: 'external', observed: to(a) });
+      });
+
       test('messages arrive as they were, up to 1,200 bytes', async () => {
         introduce();
         const via = { socket: 0, remote: to(b) };
@@ -254,6 +299,20 @@ export function deviceContract(name: string, createHarness: () => DeviceHarness)
         const stats = a.device.stats().peers.find((peer) => peer.peer === a.peer);
         expect(stats).toMatchObject({ rxPackets: 1, txPackets: 1 });
         expect(stats?.lastHandshakeAt).not.toBeNull();
+      });
+
+      test('where no new address may be answered the response takes the path', async () => {
+        introduce();
+        b.device.allowNewRemotes(0);
+        const pump = relay();
+        b.device.setPath(b.peer, { kind: 'external' });
+        a.device.setPath(a.peer, udp(b));
+        const done = () => {
+          pump();
+          return a.of('handshake').length > 0 && b.of('handshake').length > 0;
+        };
+        expect(await soon(done)).toBe(true);
+        expect(b.of('outbound').length).toBeGreaterThan(0);
       });
 
       test('unequal preshared keys bring none', async () => {

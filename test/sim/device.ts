@@ -12,6 +12,7 @@ import type { MainThread } from './core/thread.ts';
 import type { Timeline } from './core/timeline.ts';
 import { AllowedIps, parseInner } from './device/address.ts';
 import { innerLimit } from './device/fragments.ts';
+import { NewRemotes } from './device/new-remotes.ts';
 import { asksDoubly, MESSAGE, observedOf, PING, PONG, ProbeKeysState } from './device/probe.ts';
 import { StunTransactions } from './device/stun-transactions.ts';
 import { Tunnel } from './device/tunnel.ts';
@@ -73,6 +74,7 @@ export class SimDevice implements DevicePort {
   #nextPeer = 1;
   #nextIndex = 1;
   #closed = false;
+  readonly #newRemotes = new NewRemotes();
   readonly #counters = { eventsDropped: 0, datagramsRejected: 0, txDropped: 0, routeMisses: 0 };
 
   constructor(options: SimDeviceOptions) {
@@ -157,6 +159,7 @@ export class SimDevice implements DevicePort {
     this.#open();
     this.#check({ socket, remote: to });
     this.#stun.sent(this.#now(), bytes);
+    this.#newRemotes.sent(this.#now(), { socket, remote: to });
     return this.#transmit({ socket, remote: to }, null, bytes.slice(), options?.ttl);
   }
 
@@ -167,6 +170,7 @@ export class SimDevice implements DevicePort {
     if (peer.probe === null) return false;
     const bytes = peer.probe.ping(this.#now(), seq, options?.size ?? 0, options?.doubly === true);
     this.onProbe?.(via);
+    this.#newRemotes.sent(this.#now(), via);
     return this.#transmit(via, peer, bytes, options?.ttl);
   }
 
@@ -176,6 +180,7 @@ export class SimDevice implements DevicePort {
     const peer = this.#peer(id);
     if (bytes.length === 0 || bytes.length > MESSAGE_BYTES) throw new Error('invalid: size of a message');
     if (peer.probe === null) return false;
+    this.#newRemotes.sent(this.#now(), via);
     return this.#transmit(via, peer, peer.probe.message(seq, bytes));
   }
 
@@ -203,6 +208,11 @@ export class SimDevice implements DevicePort {
   /** Hosts of the simulator send nothing that a filter would keep out. */
   setFilter(): void {
     this.#open();
+  }
+
+  allowNewRemotes(total: number): void {
+    this.#open();
+    this.#newRemotes.allow(total);
   }
 
   /** Broadcast is the native device's own matter: here it would only cost time. */
@@ -325,15 +335,16 @@ export class SimDevice implements DevicePort {
     const at = this.#now();
     const { seq } = probe;
     switch (probe.kind) {
-      case PING:
-        this.#pong(
-          peer,
-          peer.probe.pong(bytes, seq, via === 'external' ? null : via.remote),
-          via,
-          asksDoubly(probe.body),
-        );
-        this.#emit({ type: 'ping', peer: peer.id, via, seq, at });
+      case PING: {
+        const onPath = [peer.path, peer.duplicate].some((path) => path !== null && pathKey(path) === viaKey(via));
+        const answer = this.#newRemotes.answer(at, via, onPath);
+        const pong = peer.probe.pong(bytes, seq, via === 'external' ? null : via.remote);
+        if (answer !== 'refused') this.#transmit(via, peer, pong);
+        // The way back may be closed, as by two NATs that map by destination.
+        if (asksDoubly(probe.body) && via !== 'external') this.#transmit('external', peer, pong);
+        this.#emit({ type: 'ping', peer: peer.id, via, seq, answer, newRemotes: this.#newRemotes.answered, at });
         return true;
+      }
       case PONG: {
         const rttMs = peer.probe.answered(at, seq, via === 'external' ? via : 'socket');
         if (rttMs === null) return false;
@@ -347,12 +358,6 @@ export class SimDevice implements DevicePort {
       default:
         return false;
     }
-  }
-
-  /** By the way that the ping came, and where it asked for that over the external path too. */
-  #pong(peer: Peer, pong: Uint8Array, via: Via, doubly: boolean): void {
-    this.#transmit(via, peer, pong);
-    if (doubly && via !== 'external') this.#transmit('external', peer, pong);
   }
 
   /** Only the owner of the inner source may speak for it. */
@@ -442,6 +447,10 @@ function limitOf({ path, duplicate }: Peer): number {
     way?.kind === 'udp' && way.mtu !== undefined ? innerLimit(way.mtu, familyOf(way.to.ip)) : TUN_MTU,
   );
   return Math.min(TUN_MTU, ...limits);
+}
+
+function viaKey(via: Via): string {
+  return via === 'external' ? via : `${via.socket} ${via.remote.ip} ${via.remote.port}`;
 }
 
 function pathKey(path: Path | null): string {

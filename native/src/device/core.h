@@ -17,6 +17,7 @@
 #include "fanout.h"
 #include "load.h"
 #include "peer.h"
+#include "reached.h"
 
 namespace wg {
 
@@ -106,6 +107,10 @@ class Core {
   /// `doubly`: the ping asks for an answer over the external path too.
   void ping_sent(Peer& peer, uint64_t seq, bool doubly, double now_ms);
   udp::StunTransactions& stun() { return stun_; }
+  /// How many addresses, in all, may be answered for which nothing has left lately. Any number while this is not said.
+  void allow_new_remotes(uint64_t total) { new_remotes_allowed_ = total; }
+  /// A datagram leaves `socket` for `to`.
+  void sends(const Now& now, const udp::Socket& socket, const Endpoint& to) { reached_.note(now.boot_ns, socket.id(), to); }
 
   // Pacing.
   /// A request that asks the peer what has reached it; empty when it has no probe keys. It is to leave on its path.
@@ -173,6 +178,8 @@ class Core {
   void receive_probe(const Now& now, const Arrival& arrival, ByteView datagram, Effects& effects);
   void answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, bool doubly, size_t size,
                    Effects& effects);
+  bool knows(const Now& now, const Peer& peer, const Path& way) const;
+  Answer answer_to(const Now& now, const Peer& peer, const Path& way);
   bool take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, ByteView body, Effects& effects);
 
   // core_pacing.cc
@@ -195,6 +202,9 @@ class Core {
   std::map<PublicKey, PeerId> by_key_;
   std::unordered_map<uint32_t, IndexEntry> indices_;
   std::unordered_map<uint64_t, PeerId> by_probe_tag_;
+  Reached reached_;
+  static constexpr uint64_t any_number = ~uint64_t{0};
+  uint64_t new_remotes_ = 0, new_remotes_allowed_ = any_number;
   PeerId last_peer_ = 0;
   Fanout fanout_;
   Nanos earliest_ = never;

@@ -78,6 +78,11 @@ bool Core::admit(const Now& now, const Arrival& arrival, ByteView message, Effec
     reject();
     return false;
   }
+  const bool udp = arrival.via.kind == PathKind::udp;
+  if (udp && new_remotes_allowed_ != any_number && !reached_.lately(now.boot_ns, arrival.via.socket->id(), arrival.via.to)) {
+    reject();
+    return false;
+  }
   const Bytes<cookie_reply_size> reply = cookie_checker_.reply(message, source, now.boot_ns, random_);
   effects.outgoing.push_back({arrival.external_peer, arrival.via, {reply.begin(), reply.end()}});
   return false;
@@ -120,7 +125,7 @@ void Core::respond(const Now& now, Peer& peer, const Arrival& arrival, const Acc
           std::make_shared<Session>(peer.id, index, initiation.remote_index, false, now.boot_ns, *keys));
   on_session_derived(now, peer);
   peer.counters.tx_bytes += message.size();
-  transmit(peer, arrival.via, message, effects);
+  transmit(peer, knows(now, peer, arrival.via) ? arrival.via : peer.path, message, effects);
   on_authenticated_sent(now, peer);
 }
 

@@ -24,6 +24,7 @@ bool Core::receive_pace(const Now& now, Peer& peer, const Arrival& arrival, Prob
   if (body.size() != body_size) return false;
   if (kind == ProbeKind::pace_report) return take_pace_report(now, peer, seq, body);
   if (kind != ProbeKind::pace_request || seq <= peer.probe->pace.answered) return false;
+  if (!knows(now, peer, arrival.via)) return false;
   report_pace(now, peer, arrival, seq, effects);
   return true;
 }

@@ -124,6 +124,21 @@ void Core::receive_probe(const Now& now, const Arrival& arrival, ByteView datagr
   }
 }
 
+// Whether something may leave there whoever asks for it: who is a peer could fill the user's router from ever new ports.
+bool Core::knows(const Now& now, const Peer& peer, const Path& way) const {
+  return new_remotes_allowed_ == any_number || way.kind != PathKind::udp || way == peer.path || way == peer.duplicate ||
+         reached_.lately(now.boot_ns, way.socket->id(), way.to);
+}
+
+Answer Core::answer_to(const Now& now, const Peer& peer, const Path& way) {
+  if (way.kind != PathKind::udp) return Answer::known;
+  const bool known = reached_.lately(now.boot_ns, way.socket->id(), way.to);
+  if (!known && !knows(now, peer, way) && new_remotes_ >= new_remotes_allowed_) return Answer::refused;
+  if (!known) new_remotes_++;
+  sends(now, *way.socket, way.to);
+  return known ? Answer::known : Answer::fresh;
+}
+
 // The way back may be closed where the way here is open: between two NATs that map by destination the answer leaves from
 // another port. Over the external path it tells at least that the ping arrived, and from where.
 void Core::answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, bool doubly, size_t size,
@@ -131,13 +146,16 @@ void Core::answer_ping(const Now& now, Peer& peer, const Arrival& arrival, uint6
   Bytes<pong_body_size> body{};
   write_observed(arrival, size, body);
   const std::vector<uint8_t> pong = seal_probe(peer, ProbeKind::pong, seq, body);
-  effects.outgoing.push_back({peer.id, arrival.via, pong});
+  Event event = probe_event(EventType::ping, peer, arrival, seq, now);
+  event.answer = answer_to(now, peer, arrival.via);
+  event.new_remotes = new_remotes_;
+  if (event.answer != Answer::refused) effects.outgoing.push_back({peer.id, arrival.via, pong});
   if (doubly && arrival.via.kind == PathKind::udp) {
     Path external;
     external.kind = PathKind::external;
     effects.outgoing.push_back({peer.id, external, pong});
   }
-  effects.events.push_back(probe_event(EventType::ping, peer, arrival, seq, now));
+  effects.events.push_back(std::move(event));
 }
 
 bool Core::take_pong(const Now& now, Peer& peer, const Arrival& arrival, uint64_t seq, ByteView body,

@@ -300,6 +300,7 @@ bool Device::send(udp::Socket& socket, const Endpoint& to, ByteView bytes, int t
   {
     const std::lock_guard lock(state_.mutex);
     state_.core.stun().sent(bytes, now.mono_ms);
+    state_.core.sends(now, socket, to);
   }
   const int error = socket.send(to, bytes, ttl);
   if (error != 0 && error != EAGAIN && error != ENOBUFS) report_send_error(state_, socket, error);
@@ -358,6 +359,11 @@ void Device::write_tun(ByteView packet) {
 void Device::set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own) {
   const std::lock_guard lock(state_.mutex);
   state_.core.fanout().configure(enabled, directed_broadcast, own);
+}
+
+void Device::allow_new_remotes(uint64_t total) {
+  const std::lock_guard lock(state_.mutex);
+  state_.core.allow_new_remotes(total);
 }
 
 void Device::set_filter(std::optional<FilterOptions> options) {

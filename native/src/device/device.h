@@ -71,6 +71,7 @@ class Device {
   void set_fanout(bool enabled, std::optional<uint32_t> directed_broadcast, std::optional<uint32_t> own);
 
   void set_filter(std::optional<FilterOptions> options);
+  void allow_new_remotes(uint64_t total);
 
   struct PeerSnapshot {
     PeerId id;

@@ -42,6 +42,9 @@ enum class EventType : uint8_t {
   stun, ping, pong, message, outbound, handshake, peer_moved, packet, discovery, socket_error, failed
 };
 
+/// Whether a ping was answered, and whether that was an address for which nothing had left lately.
+enum class Answer : uint8_t { known, fresh, refused };
+
 /// Which fields carry meaning depends on `type`, as in the contract.
 struct Event {
   EventType type = EventType::failed;
@@ -52,6 +55,8 @@ struct Event {
   bool has_observed = false;
   Endpoint observed;
   uint64_t seq = 0;
+  Answer answer = Answer::known;
+  uint64_t new_remotes = 0;
   double at = 0;
   double rtt_ms = 0;
   int error = 0;

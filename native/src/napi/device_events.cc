@@ -22,6 +22,15 @@ const char* name_of(EventType type) {
   return "failed";
 }
 
+const char* name_of(Answer answer) {
+  switch (answer) {
+    case Answer::known: return "known";
+    case Answer::fresh: return "new";
+    case Answer::refused: return "refused";
+  }
+  return "known";
+}
+
 Napi::Value bytes_value(Napi::Env env, const Event& event) {
   auto array = Napi::Uint8Array::New(env, event.bytes.size());
   std::ranges::copy(event.bytes, array.Data());
@@ -51,6 +60,14 @@ Napi::Value code_value(Napi::Env env, const Event& event) {
   return Napi::String::New(env, name ? name : "EIO");
 }
 
+/// What pings and pongs have in common.
+void set_probe(Napi::Env env, Napi::Object object, const Event& event) {
+  object.Set("peer", event.peer);
+  object.Set("via", via_value(env, event));
+  object.Set("seq", static_cast<double>(event.seq));
+  object.Set("at", event.at);
+}
+
 }  // namespace
 
 Napi::Object endpoint_object(Napi::Env env, const Endpoint& endpoint) {
@@ -73,12 +90,12 @@ Napi::Object event_object(Napi::Env env, const Event& event) {
     case EventType::pong:
       object.Set("observed", event.has_observed ? Napi::Value(endpoint_object(env, event.observed)) : env.Null());
       object.Set("rttMs", event.rtt_ms);
-      [[fallthrough]];
+      set_probe(env, object, event);
+      break;
     case EventType::ping:
-      object.Set("peer", event.peer);
-      object.Set("via", via_value(env, event));
-      object.Set("seq", static_cast<double>(event.seq));
-      object.Set("at", event.at);
+      set_probe(env, object, event);
+      object.Set("answer", name_of(event.answer));
+      object.Set("newRemotes", static_cast<double>(event.new_remotes));
       break;
     case EventType::message:
       object.Set("peer", event.peer);

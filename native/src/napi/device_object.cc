@@ -98,6 +98,7 @@ void DeviceObject::define(Napi::Env env, Napi::Object exports) {
                                         InstanceMethod<&Self::write_tun>("writeTun"),
                                         InstanceMethod<&Self::set_fanout>("setFanout"),
                                         InstanceMethod<&Self::set_filter>("setFilter"),
+                                        InstanceMethod<&Self::allow_new_remotes>("allowNewRemotes"),
                                         InstanceMethod<&Self::stats>("stats"),
                                         InstanceMethod<&Self::on_events>("onEvents"),
                                         InstanceMethod<&Self::close>("close"),
@@ -301,6 +302,11 @@ void DeviceObject::set_fanout(const Info& info) {
 void DeviceObject::set_filter(const Info& info) {
   Device& target = device(info.Env());
   target.set_filter(filter_options_of(info[0]));
+}
+
+void DeviceObject::allow_new_remotes(const Info& info) {
+  Device& target = device(info.Env());
+  target.allow_new_remotes(integer_of(info[0], "total", 0, max_seq));
 }
 
 Napi::Value DeviceObject::stats(const Info& info) {

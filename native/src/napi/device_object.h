@@ -35,6 +35,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void write_tun(const Info& info);
   void set_fanout(const Info& info);
   void set_filter(const Info& info);
+  void allow_new_remotes(const Info& info);
   Napi::Value stats(const Info& info);
   void on_events(const Info& info);
   Napi::Value close(const Info& info);
