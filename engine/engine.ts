@@ -418,6 +418,7 @@ class RunningEngine implements Engine {
   }
 
   #onPeer(event: Exclude<Extract<DeviceEvent, { peer: PeerId }>, { type: 'discovery' }>): void {
+    if (event.type === 'ping') this.#members.answered(event);
     const probe = event.type === 'ping' || event.type === 'pong' ? event : null;
     // It waited here while its socket was closed, or came in by one of NAT discovery's: no path can leave by those.
     if (probe !== null && probe.via !== 'external' && !this.#punches.carries(probe.via.socket)) return;

@@ -249,6 +249,12 @@ export class Members {
     member.timeline = [...member.timeline, change].slice(-TIMELINE_KEPT);
   }
 
+  /** What the device made of a ping: an answer to an address of which we know nothing is a mapping more, like a ping of ours. */
+  answered(ping: Extract<DeviceEvent, { type: 'ping' }>): void {
+    if (ping.answer !== 'refused') this.#count(ping.via);
+    this.#options.newRemotes.heard(ping);
+  }
+
   /** A device event of some peer. Tunnel messages are the room's (`keyOf` names the sender). */
   device(event: Extract<DeviceEvent, { peer: PeerId }>): void {
     const member = this.#byId.get(event.peer);
@@ -256,9 +262,6 @@ export class Members {
     if ('at' in event) this.#heard(member, event.at);
     switch (event.type) {
       case 'ping':
-        // An answer to an address of which we know nothing is a mapping more, like a ping of ours.
-        if (event.answer !== 'refused') this.#count(event.via);
-        this.#options.newRemotes.heard(event);
         return this.event(member.key, event);
       case 'pong': {
         const asked = member.userPings.get(event.seq);

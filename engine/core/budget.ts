@@ -26,9 +26,8 @@ export const MAPPING_LIFETIME_MS = 120_000;
 /** Kept from punches for candidates of other members and for NAT discovery. */
 export const MAPPING_RESERVE = 24;
 
-/** New addresses that the device answers before it has told of it: so many, or few where a burst of our own must fit beside them. */
-const UNASKED = 32;
-const FEW_UNASKED = 12;
+/** New addresses that the device may have answered without having told of it: what checks leave, so that nothing passes the budget. */
+const UNASKED = 12;
 
 /** What a new remote costs: nothing, a mapping, or one for all of its address. */
 export type Dependence = boolean | 'address';
@@ -156,7 +155,7 @@ export class Budget {
   /** Addresses of which we know nothing that the device may answer now. */
   unaskedLeft(now: number, dependent: Dependence): number {
     const left = dependent === false ? this.sessionsLeft(now) : this.mappingsLeft(now);
-    return Math.min(left, left >= PROBE_BURST + UNASKED ? UNASKED : FEW_UNASKED);
+    return Math.min(left, UNASKED);
   }
 
   #refill(now: number): void {
