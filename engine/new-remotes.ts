@@ -9,9 +9,12 @@ import type { ClockPort, DeviceEvent, DevicePort } from './ports.ts';
 export interface NewRemotesOptions {
   clock: ClockPort;
   device: Pick<DevicePort, 'allowNewRemotes'>;
-  budget: Pick<Budget, 'unaskedLeft' | 'changes'>;
+  budget: Pick<Budget, 'unaskedLeft' | 'changes' | 'sent'>;
   dependentMappings(): Dependence;
 }
+
+/** No socket. */
+const UNTOLD = -1;
 
 export class NewRemotes {
   readonly #options: NewRemotesOptions;
@@ -28,6 +31,11 @@ export class NewRemotes {
   /** What the device made of a ping. */
   heard({ answer, newRemotes }: Extract<DeviceEvent, { type: 'ping' }>): void {
     if (answer === 'known') return;
+    const { clock, budget, dependentMappings } = this.#options;
+    // The queue of events had no room for some: nobody knows where to, only that something stands there.
+    for (let count = this.#answered + 1; count < newRemotes + (answer === 'new' ? 0 : 1); count++) {
+      budget.sent(clock.now(), UNTOLD, { ip: '', port: count }, dependentMappings());
+    }
     this.#answered = newRemotes;
     // What stood may be gone since.
     this.#seen = null;

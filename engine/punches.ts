@@ -158,7 +158,9 @@ export class Punches {
     if (event.type === 'pong' && event.via !== 'external' && event.observed !== null) {
       this.#sockets.observed(event.via.socket, event.observed.port);
     }
-    if (event.type === 'ping' && event.via !== 'external' && this.#sockets.has(event.via.socket)) {
+    // One that was not answered says nothing of the way back.
+    const answered = event.type === 'ping' && event.answer !== 'refused';
+    if (answered && event.via !== 'external' && this.#sockets.has(event.via.socket)) {
       const owner = this.#sockets.ownerOf(event.via.socket);
       for (const running of this.#running()) running.heard ||= running.key === owner;
     }

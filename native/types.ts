@@ -296,8 +296,9 @@ export interface WireguardDevice {
   /** Who may reach this host; null (default): everyone, with everything. What was begun before stays known. */
   setFilter(options: FilterOptions | null): void;
   /**
-   * How many pings may be answered `new`, in all since the device opened; default any number. While it is set, peers get nothing
-   * else either where nothing has left lately, but on their path: no handshake response, pace report or cookie.
+   * How many pings may be answered `new`, in all since the device opened; default any number. A peer's own path is always answered,
+   * and counts. While this is set, a handshake from elsewhere is answered on the path, a pace request not at all, and a cookie
+   * leaves only for where a probe or `send` has left lately.
    */
   allowNewRemotes(total: number): void;
   stats(): DeviceStats;

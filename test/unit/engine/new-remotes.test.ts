@@ -78,13 +78,17 @@ describe('addresses that the device answers unasked', () => {
   });
 
   it('go on after events were lost', () => {
-    const { state, pinged, tell } = stage(true);
+    const { state, budget, pinged, tell } = stage(true);
     for (let i = 0; i < 40; i++) pinged();
-    tell(40, { lost: true });
+    tell(3);
+    tell(5, { lost: true });
+    pinged();
+    tell(41);
+    expect(budget.mappingsUsed(state.now)).toBe(13);
     pinged();
     tell(1);
-    pinged();
-    expect(state.answered).toBe(13);
+    expect(state.answered).toBe(14);
+    expect(budget.mappingsUsed(state.now)).toBe(14);
   });
 
   it('never pass 300 with what leaves beside them, however late the engine hears of them', () => {
