@@ -6,14 +6,6 @@ using wg::test::World;
 
 namespace {
 
-std::array<PeerConfig, 2> with_probe_keys() {
-  const Key first = test::random_key(), second = test::random_key();
-  std::array<PeerConfig, 2> ends{PeerConfig{}, PeerConfig{.initiate = false}};
-  ends[0].probe = ProbeKeys{first, second};
-  ends[1].probe = ProbeKeys{second, first};
-  return ends;
-}
-
 /// What reaches the second end comes by a socket, from a port of its own.
 struct Stage {
   Stage() : world(ends[0], ends[1]) {
@@ -38,7 +30,7 @@ struct Stage {
     return arrive(port, world.at(0).core.seal_probe(world.peer(0), ProbeKind::ping, ++seq, body)).outgoing.size();
   }
 
-  std::array<PeerConfig, 2> ends = with_probe_keys();
+  std::array<PeerConfig, 2> ends = test::with_probe_keys();
   World world;
   std::shared_ptr<udp::Socket> socket;
   uint64_t seq = 0;

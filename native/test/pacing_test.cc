@@ -7,14 +7,6 @@ namespace {
 
 constexpr uint8_t request_kind = 4, report_kind = 5;
 
-std::array<PeerConfig, 2> with_probe_keys() {
-  const Key first = test::random_key(), second = test::random_key();
-  std::array<PeerConfig, 2> ends{PeerConfig{}, PeerConfig{.initiate = false}};
-  ends[0].probe = ProbeKeys{first, second};
-  ends[1].probe = ProbeKeys{second, first};
-  return ends;
-}
-
 size_t reports(const World& world) {
   return static_cast<size_t>(std::ranges::count_if(
       world.datagrams, [](const auto& datagram) { return datagram[0] == 0xd7 && datagram[1] == report_kind; }));
@@ -25,7 +17,7 @@ struct Pair {
 
   std::vector<uint8_t> ask() { return world.at(0).core.ask_for_pace(world.now(), world.peer(0)); }
 
-  std::array<PeerConfig, 2> ends = with_probe_keys();
+  std::array<PeerConfig, 2> ends = test::with_probe_keys();
   World world;
 };
 

@@ -17,6 +17,15 @@ inline Key random_key() {
   return key;
 }
 
+/// Of two ends that probe each other.
+inline std::array<PeerConfig, 2> with_probe_keys() {
+  const Key first = random_key(), second = random_key();
+  std::array<PeerConfig, 2> ends{PeerConfig{}, PeerConfig{.initiate = false}};
+  ends[0].probe = ProbeKeys{first, second};
+  ends[1].probe = ProbeKeys{second, first};
+  return ends;
+}
+
 /// An IPv4 packet from 10.0.0.`from` to 10.0.0.`to`.
 inline std::vector<uint8_t> packet(uint8_t from, uint8_t to) {
   std::vector<uint8_t> out(24);
