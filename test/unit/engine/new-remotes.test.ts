@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Budget, MAPPING_LIFETIME_MS, MAX_MAPPINGS } from '../../../engine/core/budget.ts';
+import { Budget, MAPPING_LIFETIME_MS, MAPPING_RESERVE, MAX_MAPPINGS, MAX_SESSIONS } from '../../../engine/core/budget.ts';
 import { NewRemotes } from '../../../engine/new-remotes.ts';
 import type { DeviceEvent } from '../../../engine/ports.ts';
 import { createRandom } from '../../sim/core/random.ts';
@@ -52,9 +52,9 @@ function stage(dependent: boolean) {
 
 describe('addresses that the device answers unasked', () => {
   it.each([
-    [true, 'mappings', MAX_MAPPINGS - 24],
-    [false, 'sessions', 1_976],
-  ])('end with the budget, where mappings depend on them: %s', (dependent, _, most) => {
+    ['mappings', true, MAX_MAPPINGS - MAPPING_RESERVE],
+    ['sessions', false, MAX_SESSIONS - MAPPING_RESERVE],
+  ])('end with the budget of %s', (_, dependent, most) => {
     const { state, pinged, tell } = stage(dependent);
     for (let i = 0; i < 3_000; i++) {
       pinged();
