@@ -6,7 +6,7 @@ export class Inbox {
   readonly #settled: () => void;
 
   /** `settled`: called whenever the last piece of work is done. */
-  constructor(settled: () => void = () => {}) {
+  constructor(settled: () => void) {
     this.#settled = settled;
   }
 
