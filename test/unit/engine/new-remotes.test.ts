@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Budget, MAPPING_LIFETIME_MS, MAPPING_RESERVE, MAX_MAPPINGS, MAX_SESSIONS } from '../../../engine/core/budget.ts';
+import {
+  Budget,
+  MAPPING_LIFETIME_MS,
+  MAPPING_RESERVE,
+  MAX_MAPPINGS,
+  MAX_SESSIONS,
+} from '../../../engine/core/budget.ts';
 import { NewRemotes } from '../../../engine/new-remotes.ts';
 import type { DeviceEvent } from '../../../engine/ports.ts';
 import { createRandom } from '../../sim/core/random.ts';
