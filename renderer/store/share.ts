@@ -18,15 +18,14 @@ function shareArray(before: unknown[], next: unknown[]): unknown[] {
 }
 
 function shareRecord(before: Record<string, unknown>, next: Record<string, unknown>): Record<string, unknown> {
-  const keys = Object.keys(next);
-  const shared: Record<string, unknown> = {};
-  let same = keys.length === Object.keys(before).length;
-  for (const key of keys) {
-    const value = share(before[key], next[key]);
-    shared[key] = value;
-    same &&= Object.hasOwn(before, key) && Object.is(value, before[key]);
-  }
-  return same ? before : shared;
+  // Own members only, and defined, not assigned: `__proto__` is a name like any other in JSON.
+  const parts = Object.entries(next).map(([key, value]) => {
+    const known = Object.hasOwn(before, key);
+    const shared = known ? share(before[key], value) : value;
+    return { key, shared, same: known && Object.is(shared, before[key]) };
+  });
+  const same = parts.length === Object.keys(before).length && parts.every((part) => part.same);
+  return same ? before : Object.fromEntries(parts.map(({ key, shared }) => [key, shared]));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

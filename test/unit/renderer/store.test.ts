@@ -61,6 +61,13 @@ describe('structural sharing', () => {
     );
   });
 
+  it('takes __proto__ for a name like any other', () => {
+    const next: unknown = JSON.parse('{"__proto__":{},"a":1}');
+    expect(share({}, next)).toEqual(next);
+    expect(Object.getPrototypeOf(share({ b: 2 }, next))).toBe(Object.prototype);
+    expect(share(structuredClone(next), next)).toEqual(next);
+  });
+
   it('keeps the identity of what is equal', () => {
     fc.assert(
       fc.property(json, (value) => {
