@@ -9,9 +9,8 @@ const FLOOD = 300;
 const SILENT_MS = 10 * 60_000;
 
 interface Watched {
-  since: number;
-  /** At `since`. */
-  count: number;
+  /** The window's, oldest first: a burst counts as a whole, wherever it begins. */
+  samples: { at: number; count: number }[];
   toldAt: number;
 }
 
@@ -28,13 +27,13 @@ export class Floods<Key> {
   /** `count`: datagrams to everybody that came from the member since the device opened, taken or not. */
   sample(member: Key, count: number): void {
     const now = this.#clock.now();
-    const last = this.#watched.get(member) ?? { since: now, count, toldAt: Number.NEGATIVE_INFINITY };
-    this.#watched.set(member, last);
-    if (count - last.count >= FLOOD && now - last.toldAt >= SILENT_MS) {
-      last.toldAt = now;
-      this.#tell(member);
-    }
-    if (now - last.since >= WINDOW_MS) Object.assign(last, { since: now, count });
+    const watched = this.#watched.get(member) ?? { samples: [], toldAt: Number.NEGATIVE_INFINITY };
+    this.#watched.set(member, watched);
+    watched.samples = [...watched.samples.filter(({ at }) => now - at <= WINDOW_MS), { at: now, count }];
+    const first = watched.samples[0]?.count ?? count;
+    if (count - first < FLOOD || now - watched.toldAt < SILENT_MS) return;
+    watched.toldAt = now;
+    this.#tell(member);
   }
 
   forget(member: Key): void {

@@ -24,6 +24,14 @@ it('names a member that says 200 a second to everybody, once for as long as it g
   expect(told).toEqual(['cleo']);
 });
 
+it('names a burst of 400, wherever it begins', () => {
+  for (let quiet = 0; quiet < 10; quiet++) {
+    const { told, samples } = bench();
+    samples([0, ...rising(0, 0, quiet), 200, 400, 400], 250);
+    expect(told).toEqual(['cleo']);
+  }
+});
+
 it('does not name one whose games search many ports, again and again', () => {
   const { told, samples } = bench();
   samples(rising(0, 15, 400), 250);
