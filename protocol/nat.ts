@@ -22,10 +22,12 @@ export type FilteringBehaviour = z.infer<typeof filteringBehaviour>;
 export const natType = z.enum(['open', 'NAT1', 'NAT2', 'NAT3', 'NAT4', 'udp-blocked', 'unknown']);
 export type NatType = z.infer<typeof natType>;
 
+const port = z.int().min(1).max(65_535);
+
 /** One hypothesis about where a NAT draws external ports from, uniformly; weights of all sum to about 1. */
 export const portRange = z.object({
-  low: z.int().min(1).max(65_535),
-  high: z.int().min(1).max(65_535),
+  low: port,
+  high: port,
   weight: z.number().gt(0).max(1),
 });
 export type PortRange = z.infer<typeof portRange>;
@@ -38,8 +40,9 @@ export const natReport = z.object({
     kind: z.enum(['preserved', 'sequential', 'block', 'random', 'unknown']),
     /** Signed step of a sequential allocation. */
     step: z.number().nullable().optional(),
-    low: z.int().nullable().optional(),
-    high: z.int().nullable().optional(),
+    /** Where the measured ones lie: guesses are drawn from there, so that nothing else may pass. */
+    low: port.nullable().optional(),
+    high: port.nullable().optional(),
     /** Of a block or random allocation: what the measured ports leave possible, likeliest first. */
     ranges: z
       .array(portRange.refine((range) => range.low <= range.high))

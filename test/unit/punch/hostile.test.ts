@@ -1,6 +1,7 @@
 /** Members that ask for punches without end, or answer with nonsense, cost this client's router no more than its budget. */
 import { describe, expect, it } from 'vitest';
 import { MAX_MAPPINGS, MAX_SESSIONS, PROBE_BURST, PROBES_PER_SECOND } from '../../../engine/core/budget.ts';
+import type { NatReport } from '../../../protocol/nat.ts';
 import { peerMessage } from '../../../protocol/peer.ts';
 import { type PunchMessage, type PunchStrategy, punchMessages } from '../../../protocol/punch.ts';
 import { Client, COUNTER, densest, EASY, RANDOM } from './client.ts';
@@ -133,6 +134,16 @@ describe('a punch message that passes its bounds', () => {
   ])('is no message at all: %o', (message) => {
     expect(peerMessage.safeParse(message).success).toBe(false);
   });
+
+  // Guesses are drawn from there, and the device takes no other port.
+  it.each([{ low: 0 }, { low: -10, high: -1 }, { high: 65_536 }, { low: 1.5 }])(
+    'nor is a report with ports that are none: %o',
+    (ports) => {
+      const told = (nat: NatReport) => ({ t: 'candidates', revision: 1, candidates: [], nat });
+      expect(peerMessage.safeParse(told(RANDOM)).success).toBe(true);
+      expect(peerMessage.safeParse(told({ ...RANDOM, ports: { ...RANDOM.ports, ...ports } })).success).toBe(false);
+    },
+  );
 
   it('while each kind with good bounds is one', () => {
     expect(peerMessage.safeParse(plan(1, 'crossing')).success).toBe(true);
