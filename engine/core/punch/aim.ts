@@ -1,6 +1,7 @@
 import type { AttemptStrategy, PunchMessage } from '../../../protocol/punch.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { mixedOdds } from './odds.ts';
+import { latest } from './progress.ts';
 import { AMBUSH_ASKS, BATCH_MS, CROSSING_ROUNDS } from './tuning.ts';
 
 /** Most sockets that one plan may make the follower open to be measured: every one costs a mapping here. */
@@ -36,7 +37,7 @@ export class AimFollower implements Tactic {
 
   message(now: number, message: PunchMessage): void {
     if (message.t === 'punch-ask') return this.#measure(message.round);
-    if (message.t === 'punch-progress') this.#theirs = Math.min(message.count, this.#context.plan.sockets);
+    if (message.t === 'punch-progress') this.#theirs = latest(this.#theirs, message.count, this.#context.plan.sockets);
     if (message.t !== 'punch-aim' || message.round <= this.#round) return;
     this.#round = message.round;
     this.#queue = message.ports.slice(0, Math.max(0, this.#context.plan.probes - this.#sent));

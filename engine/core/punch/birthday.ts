@@ -13,7 +13,7 @@ import type { PunchPlan, PunchProgress, Tactic, TacticContext } from './contract
 import { PortDraw } from './draw.ts';
 import { either, mixedOdds, probesFor, shareOf } from './odds.ts';
 import { Openings } from './openings.ts';
-import { ProgressReports } from './progress.ts';
+import { latest, ProgressReports } from './progress.ts';
 import {
   AFTERGLOW_MS,
   AGAIN_FOR_MS,
@@ -60,7 +60,7 @@ export class BirthdayLeader implements Tactic {
 
   message(now: number, message: PunchMessage): void {
     if (message.t !== 'punch-progress') return;
-    this.#probes = Math.min(message.count, this.#context.plan.probes);
+    this.#probes = latest(this.#probes, message.count, this.#context.plan.probes);
     if (!message.done || Number.isFinite(this.#spentAt)) return;
     this.#spent(now);
     // Every one of its probes has made a mapping by now, which was not there when this side guessed at it.
@@ -128,7 +128,7 @@ export class BirthdayFollower implements Tactic {
 
   message(now: number, message: PunchMessage): void {
     if (message.t !== 'punch-progress') return;
-    this.#mappings = Math.min(message.count, this.#context.plan.sockets);
+    this.#mappings = latest(this.#mappings, message.count, this.#context.plan.sockets);
     if (message.done && this.#draw.count === 0) this.#nextAt = now;
   }
 

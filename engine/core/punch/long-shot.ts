@@ -15,7 +15,7 @@ import { rangesOf, sizeOf } from '../nat/ports.ts';
 import type { PunchProgress, Tactic, TacticContext } from './contract.ts';
 import { PortDraw } from './draw.ts';
 import { likeliestPorts } from './plan.ts';
-import { ProgressReports } from './progress.ts';
+import { latest, ProgressReports } from './progress.ts';
 import { AFTERGLOW_MS, BATCH_MS, LONG_SHOT_BLOCK_SHARE, RESEND_MS } from './tuning.ts';
 
 /** Mappings that a side opens, and where they may lie. */
@@ -97,7 +97,7 @@ export class LongShot implements Tactic {
 
   message(_now: number, message: PunchMessage): void {
     if (message.t !== 'punch-progress') return;
-    this.#theirCount = Math.min(message.count, this.#theirs.mappings);
+    this.#theirCount = latest(this.#theirCount, message.count, this.#theirs.mappings);
     this.#theirsOpen ||= message.done;
   }
 

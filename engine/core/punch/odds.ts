@@ -7,8 +7,9 @@ import { sizeOf } from '../nat/ports.ts';
  * one port is in both, 1 - prod((N - a - i) / (N - i)).
  */
 export function birthdayOdds(ports: number, sockets: number, probes: number): number {
+  const most = Math.min(probes, ports);
   let miss = 1;
-  for (let i = 0; i < probes && miss > 0; i++) miss *= Math.max(0, ports - sockets - i) / (ports - i);
+  for (let i = 0; i < most && miss > 0; i++) miss *= Math.max(0, ports - sockets - i) / (ports - i);
   return 1 - miss;
 }
 

@@ -19,3 +19,8 @@ export class ProgressReports {
     this.#context.act({ type: 'send', message: { t: 'punch-progress', id: this.#context.plan.id, count, done } });
   }
 }
+
+/** How far the other is by its word, within the plan: it never goes back, but an older word may come last. */
+export function latest(before: number, told: number, most: number): number {
+  return Math.max(before, Math.min(told, most));
+}

@@ -122,6 +122,10 @@ describe('the odds of a birthday punch', () => {
     expect(birthdayOdds(1_024, 64, 961)).toBe(1);
   });
 
+  it('is none without sockets, however many probes there are', () => {
+    expect(birthdayOdds(64, 0, 150)).toBe(0);
+  });
+
   it('agrees with what really happens', () => {
     const random = createRandom('birthday');
     const runs = 4_000;
