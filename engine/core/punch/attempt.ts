@@ -178,7 +178,7 @@ export class Attempt {
         if (this.#phase === 'nominating') this.#close(now);
         return;
       case 'punch-end':
-        return this.#end('exhausted');
+        return this.#endedThere(now);
       default:
         if (this.#phase === 'probing') this.#tactic.message(now, message);
     }
@@ -193,9 +193,20 @@ export class Attempt {
     this.#probe(now);
   }
 
+  /** The other has found nothing, or wants no more. What stands here stands all the same. */
+  #endedThere(now: number): void {
+    if (this.#phase === 'closing') return;
+    if (this.#direct) this.#close(now);
+    else this.#end('exhausted');
+  }
+
   /** A direct path stands, by this attempt's doing or by luck. */
   #reached(now: number, port: number | null): void {
     this.#direct = true;
+    if (this.#phase === 'proposed') {
+      this.#send({ t: 'punch-end', id: this.plan.id });
+      return this.#end('direct');
+    }
     if (this.#phase !== 'probing') return;
     // Nobody is there to be told.
     if (this.#alone) return this.#close(now);

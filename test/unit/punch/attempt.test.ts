@@ -138,6 +138,30 @@ describe('an attempt', () => {
     expect(run.pings().length).toBe(pings);
   });
 
+  it('opens nothing where the checks were faster than the answer to its plan', () => {
+    const run = new Run('leader', 'birthday');
+    run.handle({ type: 'direct', port: null });
+    run.hears({ t: 'punch-accept', id: ID });
+    run.pass(500);
+    expect(run.outcome()).toBe('direct');
+    expect(run.sent('punch-end')).toHaveLength(1);
+    expect(run.pings()).toEqual([]);
+  });
+
+  it('has succeeded with its path, though the other gives up, and is then over in two seconds', () => {
+    for (const role of ['leader', 'follower'] as const) {
+      const run = new Run(role, 'birthday');
+      run.hears({ t: 'punch-accept', id: ID });
+      run.handle({ type: 'direct', port: null });
+      for (let second = 0; second < 2; second++) {
+        run.hears({ t: 'punch-end', id: ID });
+        expect(run.outcome()).toBeNull();
+        run.pass(1_000);
+      }
+      expect(run.outcome()).toBe('direct');
+    }
+  });
+
   it('as follower sprays no port twice, never nominates, and checks the address that it is told', () => {
     const run = new Run('follower', 'birthday');
     run.pass(3_000);
