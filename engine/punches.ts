@@ -232,7 +232,8 @@ export class Punches {
   #startNext(now: number): void {
     const { members, settings } = this.#options;
     if (settings().relayOnly) return;
-    const hopeful = [...members.all().values()].filter((member) => this.#choices.mayLead(now, member));
+    const free = [...members.all().values()].filter(({ key }) => this.#of(key) === undefined);
+    const hopeful = free.filter((member) => this.#choices.mayLead(now, member));
     const key = this.#schedule.pick(
       now,
       hopeful.map((member) => member.key),

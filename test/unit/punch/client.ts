@@ -1,4 +1,4 @@
-/** One client's punches in virtual time: members that never become direct, a device that only counts. */
+/** One client's punches in virtual time: members that become direct only by a test's word, a device that only counts. */
 import { Budget } from '../../../engine/core/budget.ts';
 import type { PeerView } from '../../../engine/core/peer/contract.ts';
 import { createPeer } from '../../../engine/core/peer/peer.ts';
@@ -36,6 +36,8 @@ export class Client {
   readonly longShots: LongShots;
   readonly budget = new Budget();
   settings = { hardNat: true, relayOnly: false };
+  /** Members to whom a direct path stands. */
+  readonly direct = new Set<string>();
   readonly #members = new Map<string, Member>();
   readonly #nat: NatReport;
   #nextSocket = 2;
@@ -112,7 +114,8 @@ export class Client {
     const core = createPeer({ lower: key > 'm', relayOnly: false, families: [4] });
     const candidates = [{ kind: 'reflexive' as const, ip: '198.51.100.7', port: 7_000 }];
     core.handle(0, { type: 'message', message: { t: 'candidates', revision: 1, candidates, nat } });
-    const view = (now: number): PeerView => core.view(now);
+    const direct = () => this.direct.has(key);
+    const view = (now: number): PeerView => ({ ...core.view(now), direct: direct() });
     const clock = { now: () => 0, epoch: () => 0, at: () => () => {} };
     this.#members.set(key, {
       key,
@@ -121,7 +124,7 @@ export class Client {
         ...core,
         view,
         sockets: () => [],
-        direct: () => core.direct(),
+        direct,
         nat: () => core.nat(),
         endpoints: () => core.endpoints(),
         bothDependent: () => false,
