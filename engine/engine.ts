@@ -444,6 +444,7 @@ class RunningEngine implements Engine {
     this.#options.saveSetting(setting, on);
     this.#inbox.post(() => {
       this.#network.settingsChanged();
+      this.#punches.review();
       this.#services.setDiscovery(this.#settings.discovery);
     });
   }

@@ -1,6 +1,6 @@
 import type { PeerSnapshot, RelayReason } from '../protocol/app.ts';
 import type { PortRange } from '../protocol/nat.ts';
-import type { PunchMessage } from '../protocol/punch.ts';
+import { type PunchMessage, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
@@ -69,6 +69,8 @@ export class Punches {
   #shot: Active | null = null;
   /** Attempts that have found their path and only wait to close what lost. */
   #closing: Active[] = [];
+  /** The toggle as it was last seen. */
+  #hardNat: boolean;
   /** Of members whose sockets and probes wait for the next attempt. */
   readonly #leftovers = new Leftovers();
 
@@ -79,6 +81,7 @@ export class Punches {
     this.#schedule = new Schedule(random);
     this.#choices = new PunchChoices({ ...options, schedule: this.#schedule });
     this.#waker = new Waker(clock, () => options.post(() => this.#tick()));
+    this.#hardNat = options.settings().hardNat;
   }
 
   #tick(): void {
@@ -100,10 +103,26 @@ export class Punches {
   review(): void {
     const now = this.#options.clock.now();
     this.#schedule.retain(this.#options.members.all());
+    this.#obey();
     this.#judge();
     this.#sweep();
     if (this.#active === null && this.#shot === null) this.#startNext(now);
     this.#waker.wakeAt(this.#schedule.nextAt(now));
+  }
+
+  /** Switched off, punching ends where it is not about to have succeeded; switched on, everything may be tried anew. */
+  #obey(): void {
+    const { hardNat } = this.#options.settings();
+    if (hardNat && !this.#hardNat) this.#schedule.clear();
+    this.#hardNat = hardNat;
+    const running = this.#active;
+    if (hardNat || running === null || running.attempt.plan.sockets <= SOFT_SOCKETS) return;
+    if (running.attempt.phase !== 'nominating') this.#stop(running, 'off');
+  }
+
+  #stop(running: Active, outcome: 'stopped' | 'off'): void {
+    for (const action of running.attempt.stop(outcome)) this.#act(running, action);
+    this.#options.changed();
   }
 
   /** Sockets of former attempts whose paths are gone. */
@@ -189,10 +208,7 @@ export class Punches {
 
   /** Ends the long shot, whoever it is with; what it opened is closed. */
   stopShot(): void {
-    const shot = this.#shot;
-    if (shot === null) return;
-    for (const action of shot.attempt.stop()) this.#act(shot, action);
-    this.#options.changed();
+    if (this.#shot !== null) this.#stop(this.#shot, 'stopped');
   }
 
   /** The member of the long shot that runs. */
@@ -280,6 +296,7 @@ export class Punches {
     const refusal = this.#choices.refusal(now, member, plan, remote, busy);
     if (refusal !== null || remote === null) {
       log('debug', `a punch from ${key} is refused: ${refusal ?? 'no-address'}`);
+      if (refusal === 'off') this.#schedule.forbidden(now, key);
       return this.#options.send(key, { t: 'punch-refuse', id: plan.id, code: refusal ?? 'no-address' });
     }
     this.#drop(key);
@@ -380,6 +397,7 @@ export class Punches {
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     const planned = ended === undefined && attempt.role === 'leader';
     if (planned || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
+    else if (outcome === 'off') this.#schedule.forbidden(clock.now(), key);
     if (outcome === 'exhausted') this.#keepLeftovers(key, attempt);
     this.#drop(key);
     ended?.(outcome);

@@ -110,12 +110,12 @@ export class Attempt {
     return this.#actions;
   }
 
-  /** The person wants no more of it. */
-  stop(): PunchAction[] {
+  /** The person wants no more of it; `off`: nor of any other. */
+  stop(outcome: 'stopped' | 'off'): PunchAction[] {
     this.#actions = [];
     if (this.#phase === 'ended') return [];
     this.#send({ t: 'punch-end', id: this.plan.id });
-    this.#end('stopped');
+    this.#end(outcome);
     return this.#actions;
   }
 

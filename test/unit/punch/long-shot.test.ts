@@ -255,7 +255,7 @@ describe('a long shot', () => {
     const random = createRandom('stop');
     const side = new Side('leader', random);
     side.handle(0, { type: 'begin' });
-    for (const action of side.attempt.stop()) side.act(0, action);
+    for (const action of side.attempt.stop('stopped')) side.act(0, action);
     expect(side.outcome).toBe('stopped');
     expect(side.outbox.at(-1)).toEqual({ t: 'punch-end', id: ID });
     const before = side.pings.length;

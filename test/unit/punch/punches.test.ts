@@ -1,7 +1,7 @@
 /** The one hard plan of a client: when it begins, what ends it, and what is left of it. */
 import { describe, expect, it } from 'vitest';
 import type { PunchMessage } from '../../../protocol/punch.ts';
-import { Client, EASY, RANDOM } from './client.ts';
+import { Client, COUNTER, EASY, RANDOM } from './client.ts';
 
 function plans(client: Client): PunchMessage[] {
   return client.sent.flatMap(({ message }) => (message.t === 'punch-plan' ? [message] : []));
@@ -38,5 +38,73 @@ describe('a path that is lost just after it was nominated', () => {
     await client.run(2_500);
     expect(plans(client)).toHaveLength(2);
     await accepted(client);
+  });
+});
+
+describe('NAT4 punching that is switched off', () => {
+  const off = { hardNat: false, relayOnly: false };
+
+  it('ends the attempt that this side leads at once, and says why; switched on again it is tried at once', async () => {
+    const client = await probing();
+    expect(client.open.size).toBeGreaterThan(50);
+    client.settings = off;
+    await client.run(300);
+    expect(client.punches.view('ann')).toBeNull();
+    expect(client.sent.at(-1)?.message).toEqual({ t: 'punch-end', id: plans(client)[0]?.id });
+    expect(client.open.size).toBe(0);
+    expect(client.punches.reason('ann')).toBe('hard-nat-off');
+    const pings = client.pings.length;
+    await client.run(30_000);
+    expect(client.pings).toHaveLength(pings);
+    client.settings = { ...off, hardNat: true };
+    await client.run(1_000);
+    expect(plans(client)).toHaveLength(2);
+    expect(client.punches.reason('ann')).toBeNull();
+  });
+
+  it('ends the attempt that the other leads, and says why there too, also of one that is refused', async () => {
+    const client = new Client(EASY);
+    client.join('eve', RANDOM);
+    const plan: PunchMessage = {
+      t: 'punch-plan',
+      id: '0000000000000001',
+      strategy: 'birthday',
+      sockets: 256,
+      probes: 1_900,
+      ranges: [{ low: 1_024, high: 65_535, weight: 1 }],
+    };
+    client.hears('eve', plan);
+    await client.run(500);
+    expect(client.punches.view('eve')?.phase).toBe('probing');
+    client.settings = off;
+    await client.run(300);
+    expect(client.sent.at(-1)?.message).toEqual({ t: 'punch-end', id: plan.id });
+    expect(client.punches.reason('eve')).toBe('hard-nat-off');
+    client.settings = { ...off, hardNat: true };
+    await client.run(300);
+    expect(client.punches.reason('eve')).toBeNull();
+    client.settings = off;
+    client.hears('eve', { ...plan, id: '0000000000000002' });
+    expect(client.sent.at(-1)?.message).toMatchObject({ t: 'punch-refuse', code: 'off' });
+    expect(client.punches.reason('eve')).toBe('hard-nat-off');
+  });
+
+  it('leaves an attempt of a few sockets alone', async () => {
+    const client = new Client(COUNTER);
+    client.join('ann', EASY);
+    await client.run(500);
+    await accepted(client);
+    client.settings = off;
+    await client.run(300);
+    expect(client.punches.view('ann')?.phase).toBe('probing');
+  });
+
+  it('does not take back a path that was found', async () => {
+    const client = await probing();
+    client.direct.add('ann');
+    await client.run(100);
+    client.settings = off;
+    await client.run(100);
+    expect(client.punches.view('ann')?.phase).toBe('nominating');
   });
 });
