@@ -32,6 +32,14 @@ export interface PunchChoicesOptions {
   settings(): { hardNat: boolean; relayOnly: boolean };
 }
 
+/** What lies between two members, as both have measured it. */
+export interface Networks {
+  /** Public ones, of this side and of the other. */
+  addresses: [string[], string[]];
+  /** Those and what the NATs do with them. */
+  text: string;
+}
+
 /** Which plan this side would propose to a member, and which of a member's it would accept: from both reports, the budget and what was tried. */
 export class PunchChoices {
   readonly #options: PunchChoicesOptions;
@@ -156,6 +164,19 @@ export class PunchChoices {
 
   // Either's
 
+  /** Null while one side has not measured its network, or not yet the one that it has come to. */
+  networks(member: Member): Networks | null {
+    const theirs = member.core.nat();
+    if (theirs === null) return null;
+    const sides = [this.#options.nat(), theirs];
+    const addresses = ipv4Of(this.#options.nat());
+    const others = ipv4Of(theirs);
+    if (addresses.length === 0 || others.length === 0 || sides.some(({ mapping }) => mapping === 'unknown'))
+      return null;
+    const labels = sides.map(({ mapping, filtering }) => [mapping, filtering]);
+    return { addresses: [addresses, others], text: JSON.stringify([addresses, others, labels]) };
+  }
+
   /** Where the follower's mappings may lie, if neither filter looks at ports. */
   followerRanges(member: Member, role: 'leader' | 'follower'): PortRange[] | null {
     const theirs = member.core.nat();
@@ -163,4 +184,14 @@ export class PunchChoices {
     if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
     return rangesOf((role === 'leader' ? theirs : own).ports);
   }
+}
+
+function ipv4Of({ publicAddresses }: NatReport): string[] {
+  return publicAddresses.filter((ip) => !ip.includes(':')).toSorted();
+}
+
+/** Nothing that led from one side to the other does so any more. */
+export function isElsewhere(before: Networks | null, now: Networks): boolean {
+  if (before === null) return false;
+  return before.addresses.some((known, side) => !known.some((ip) => now.addresses[side]?.includes(ip) === true));
 }

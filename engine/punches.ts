@@ -12,7 +12,7 @@ import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
-import { PunchChoices, type PunchChoicesOptions } from './punch-choices.ts';
+import { isElsewhere, type Networks, PunchChoices, type PunchChoicesOptions } from './punch-choices.ts';
 import { PunchSockets } from './punch-sockets.ts';
 import { Waker } from './wake.ts';
 
@@ -38,6 +38,8 @@ const LAST_MAIN_SOCKET = 1;
 interface Active {
   key: PeerKey;
   attempt: Attempt;
+  /** As they were when it began. */
+  networks: Networks | null;
   /** A ping of the member came by one of the attempt's sockets. */
   heard: boolean;
   /** Of a long shot: told how it ended. */
@@ -104,6 +106,7 @@ export class Punches {
     const now = this.#options.clock.now();
     this.#schedule.retain(this.#options.members.all());
     this.#obey();
+    this.#follow(now);
     this.#judge();
     this.#sweep();
     if (this.#active === null && this.#shot === null) this.#startNext(now);
@@ -118,6 +121,18 @@ export class Punches {
     const running = this.#active;
     if (hardNat || running === null || running.attempt.plan.sockets <= SOFT_SOCKETS) return;
     if (running.attempt.phase !== 'nominating') this.#stop(running, 'off');
+  }
+
+  /** In other networks what is under way leads to where nobody is, and what was given up may work. */
+  #follow(now: number): void {
+    for (const member of this.#options.members.all().values()) {
+      const networks = this.#choices.networks(member);
+      if (networks === null) continue;
+      const running = this.#of(member.key);
+      const over = running?.attempt.phase === 'nominating' || running?.attempt.phase === 'closing';
+      if (running !== undefined && !over && isElsewhere(running.networks, networks)) this.#stop(running, 'stopped');
+      this.#schedule.between(now, member.key, networks.text);
+    }
   }
 
   #stop(running: Active, outcome: 'stopped' | 'off'): void {
@@ -201,7 +216,7 @@ export class Punches {
     if (member === undefined || remote === null || this.#shot !== null) return false;
     this.#drop(key);
     const attempt = this.#attempt(member, { role, plan, remote, followerRanges, ...NOTHING_LEFT });
-    this.#shot = { key, attempt, heard: false, ended };
+    this.#shot = { key, attempt, networks: this.#choices.networks(member), heard: false, ended };
     this.#handle(this.#shot, { type: 'begin' });
     return true;
   }
@@ -316,7 +331,7 @@ export class Punches {
   ): void {
     const followerRanges = this.#choices.followerRanges(member, role);
     const attempt = this.#attempt(member, { role, plan, remote, followerRanges, ...leftovers });
-    this.#active = { key: member.key, attempt, heard: false };
+    this.#active = { key: member.key, attempt, networks: this.#choices.networks(member), heard: false };
     this.#handle(this.#active, { type: 'begin' });
   }
 

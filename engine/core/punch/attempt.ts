@@ -110,7 +110,7 @@ export class Attempt {
     return this.#actions;
   }
 
-  /** The person wants no more of it; `off`: nor of any other. */
+  /** The person wants no more of it (`off`: nor of any other), or it leads nowhere any more. */
   stop(outcome: 'stopped' | 'off'): PunchAction[] {
     this.#actions = [];
     if (this.#phase === 'ended') return [];

@@ -8,6 +8,7 @@ import {
   MAX_REFUSALS,
   OFF_RETRY_MS,
   REFUSED_RETRY_MS,
+  RENEW_EVERY_MS,
   START_DELAY_MS,
 } from './tuning.ts';
 
@@ -23,6 +24,10 @@ interface History {
   /** When an attempt, whoever led it, ended here or was accepted. */
   triedAt: number;
   last: PunchOutcome | null;
+  /** Both sides' networks when that began; null before they were known. */
+  networks: string | null;
+  /** Others are no reason to begin anew before this moment. */
+  renewFrom: number;
 }
 
 export class Schedule {
@@ -78,6 +83,20 @@ export class Schedule {
 
   lastOutcome(key: string): PunchOutcome | null {
     return this.#histories.get(key)?.last ?? null;
+  }
+
+  /** Other networks than those where it failed are worth another beginning, though nobody is followed through ever new ones. */
+  between(now: number, key: string, networks: string): void {
+    const history = this.#of(key, now);
+    if (networks === history.networks) return;
+    const failed = history.last !== null && history.last !== 'direct';
+    if (failed && history.networks !== null) {
+      if (now < history.renewFrom) return;
+      Object.assign(history, { failures: 0, silences: 0, refusals: 0, last: null });
+      history.notBefore = now + START_DELAY_MS;
+      history.renewFrom = now + RENEW_EVERY_MS;
+    }
+    history.networks = networks;
   }
 
   /** This side's person forbids what the member would lead: nothing is to be waited for. */
@@ -169,6 +188,8 @@ export class Schedule {
         acceptFrom: now,
         triedAt: now,
         last: null,
+        networks: null,
+        renewFrom: now,
       };
       this.#histories.set(key, history);
     }

@@ -1,5 +1,6 @@
 /** The one hard plan of a client: when it begins, what ends it, and what is left of it. */
 import { describe, expect, it } from 'vitest';
+import type { NatReport } from '../../../protocol/nat.ts';
 import type { PunchMessage } from '../../../protocol/punch.ts';
 import { Client, COUNTER, EASY, RANDOM } from './client.ts';
 
@@ -106,5 +107,43 @@ describe('NAT4 punching that is switched off', () => {
     client.settings = off;
     await client.run(100);
     expect(client.punches.view('ann')?.phase).toBe('nominating');
+  });
+});
+
+describe('a member that has come to another network', () => {
+  const HERE: NatReport = { ...RANDOM, publicAddresses: ['203.0.113.5'] };
+  const there = (ip: string): NatReport => ({ ...EASY, publicAddresses: [ip] });
+
+  it('is tried again although it was given up, and not each time that it says so', async () => {
+    const client = new Client(HERE);
+    client.join('ann', there('198.51.100.7'));
+    await client.run(1_500_000, 500);
+    const before = plans(client).length;
+    expect(client.punches.reason('ann')).toBe('gave-up');
+    await client.run(600_000, 500);
+    expect(plans(client)).toHaveLength(before);
+    client.join('ann', there('198.51.100.8'));
+    await client.run(1_000);
+    expect(plans(client)).toHaveLength(before + 1);
+    let moves = 0;
+    await client.run(600_000, 1_000, () => client.join('ann', there(`198.51.100.${(++moves % 200) + 9}`)));
+    expect(plans(client).length).toBeLessThan(before + 25);
+  });
+
+  it('is not punched to where it was, but at once to where it is', async () => {
+    const client = new Client(HERE);
+    client.join('ann', there('198.51.100.7'));
+    await client.run(500);
+    await accepted(client);
+    const first = plans(client)[0]?.id;
+    // Another name for the same network is no other one.
+    client.join('ann', { ...there('198.51.100.7'), filtering: 'address-dependent' });
+    await client.run(200);
+    expect(client.punches.view('ann')?.phase).toBe('probing');
+    client.join('ann', there('198.51.100.8'));
+    await client.run(500);
+    expect(client.sent.map(({ message }) => message)).toContainEqual({ t: 'punch-end', id: first });
+    expect(client.punches.view('ann')?.phase).toBe('proposed');
+    expect(plans(client)).toHaveLength(2);
   });
 });
