@@ -145,8 +145,9 @@ export class AmbushLeader implements Tactic {
     const done = this.#openings.complete || budget.mappingsLeft(now) === 0;
     this.#progress.tell(now, this.#openings.count, done);
     if (!done) return;
+    if (this.#openings.hopeless) this.#stage = { name: 'over' };
     // A follower that was never measured by a server has one mapping to give.
-    if (this.#first === null) this.#aim(now, 1);
+    else if (this.#first === null) this.#aim(now, 1);
     else this.#ask(now);
   }
 

@@ -88,6 +88,7 @@ export class BirthdayLeader implements Tactic {
   }
 
   exhausted(now: number): boolean {
+    if (this.#openings.hopeless) return true;
     const againMs = this.#context.followerRanges === null ? 0 : AGAIN_FOR_MS;
     const openedAt = this.#openings.endedAt(now);
     return openedAt !== null && now > Math.max(this.#spentAt + againMs, openedAt) + AFTERGLOW_MS;

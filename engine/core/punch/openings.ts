@@ -10,6 +10,9 @@ export class Openings {
   readonly #sockets: { id: number; to: Endpoint }[] = [];
   /** Sockets of the attempt before that have not sent in this one. */
   readonly #reused: number[];
+  /** Those that the plan has, or that the host gives. */
+  #most: number;
+  #asked = 0;
   #nextAt = Number.POSITIVE_INFINITY;
   /** First index of the resend in progress, null while none is. */
   #resending: number | null = null;
@@ -22,6 +25,7 @@ export class Openings {
     this.#context = context;
     this.#aim = aim;
     this.#reused = [...context.reused];
+    this.#most = context.plan.sockets;
   }
 
   get count(): number {
@@ -29,7 +33,12 @@ export class Openings {
   }
 
   get complete(): boolean {
-    return this.#sockets.length >= this.#context.plan.sockets;
+    return this.#sockets.length >= this.#most;
+  }
+
+  /** The host has none. */
+  get hopeless(): boolean {
+    return this.#most === 0;
   }
 
   /** When the last one was opened, once there will be no more of them; null before. */
@@ -54,7 +63,14 @@ export class Openings {
   }
 
   opened(now: number, sockets: { id: number }[]): void {
+    if (sockets.length < this.#asked) this.#short(now, sockets.length);
     for (const { id } of sockets) this.#use(now, id);
+  }
+
+  /** The host is out of sockets: these are the last. */
+  #short(now: number, last: number): void {
+    this.#most = this.#sockets.length + last;
+    this.#resendAt = Math.min(this.#resendAt, now + RESEND_MS);
   }
 
   #use(now: number, id: number): void {
@@ -66,10 +82,10 @@ export class Openings {
 
   /** How many may be open by now. */
   #allowed(now: number): number {
-    const { plan, sparing, reused } = this.#context;
-    if (!sparing) return plan.sockets;
+    const { sparing, reused } = this.#context;
+    if (!sparing) return this.#most;
     const turns = now < this.#spentAt ? 0 : 1 + Math.floor((now - this.#spentAt) / SPARING_EVERY_MS);
-    return Math.min(plan.sockets, reused.length + SPARING_FIRST + SPARING_BATCH * turns);
+    return Math.min(this.#most, reused.length + SPARING_FIRST + SPARING_BATCH * turns);
   }
 
   /** Those of an attempt before, as far as they cost nothing or the budget has it. */
@@ -87,14 +103,19 @@ export class Openings {
   /** True where a batch was due. */
   tick(now: number): boolean {
     if (now < this.#nextAt) return false;
-    const { budget, act } = this.#context;
+    const { budget } = this.#context;
     this.#nextAt = now + BATCH_MS;
     const may = budget.probes(now);
     const wanted = Math.min(may, this.#allowed(now) - this.#sockets.length, budget.mappingsLeft(now));
     if (this.#reused.length > 0) this.#reuse(now, may);
-    else if (wanted > 0) act({ type: 'open', count: wanted });
+    else if (wanted > 0) this.#open(wanted);
     else if (this.#resendAt <= now) this.#resend(now, may);
     return true;
+  }
+
+  #open(count: number): void {
+    this.#asked = count;
+    this.#context.act({ type: 'open', count });
   }
 
   /** The same sockets again, in order, as far as the budget goes. */

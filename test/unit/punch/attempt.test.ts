@@ -20,6 +20,8 @@ class Run {
   now = 1_000;
   /** As it showed them, one after the other. */
   readonly odds: number[] = [];
+  /** Sockets that the host still has. */
+  hostHas = Number.POSITIVE_INFINITY;
   #nextSocket = 2;
   readonly #budget = new Budget();
 
@@ -94,7 +96,9 @@ class Run {
       this.#budget.sent(this.now, action.socket, action.remote, true);
     }
     if (action.type !== 'open') return;
-    const sockets = Array.from({ length: action.count }, () => ({ id: this.#nextSocket, port: this.#nextSocket++ }));
+    const length = Math.min(action.count, this.hostHas);
+    this.hostHas -= length;
+    const sockets = Array.from({ length }, () => ({ id: this.#nextSocket, port: this.#nextSocket++ }));
     for (const { id } of sockets) this.open.add(id);
     this.handle({ type: 'opened', sockets });
   }
@@ -327,6 +331,44 @@ describe('an attempt that waits for the budget', () => {
       }
     },
   );
+});
+
+describe('an attempt on a host that is out of sockets', () => {
+  const begun = (strategy: PunchStrategy, sockets: number, sparing = false): Run => {
+    const run = new Run('leader', strategy, { sparing });
+    run.hostHas = sockets;
+    run.hears({ t: 'punch-accept', id: ID });
+    return run;
+  };
+
+  it('goes on with those that it has, and asks for no more', () => {
+    const run = begun('ambush', 25);
+    run.hears({ t: 'punch-counter', id: ID, round: 1, port: 5_000, step: 1 });
+    run.pass(400);
+    run.hears({ t: 'punch-counter', id: ID, round: 2, port: 5_004, step: 1 });
+    run.pass(300);
+    const [ping] = run.pings();
+    run.hears({ t: 'punch-counter', id: ID, round: 3, port: (ping?.port ?? 0) - 10, step: 1 });
+    expect(run.sent('punch-aim')).toHaveLength(1);
+    expect(new Set(run.pings().map(({ socket }) => socket)).size).toBe(25);
+    expect(run.actions.filter(({ type }) => type === 'open').length).toBeLessThan(4);
+  });
+
+  it.each([false, true])('ends when all that it has have missed; sparing: %s', (sparing) => {
+    const run = begun('birthday', 20, sparing);
+    run.hears({ t: 'punch-progress', id: ID, count: 300, done: true });
+    run.pass(4_000);
+    expect(run.outcome()).toBe('exhausted');
+  });
+
+  it('ends at once where there are none', () => {
+    for (const strategy of ['birthday', 'ambush'] as const) {
+      const run = begun(strategy, 0);
+      run.hears({ t: 'punch-counter', id: ID, round: 1, port: 41_000, step: 0 });
+      run.pass(100);
+      expect(run.outcome()).toBe('exhausted');
+    }
+  });
 });
 
 describe('an attempt that reuses sockets', () => {
