@@ -2,6 +2,7 @@ import { type NatReport, type PortRange, UNKNOWN_NAT } from '../protocol/nat.ts'
 import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget, Dependence } from './core/budget.ts';
 import { rangesOf } from './core/nat/ports.ts';
+import { CONNECTING_MS } from './core/peer/tuning.ts';
 import type { PunchPlan } from './core/punch/contract.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient } from './core/punch/plan.ts';
 import type { Schedule } from './core/punch/schedule.ts';
@@ -65,11 +66,7 @@ export class PunchChoices {
     const lower = ownKey < member.key;
     const choice = chooseStrategy(nat(), theirs, lower);
     const doubted = this.#doubts(member.key) ? doubtedStrategy(nat(), theirs, lower) : null;
-    if (choice === null) {
-      if (doubted === null) return null;
-      const { reason } = member.core.view(now);
-      return reason === 'no-answer' || reason === 'hard-nat-pair' ? doubted : null;
-    }
+    if (choice === null) return doubted !== null && checksFailed(now, member) ? doubted : null;
     const guessed = choice.strategy === 'crossing' || choice.strategy === 'ambush';
     return guessed && doubted !== null && this.#yields(now, member.key) ? doubted : choice;
   }
@@ -184,6 +181,13 @@ export class PunchChoices {
     if (theirs === null || !member.core.bothDependent() || !isLenient(own) || !isLenient(theirs)) return null;
     return rangesOf((role === 'leader' ? theirs : own).ports);
   }
+}
+
+/** At the beginning, or since a path was lost, for so long that they hardly find one any more. */
+function checksFailed(now: number, { core }: Member): boolean {
+  const { reason, path } = core.view(now);
+  if (reason === 'path-lost') return path !== null && now - path.since >= CONNECTING_MS;
+  return reason === 'no-answer' || reason === 'hard-nat-pair';
 }
 
 function ipv4Of({ publicAddresses }: NatReport): string[] {

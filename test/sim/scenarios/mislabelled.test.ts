@@ -1,5 +1,6 @@
 /** What is measured of a NAT is evidence: where it misleads, members still connect, and directly where a path exists. */
 import { describe, expect } from 'vitest';
+import type { Member } from '../member.ts';
 import type { Packet } from '../net/packet.ts';
 import { NATS, site } from '../profiles.ts';
 import { scenario } from '../scenario.ts';
@@ -41,6 +42,21 @@ describe('answers of STUN servers that are lost', () => {
     });
   }
 });
+
+scenario(
+  'a hard NAT that seems easy: direct again when the path that a doubt has found is lost',
+  2,
+  HARD,
+  async (world) => {
+    const [a, b] = world.members as [Member, Member];
+    world.internet.lose = (packet) => fromServer(packet) && packet.kind === 'udp' && packet.src.port === 3_479;
+    await becomesDirect(world, 900_000);
+    await world.runFor(180_000);
+    world.sites[1]?.nats[0]?.flush();
+    await world.until('lost', () => !a.directTo(b) && !b.directTo(a), 30_000);
+    await world.until('direct again', () => world.allDirect(), 900_000);
+  },
+);
 
 describe('one server of two that lies', () => {
   for (const lie of ['address', 'port', 'other-address'] as const satisfies SimServer['lie'][]) {
