@@ -1,6 +1,7 @@
 import { type NatReport, type PortRange, UNKNOWN_NAT } from '../protocol/nat.ts';
 import { type PunchRefusal, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget, Dependence } from './core/budget.ts';
+import { dependsOnDestination } from './core/nat/fresh.ts';
 import { rangesOf } from './core/nat/ports.ts';
 import { CONNECTING_MS } from './core/peer/tuning.ts';
 import type { PunchPlan } from './core/punch/contract.ts';
@@ -83,6 +84,14 @@ export class PunchChoices {
   /** Whether labels that promise a path without a punch are worth another doubt. */
   #doubts(key: PeerKey): boolean {
     return this.#options.settings().hardNat && this.#options.schedule.failures(key) < DOUBTS;
+  }
+
+  /** Nothing but doubts was left to try, and all of them have had their turn. */
+  despairs(member: Member): boolean {
+    const theirs = member.core.nat();
+    const promised =
+      theirs !== null && ![this.#options.nat(), theirs].some(({ mapping }) => dependsOnDestination(mapping));
+    return promised && this.#options.schedule.failures(member.key) >= DOUBTS;
   }
 
   /** A public endpoint of the member, another at each try: servers may see it differently. One behind our own NAT is reached by other ways. */

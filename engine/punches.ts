@@ -255,7 +255,9 @@ export class Punches {
     const outcome = this.#schedule.lastOutcome(key);
     if (outcome === 'off') return 'hard-nat-off';
     if (outcome === 'budget' || outcome === 'one-way') return outcome;
-    return this.#schedule.gaveUp(key) ? 'gave-up' : null;
+    const member = this.#options.members.get(key);
+    const spent = member !== undefined && this.#choices.despairs(member);
+    return spent || this.#schedule.gaveUp(key) ? 'gave-up' : null;
   }
 
   // Own plans

@@ -42,6 +42,23 @@ describe('a path that is lost just after it was nominated', () => {
   });
 });
 
+describe('labels that promise a path where there is none', () => {
+  it('are doubted for a while, and then it is said that nothing is left', async () => {
+    const client = new Client(EASY);
+    client.join('ann', EASY);
+    let answered = 0;
+    const answer = () => {
+      for (const { id } of plans(client).slice(answered)) client.hears('ann', { t: 'punch-accept', id });
+      answered = plans(client).length;
+    };
+    await client.run(60_000, 500, answer);
+    expect(client.punches.reason('ann')).not.toBe('gave-up');
+    await client.run(1_500_000, 500, answer);
+    expect(answered).toBe(6);
+    expect(client.punches.reason('ann')).toBe('gave-up');
+  });
+});
+
 describe('NAT4 punching that is switched off', () => {
   const off = { hardNat: false, relayOnly: false };
 
