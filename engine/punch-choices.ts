@@ -86,6 +86,15 @@ export class PunchChoices {
     return this.#options.settings().hardNat && this.#options.schedule.failures(key) < DOUBTS;
   }
 
+  /** By the toggle, whoever would lead: a bracket needs few sockets. */
+  forbids(member: Member): boolean {
+    const { settings, nat, ownKey } = this.#options;
+    const theirs = member.core.nat();
+    if (settings().hardNat || theirs === null) return false;
+    const choice = chooseStrategy(nat(), theirs, ownKey < member.key);
+    return choice !== null && choice.strategy !== 'bracket';
+  }
+
   /** Nothing but doubts was left to try, and all of them have had their turn. */
   despairs(member: Member): boolean {
     const theirs = member.core.nat();

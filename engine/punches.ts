@@ -252,12 +252,12 @@ export class Punches {
   }
 
   reason(key: PeerKey): RelayReason | null {
-    const outcome = this.#schedule.lastOutcome(key);
-    if (outcome === 'off') return 'hard-nat-off';
-    if (outcome === 'budget' || outcome === 'one-way') return outcome;
     const member = this.#options.members.get(key);
-    const spent = member !== undefined && this.#choices.despairs(member);
-    return spent || this.#schedule.gaveUp(key) ? 'gave-up' : null;
+    if (member === undefined) return null;
+    const outcome = this.#schedule.lastOutcome(key);
+    if (outcome === 'off' || this.#choices.forbids(member)) return 'hard-nat-off';
+    if (outcome === 'budget' || outcome === 'one-way') return outcome;
+    return this.#schedule.gaveUp(key) || this.#choices.despairs(member) ? 'gave-up' : null;
   }
 
   // Own plans
@@ -313,7 +313,6 @@ export class Punches {
     const refusal = this.#choices.refusal(now, member, plan, remote, busy);
     if (refusal !== null || remote === null) {
       log('debug', `a punch from ${key} is refused: ${refusal ?? 'no-address'}`);
-      if (refusal === 'off') this.#schedule.forbidden(now, key);
       return this.#options.send(key, { t: 'punch-refuse', id: plan.id, code: refusal ?? 'no-address' });
     }
     this.#drop(key);
@@ -414,7 +413,6 @@ export class Punches {
     log('info', `punch to ${key} (${attempt.plan.strategy}) ended: ${outcome}`);
     const planned = ended === undefined && attempt.role === 'leader';
     if (planned || outcome === 'direct') this.#schedule.ended(clock.now(), key, outcome);
-    else if (outcome === 'off') this.#schedule.forbidden(clock.now(), key);
     if (outcome === 'exhausted') this.#keepLeftovers(key, attempt);
     this.#drop(key);
     ended?.(outcome);

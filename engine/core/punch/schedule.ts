@@ -99,11 +99,6 @@ export class Schedule {
     history.networks = networks;
   }
 
-  /** This side's person forbids what the member would lead: nothing is to be waited for. */
-  forbidden(now: number, key: string): void {
-    this.#of(key, now).last = 'off';
-  }
-
   ended(now: number, key: string, outcome: PunchOutcome): void {
     const history = this.#of(key, now);
     history.last = outcome;
