@@ -342,7 +342,9 @@ class RunningEngine implements Engine {
         return this.#watchNetwork();
       case 'peer-down':
         this.#ports.log('info', `member ${action.peer} is gone (${action.reason})`);
-        return this.#members.down(action.peer);
+        this.#members.down(action.peer);
+        // Before it may come up again: nothing of its former process is left.
+        return this.#punches.review();
       case 'peer-routes':
         return this.#members.routes(action.peer, action.routes);
       case 'peer-message':

@@ -1,4 +1,4 @@
-import type { ChatMessage, DeviceCounters, PeerSnapshot, Snapshot } from '../protocol/app.ts';
+import type { ChatMessage, DeviceCounters, PeerSnapshot, RelayReason, Snapshot } from '../protocol/app.ts';
 import type { DiscoveryView } from '../protocol/discovery.ts';
 import type { FileTransfer } from '../protocol/files.ts';
 import type { NatReport } from '../protocol/nat.ts';
@@ -12,6 +12,8 @@ import type { Punches } from './punches.ts';
 
 /** Newest notices that a snapshot carries. */
 const NOTICES_KEPT = 20;
+/** That there is no direct path, and not why none is found. */
+const UNEXPLAINED: ReadonlySet<RelayReason> = new Set<RelayReason>(['hard-nat-pair', 'no-answer', 'path-lost']);
 export type Notice = Snapshot['notices'][number];
 
 export function addNotice(notices: readonly Notice[], notice: Notice): Notice[] {
@@ -90,7 +92,7 @@ function peerSnapshot(
   const state = member?.core.view(clock.now());
   const longShot = longShots.view(view.key);
   // Why a punch does not happen says more than that the checks find nothing.
-  const why = state?.reason === 'hard-nat-pair' || state?.reason === 'no-answer' ? punches.reason(view.key) : null;
+  const why = state?.reason != null && UNEXPLAINED.has(state.reason) ? punches.reason(view.key) : null;
   return {
     nick: view.nick,
     publicKey: view.key,

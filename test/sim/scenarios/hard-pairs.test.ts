@@ -235,6 +235,42 @@ describe('while it is punched', () => {
   );
 
   scenario(
+    'switched off while a path that was found ends: each side says what is off, not only that it was lost',
+    2,
+    { sites: [site('port-restricted', { link: LINK }), site('symmetric-random', { link: LINK })] },
+    async (world) => {
+      const [a, b] = world.members as [Member, Member];
+      await becomesDirect(world, PUNCH_MS);
+      for (const member of [a, b]) await member.engine?.command({ type: 'set', setting: 'hard-nat', on: false });
+      world.sites[1]?.nats[0]?.flush();
+      await world.until('the path is lost', () => !b.directTo(a) && !a.directTo(b), 30_000);
+      const reasons = () => [a.peer(b)?.reason, b.peer(a)?.reason];
+      await world.until('the reason', () => reasons().every((reason) => reason === 'hard-nat-off'), 10_000);
+    },
+  );
+
+  scenario(
+    'a process that is killed and started again is a new one: what was under way ends, and soon it is tried anew',
+    2,
+    { sites: [site('port-restricted', { link: LINK }), site('symmetric-random', { link: LINK })] },
+    async (world) => {
+      const [a, b] = world.members as [Member, Member];
+      const attempts = () => b.log.filter((line) => line.includes('punching to')).length;
+      const home = world.sites[0]?.nats[0]?.addresses ?? [];
+      const away = world.sites[1]?.nats[0]?.addresses ?? [];
+      world.internet.lose = ({ kind, src, dst }) => kind === 'udp' && home.includes(src.ip) && away.includes(dst.ip);
+      await world.joinAll(100);
+      const probing = ({ strategy, phase }: Punch) => strategy === 'birthday' && phase === 'probing';
+      await world.until('probing', () => [b.peer(a)?.punch ?? []].flat().some(probing), 5_000);
+      expect(attempts()).toBe(1);
+      a.kill();
+      a.start();
+      await world.until('another attempt', () => attempts() === 2, 5_000);
+      world.internet.lose = null;
+    },
+  );
+
+  scenario(
     'a counter needs few sockets and no leave',
     2,
     { sites: [site('port-restricted', { link: LINK }), site('symmetric-sequential', { link: LINK })] },
@@ -252,6 +288,8 @@ function rose(before: (Punch | null)[], after: (Punch | null)[]): boolean {
 }
 
 interface Punch {
+  strategy: string;
+  phase: string;
   odds: number | null;
 }
 
