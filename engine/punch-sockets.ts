@@ -1,6 +1,8 @@
 import type { Budget, Dependence } from './core/budget.ts';
+import { Leftovers } from './core/punch/leftovers.ts';
 import type { PeerKey } from './core/room/contract.ts';
 import { decodeBindingResponse, encodeBindingRequest } from './core/stun/binding.ts';
+import type { Members } from './members.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
 
 const TRANSACTION_ID_BYTES = 12;
@@ -18,6 +20,7 @@ export interface PunchSocketsOptions {
   clock: ClockPort;
   device: Pick<DevicePort, 'openSockets' | 'closeSockets' | 'send'>;
   budget: Budget;
+  members: Pick<Members, 'all' | 'get' | 'event'>;
   random: RandomPort;
   answering(turn: number): Endpoint | null;
 }
@@ -26,6 +29,8 @@ export interface PunchSocketsOptions {
 export class PunchSockets {
   readonly #options: PunchSocketsOptions;
   readonly #sockets = new Map<SocketId, PunchSocket>();
+  /** Of members whose sockets and probes wait for the next attempt. */
+  readonly leftovers = new Leftovers();
 
   constructor(options: PunchSocketsOptions) {
     this.#options = options;
@@ -37,12 +42,6 @@ export class PunchSockets {
 
   ownerOf(id: SocketId): PeerKey | null {
     return this.#sockets.get(id)?.key ?? null;
-  }
-
-  owners(): Set<PeerKey> {
-    const owners = new Set<PeerKey>();
-    for (const { key } of this.#sockets.values()) owners.add(key);
-    return owners;
   }
 
   of(key: PeerKey): SocketId[] {
@@ -63,10 +62,37 @@ export class PunchSockets {
     }
   }
 
-  close(ids: SocketId[]): void {
-    for (const id of ids) this.#sockets.delete(id);
-    this.#options.device.closeSockets(ids);
-    this.#options.budget.closed(ids);
+  /** Whether those opened for this member may serve another attempt. */
+  waits(key: PeerKey): boolean {
+    const { members, clock } = this.#options;
+    const member = members.get(key);
+    const useful = member !== undefined && !member.core.direct();
+    if (useful && this.leftovers.hasSockets(clock.now(), key)) return true;
+    this.leftovers.forget(key);
+    return false;
+  }
+
+  /** Closes those of former attempts whose paths are gone. */
+  sweep(punched: (key: PeerKey) => boolean): void {
+    let used: Set<SocketId> | null = null;
+    for (const key of new Set([...this.#sockets.values()].map((socket) => socket.key))) {
+      if (punched(key) || this.waits(key)) continue;
+      used ??= new Set([...this.#options.members.all().values()].flatMap(({ core }) => core.sockets()));
+      this.closeLost(this.of(key).filter((socket) => used?.has(socket) !== true));
+    }
+  }
+
+  /** Closes those that carry nothing. Another member than theirs may have come in by them, where a filter lets it. */
+  closeLost(ids: SocketId[]): void {
+    const { members, device, budget } = this.#options;
+    const all = [...members.all().values()];
+    const carrying = new Set(all.flatMap(({ path }) => (path?.kind === 'udp' ? [path.socket] : [])));
+    const lost = ids.filter((id) => !carrying.has(id));
+    if (lost.length === 0) return;
+    for (const member of all) members.event(member.key, { type: 'sockets-closed', sockets: lost });
+    for (const id of lost) this.#sockets.delete(id);
+    device.closeSockets(lost);
+    budget.closed(lost);
   }
 
   /** Asks a server how this socket looks from outside; answered by a `stun` event. */

@@ -4,7 +4,6 @@ import { type PunchMessage, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
-import { Leftovers } from './core/punch/leftovers.ts';
 import { allot, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import { REUSED_BELOW } from './core/punch/tuning.ts';
@@ -73,13 +72,11 @@ export class Punches {
   #closing: Active[] = [];
   /** The toggle as it was last seen. */
   #hardNat: boolean;
-  /** Of members whose sockets and probes wait for the next attempt. */
-  readonly #leftovers = new Leftovers();
 
   constructor(options: PunchesOptions) {
     this.#options = options;
-    const { clock, device, budget, random } = options;
-    this.#sockets = new PunchSockets({ clock, device, budget, random, answering: options.answering });
+    const { clock, random } = options;
+    this.#sockets = new PunchSockets(options);
     this.#schedule = new Schedule(random);
     this.#choices = new PunchChoices({ ...options, schedule: this.#schedule });
     this.#waker = new Waker(clock, () => options.post(() => this.#tick()));
@@ -108,7 +105,7 @@ export class Punches {
     this.#obey();
     this.#follow(now);
     this.#judge();
-    this.#sweep();
+    this.#sockets.sweep((key) => this.#of(key) !== undefined);
     if (this.#active === null && this.#shot === null) this.#startNext(now);
     this.#waker.wakeAt(this.#schedule.nextAt(now));
   }
@@ -138,29 +135,6 @@ export class Punches {
   #stop(running: Active, outcome: 'stopped' | 'off'): void {
     for (const action of running.attempt.stop(outcome)) this.#act(running, action);
     this.#options.changed();
-  }
-
-  /** Sockets of former attempts whose paths are gone. */
-  #sweep(): void {
-    const owners = this.#sockets.owners();
-    if (owners.size === 0) return;
-    let used: Set<SocketId> | null = null;
-    for (const key of owners) {
-      if (this.#of(key) !== undefined || this.#waits(key)) continue;
-      used ??= new Set([...this.#options.members.all().values()].flatMap(({ core }) => core.sockets()));
-      const idle = this.#sockets.of(key).filter((socket) => used?.has(socket) !== true);
-      if (idle.length > 0) this.#close(idle);
-    }
-  }
-
-  /** Whether the sockets opened for this member may serve another attempt. */
-  #waits(key: PeerKey): boolean {
-    const { members, clock } = this.#options;
-    const member = members.get(key);
-    const useful = member !== undefined && !member.core.direct();
-    if (useful && this.#leftovers.hasSockets(clock.now(), key)) return true;
-    this.#leftovers.forget(key);
-    return false;
   }
 
   message(key: PeerKey, message: PunchMessage): void {
@@ -204,7 +178,7 @@ export class Punches {
   /** A new network: what failed before may work now. */
   networkChanged(): void {
     this.#schedule.clear();
-    this.#leftovers.clear();
+    this.#sockets.leftovers.clear();
   }
 
   // Long shots
@@ -284,11 +258,11 @@ export class Punches {
     const nat = this.#choices.believed(choice, strategy, member.key);
     const both = member.core.bothDependent();
     const waiting = this.#choices.waiting(now);
-    const standing = strategy === 'birthday' ? this.#leftovers.standing(now, member.key, remote) : 0;
+    const standing = strategy === 'birthday' ? this.#sockets.leftovers.standing(now, member.key, remote) : 0;
     const left = budget.mappingsLeft(now);
     const { mappings, sparing } = allot(strategy, nat, left, waiting, { answers: !both, standing });
     // Those have met every probe that stands: to ping them again would only keep their mappings.
-    const reusable = strategy === 'birthday' && standing === 0 && this.#waits(member.key);
+    const reusable = strategy === 'birthday' && standing === 0 && this.#sockets.waits(member.key);
     const reused = reusable ? this.#sockets.of(member.key) : [];
     const used = budget.mappingsUsed(now);
     const dependent = both && choice.doubted !== true;
@@ -385,7 +359,7 @@ export class Punches {
           sockets: this.#sockets.open(key, action.count, running.ended !== undefined),
         });
       case 'close':
-        return this.#close(action.sockets);
+        return this.#sockets.closeLost(action.sockets);
       case 'ping':
         if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
         return;
@@ -420,11 +394,12 @@ export class Punches {
 
   #keepLeftovers(key: PeerKey, { plan, role, probes, beganAt, remote, alone }: Attempt): void {
     const { members, clock } = this.#options;
-    if (alone) return this.#leftovers.disproved(key);
+    const { leftovers } = this.#sockets;
+    if (alone) return leftovers.disproved(key);
     if (plan.strategy !== 'birthday' || role !== 'leader' || plan.sockets >= REUSED_BELOW) return;
     // Where both map by destination each of its probes has left by another mapping than `remote`.
     const standing = members.get(key)?.core.bothDependent() === false ? probes : 0;
-    this.#leftovers.failed(clock.now(), key, { beganAt, probes: standing, remote });
+    leftovers.failed(clock.now(), key, { beganAt, probes: standing, remote });
   }
 
   #outcome(key: PeerKey, { plan }: Attempt, ending: PunchOutcome, heard: boolean): PunchOutcome {
@@ -442,17 +417,6 @@ export class Punches {
     if (this.#active?.key === key) this.#active = null;
     if (this.#shot?.key === key) this.#shot = null;
     this.#closing = this.#closing.filter((running) => running.key !== key);
-    if (!this.#waits(key)) this.#close(this.#sockets.of(key));
-  }
-
-  /** Closes those that carry nothing. Another member than theirs may have come in by them, where a filter lets it. */
-  #close(sockets: SocketId[]): void {
-    const { members } = this.#options;
-    const all = [...members.all().values()];
-    const carrying = new Set(all.flatMap(({ path }) => (path?.kind === 'udp' ? [path.socket] : [])));
-    const lost = sockets.filter((socket) => !carrying.has(socket));
-    if (lost.length === 0) return;
-    for (const member of all) members.event(member.key, { type: 'sockets-closed', sockets: lost });
-    this.#sockets.close(lost);
+    if (!this.#sockets.waits(key)) this.#sockets.closeLost(this.#sockets.of(key));
   }
 }
