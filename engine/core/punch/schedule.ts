@@ -8,7 +8,6 @@ import {
   MAX_REFUSALS,
   OFF_RETRY_MS,
   REFUSED_RETRY_MS,
-  RENEW_EVERY_MS,
   START_DELAY_MS,
 } from './tuning.ts';
 
@@ -26,7 +25,8 @@ interface History {
   last: PunchOutcome | null;
   /** Both sides' networks when that began; null before they were known. */
   networks: string | null;
-  /** Others are no reason to begin anew before this moment. */
+  /** How often others were a reason to begin anew, and from when on they are again. */
+  renewals: number;
   renewFrom: number;
 }
 
@@ -85,18 +85,13 @@ export class Schedule {
     return this.#histories.get(key)?.last ?? null;
   }
 
-  /** Other networks than those where it failed are worth another beginning, though nobody is followed through ever new ones. */
+  /** Other networks than those where something was tried are worth another beginning; ever new ones less and less often. */
   between(now: number, key: string, networks: string): void {
     const history = this.#of(key, now);
     if (networks === history.networks) return;
-    const failed = history.last !== null && history.last !== 'direct';
-    if (failed && history.networks !== null) {
-      if (now < history.renewFrom) return;
-      Object.assign(history, { failures: 0, silences: 0, refusals: 0, last: null });
-      history.notBefore = now + START_DELAY_MS;
-      history.renewFrom = now + RENEW_EVERY_MS;
-    }
-    history.networks = networks;
+    const tried = history.accepts > 0 || (history.last !== null && history.last !== 'direct');
+    if (!tried || history.networks === null) history.networks = networks;
+    else if (now >= history.renewFrom) this.#histories.set(key, renewed(history, now, networks));
   }
 
   ended(now: number, key: string, outcome: PunchOutcome): void {
@@ -174,22 +169,32 @@ export class Schedule {
   #of(key: string, now: number): History {
     let history = this.#histories.get(key);
     if (history === undefined) {
-      history = {
-        notBefore: now + START_DELAY_MS,
-        failures: 0,
-        silences: 0,
-        refusals: 0,
-        accepts: 0,
-        acceptFrom: now,
-        triedAt: now,
-        last: null,
-        networks: null,
-        renewFrom: now,
-      };
+      history = begun(now);
       this.#histories.set(key, history);
     }
     return history;
   }
+}
+
+function begun(now: number): History {
+  return {
+    notBefore: now + START_DELAY_MS,
+    failures: 0,
+    silences: 0,
+    refusals: 0,
+    accepts: 0,
+    acceptFrom: now,
+    triedAt: now,
+    last: null,
+    networks: null,
+    renewals: 0,
+    renewFrom: now,
+  };
+}
+
+function renewed({ renewals }: History, now: number, networks: string): History {
+  const waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** renewals, BACKOFF_MAX_MS);
+  return { ...begun(now), networks, renewals: renewals + 1, renewFrom: now + waitMs };
 }
 
 function order(a: History, b: History): number {

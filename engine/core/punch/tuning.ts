@@ -126,11 +126,9 @@ export const OPENING_TTLS = [4, 3, 6] as const;
 
 /** Easy ways go first: one round trip of the checks that began with the candidates. */
 export const START_DELAY_MS = 150;
-/** Between failed attempts with one member, doubling up to the last (3-traversal, "Budgets"). */
+/** Between failed attempts with one member, and its new beginnings in other networks, doubling to the last (3-traversal, "Budgets"). */
 export const BACKOFF_FIRST_MS = 5_000;
 export const BACKOFF_MAX_MS = 600_000;
-/** A member may come to another network, or say so, this often before its attempts begin anew. */
-export const RENEW_EVERY_MS = 300_000;
 /** How often one member's plans are answered, doubling: below the leader's back-off. */
 export const ASK_AGAIN_MS = 1_000;
 /** After `busy` or `later`, with jitter up to twice this. */

@@ -66,6 +66,34 @@ describe('whose turn it is', () => {
   });
 });
 
+describe('another network on either side', () => {
+  it('begins everything anew, also what the member may ask, and less and less often', () => {
+    const schedule = fresh();
+    schedule.between(0, 'ann', 'home');
+    const renewed: number[] = [];
+    for (let now = 0; now < 3_600_000; now += 1_000) {
+      if (schedule.failures('ann') === 0) renewed.push(now);
+      for (let i = 0; i < 9; i++) schedule.ended(now, 'ann', 'exhausted');
+      schedule.accepted(now, 'ann');
+      expect(schedule.gaveUp('ann')).toBe(true);
+      schedule.between(now, 'ann', `network ${now}`);
+      if (schedule.failures('ann') === 0) expect(schedule.mayAccept(now, 'ann')).toBe(true);
+    }
+    expect(renewed.length).toBeGreaterThan(7);
+    expect(renewed.length).toBeLessThan(16);
+  });
+
+  it('is nothing new while nothing was tried, or while it is the same', () => {
+    const schedule = fresh();
+    for (const network of ['measured', 'measured better']) schedule.between(0, 'ann', network);
+    for (let i = 0; i < 9; i++) schedule.ended(0, 'ann', 'exhausted');
+    schedule.between(0, 'ann', 'measured better');
+    expect(schedule.gaveUp('ann')).toBe(true);
+    schedule.between(0, 'ann', 'measured anew');
+    expect(turn(schedule, 0)).not.toBeNull();
+  });
+});
+
 describe('how often a member may ask', () => {
   it('is less and less, yet never less than an honest leader does', () => {
     const leader = fresh();
