@@ -280,10 +280,11 @@ export class Punches {
     const now = clock.now();
     const member = members.get(key);
     if (member?.proven !== true) return;
-    // Two plans that cross: the lower key's stands.
-    const crossed = this.#active?.key === key && this.#active.attempt.phase === 'proposed' && key < ownKey;
+    const before = this.#active?.key === key ? this.#active.attempt : null;
+    // Two plans that cross: the lower key's stands. And a leader has one at a time: what it led before is over.
+    const over = before?.role === 'follower' || (before?.phase === 'proposed' && key < ownKey);
     const remote = this.#choices.target(member);
-    const busy = this.#shot !== null || (this.#active !== null && !crossed);
+    const busy = this.#shot !== null || (this.#active !== null && !over);
     const refusal = this.#choices.refusal(now, member, plan, remote, busy);
     if (refusal !== null || remote === null) {
       log('debug', `a punch from ${key} is refused: ${refusal ?? 'no-address'}`);

@@ -8,6 +8,17 @@ function plans(client: Client): PunchMessage[] {
   return client.sent.flatMap(({ message }) => (message.t === 'punch-plan' ? [message] : []));
 }
 
+function planOf(id: number): PunchMessage {
+  return {
+    t: 'punch-plan',
+    id: id.toString(16).padStart(16, '0'),
+    strategy: 'birthday',
+    sockets: 256,
+    probes: 1_900,
+    ranges: [{ low: 1_024, high: 65_535, weight: 1 }],
+  };
+}
+
 /** A client that leads a punch with one member, who has accepted it. */
 async function probing(): Promise<Client> {
   const client = new Client(RANDOM);
@@ -59,6 +70,25 @@ describe('labels that promise a path where there is none', () => {
   });
 });
 
+describe('a leader that plans anew', () => {
+  it('has ended what it led before, though the word of it was lost', async () => {
+    const client = new Client(EASY);
+    client.join('eve', RANDOM);
+    client.join('mal', RANDOM);
+    client.hears('eve', planOf(1));
+    await client.run(2_000);
+    client.hears('mal', planOf(2));
+    expect(client.sent.at(-1)?.message).toMatchObject({ t: 'punch-refuse', code: 'busy' });
+    client.hears('eve', planOf(3));
+    const answers = client.sent.filter(({ message }) => message.t === 'punch-accept' || message.t === 'punch-refuse');
+    expect(answers.at(-1)?.message).toEqual({ t: 'punch-accept', id: planOf(3).id });
+    // Not without end.
+    await client.run(500);
+    client.hears('eve', planOf(4));
+    expect(client.sent.at(-1)?.message).toMatchObject({ t: 'punch-refuse', code: 'later' });
+  });
+});
+
 describe('NAT4 punching that is switched off', () => {
   const off = { hardNat: false, relayOnly: false };
 
@@ -83,14 +113,7 @@ describe('NAT4 punching that is switched off', () => {
   it('ends the attempt that the other leads, and says why there too, also of one that is refused', async () => {
     const client = new Client(EASY);
     client.join('eve', RANDOM);
-    const plan: PunchMessage = {
-      t: 'punch-plan',
-      id: '0000000000000001',
-      strategy: 'birthday',
-      sockets: 256,
-      probes: 1_900,
-      ranges: [{ low: 1_024, high: 65_535, weight: 1 }],
-    };
+    const plan = planOf(1);
     client.hears('eve', plan);
     await client.run(500);
     expect(client.punches.view('eve')?.phase).toBe('probing');
