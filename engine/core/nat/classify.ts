@@ -12,7 +12,7 @@ export function mappingOf(evidence: Evidence): MappingBehaviour {
   const first = seen[0];
   if (first === undefined) return 'unknown';
   if (seen.every((endpoint) => isOwn(endpoint, evidence))) return 'none';
-  const outside = evidence.servers.filter(({ primary }) => isSeen(primary) && !isInside(primary.ip, evidence));
+  const outside = evidence.servers.filter((server) => isBeyond(server, evidence));
   const portSame = outside.some((server) => comparison(server, server.secondPort) === 'same');
   // Where one server sees two mappings and another only one, one of them lies: the milder name can be doubted.
   if (!portSame && outside.some((server) => comparison(server, server.secondPort) === 'differs')) {
@@ -34,6 +34,11 @@ export function seenOutside(evidence: Evidence): Endpoint[] {
   const seen = evidence.servers.flatMap(seenBy).filter(({ ip }) => !isInside(ip, evidence));
   const global = seen.filter(({ ip }) => parseAddress(ip)?.scope === 'global');
   return global.length > 0 ? global : seen;
+}
+
+/** Whether this server has answered from beyond the NAT, so that what it sees tells of it. */
+export function isBeyond(server: MappingEvidence | undefined, evidence: Evidence): boolean {
+  return server !== undefined && isSeen(server.primary) && !isInside(server.primary.ip, evidence);
 }
 
 /** Whether this is an address of ours that the Internet does not know. */

@@ -17,6 +17,7 @@ import type { Candidate } from '../../../protocol/peer.ts';
 import { canonicalIp, parseAddress } from '../candidates/address.ts';
 import { type BindingSuccess, decodeBindingResponse } from '../stun/binding.ts';
 import { decodeStun } from '../stun/message.ts';
+import { isBeyond } from './classify.ts';
 import type { Endpoint, NatAction, NatCore, NatEvent, NatOptions, StunServer } from './contract.ts';
 import { type Evidence, isSeen, noEvidence, sameEndpoint } from './evidence.ts';
 import { reflexiveOf, reportOf } from './report.ts';
@@ -82,17 +83,18 @@ class Discovery implements NatCore {
   }
 
   answering(turn = 0): Endpoint | null {
-    const servers = this.#round?.evidence.servers ?? [];
-    const answering = this.#servers.filter((_, i) => isSeen(servers[i]?.primary ?? 'untested'));
+    const evidence = this.#evidence();
+    const answering = this.#servers.filter((_, i) => isBeyond(evidence.servers[i], evidence));
     return answering[turn % answering.length]?.primary ?? null;
   }
 
   comparesAddresses(): boolean {
-    const seen = this.#round?.evidence.servers ?? [];
-    const asked = this.#servers.flatMap(({ primary, alternate }, i) => [
-      ...(isSeen(seen[i]?.primary ?? 'untested') ? [primary.ip] : []),
-      ...(alternate !== null && isSeen(seen[i]?.alternate ?? 'untested') ? [alternate.ip] : []),
-    ]);
+    const evidence = this.#evidence();
+    const asked = this.#servers.flatMap(({ primary, alternate }, i) => {
+      const server = evidence.servers[i];
+      if (!isBeyond(server, evidence)) return [];
+      return alternate !== null && isSeen(server?.alternate ?? 'untested') ? [primary.ip, alternate.ip] : [primary.ip];
+    });
     return new Set(asked).size > 1;
   }
 
@@ -223,8 +225,9 @@ class Discovery implements NatCore {
     this.#recheckAt = this.#nextRecheck(now);
     if (!this.settled() || this.#servers.length === 0) return;
     const server = this.#round?.answering() ?? -1;
-    if (server < 0) this.#startRound(now);
-    else this.#askAgain(now, server, null);
+    if (server >= 0) this.#askAgain(now, server, null);
+    // Those in this LAN have said all that they can.
+    else if (this.#round?.incomplete() !== false) this.#startRound(now);
   }
 
   #askAgain(now: number, server: number, moved: Endpoint | null): void {

@@ -1,7 +1,7 @@
 /** One measurement of a network, from the first request to the last socket's closing (docs/nat.md, "What is measured"). */
 import { canonicalIp } from '../candidates/address.ts';
 import type { BindingSuccess } from '../stun/binding.ts';
-import { mappingOf } from './classify.ts';
+import { isBeyond, mappingOf } from './classify.ts';
 import type { Endpoint, NatAction, StunServer } from './contract.ts';
 import { cameFromChanged, type Evidence, isSeen, noEvidence, sameEndpoint, setFilter } from './evidence.ts';
 import { FreshMappings } from './fresh.ts';
@@ -67,9 +67,9 @@ export class Round {
     this.#context.transactions.start({ test: 'mapping', server, target }, this.#context.mainSocket, to, now);
   }
 
-  /** Index of a server that has answered and can be believed; -1: none. */
+  /** Index of a server that has answered from beyond the NAT and can be believed; -1: none. */
   answering(): number {
-    return this.evidence.servers.findIndex(({ primary }) => isSeen(primary));
+    return this.evidence.servers.findIndex((server) => isBeyond(server, this.evidence));
   }
 
   /** Nothing is on its way any more. */
@@ -83,7 +83,7 @@ export class Round {
   incomplete(): boolean {
     const { servers, filter } = this.evidence;
     const silent = servers.some((server) => Object.values(server).includes('silent'));
-    const unfiltered = this.#context.servers.some(({ secondPort }) => secondPort !== null) && !isSeen(filter.plain);
+    const unfiltered = filterServer(this.#context.servers, this.evidence) >= 0 && !isSeen(filter.plain);
     return silent || unfiltered;
   }
 
@@ -211,7 +211,7 @@ export class Round {
   #askFiltering(now: number): void {
     if (this.#second.state !== 'open' || this.#filterServer !== null) return;
     const { servers, transactions } = this.#context;
-    const index = filterServer(servers, this.evidence.servers);
+    const index = filterServer(servers, this.evidence);
     const server = servers[index];
     if (server === undefined) return;
     this.#filterServer = index;
@@ -237,9 +237,10 @@ export class Round {
     if (this.#hairpinDone || this.#second.state !== 'open') return;
     if (transactions.pending('mapping').length > 0 || transactions.pending('filtering').length > 0) return;
     this.#hairpinDone = true;
-    const main = this.evidence.servers.map((server) => server.primary).find(isSeen);
+    const main = this.evidence.servers[this.answering()]?.primary;
     const second = this.evidence.filter.plain;
-    if (main === undefined || !isSeen(second) || mappingOf(this.evidence) !== 'endpoint-independent') return;
+    if (main === undefined || !isSeen(main) || !isSeen(second) || mappingOf(this.evidence) !== 'endpoint-independent')
+      return;
     // Each opens its own filter for the other, so that what is missing is the hairpin and nothing else.
     transactions.start({ test: 'hairpin' }, mainSocket, second, now);
     transactions.start({ test: 'hairpin' }, this.#second.socket, main, now);

@@ -1,7 +1,8 @@
 /** Which STUN servers are asked, and for what. */
 import { canonicalIp, parseAddress } from '../candidates/address.ts';
+import { isBeyond } from './classify.ts';
 import type { Endpoint, StunServer } from './contract.ts';
-import { isSeen, type MappingEvidence, sameEndpoint } from './evidence.ts';
+import { type Evidence, sameEndpoint } from './evidence.ts';
 import { MAX_SERVERS } from './tuning.ts';
 
 /**
@@ -42,13 +43,13 @@ export function learnOther(server: StunServer, other: Endpoint): boolean {
 }
 
 /**
- * Index of the server for the filtering test: one that answers and has two addresses, or, when none such can still
+ * Index of the server for the filtering test: one beyond the NAT that answers and has two addresses, or, when none such can still
  * answer, one with a second port. -1: none, or wait.
  */
-export function filterServer(servers: readonly StunServer[], evidence: readonly MappingEvidence[]): number {
-  const answers = (i: number) => isSeen(evidence[i]?.primary ?? 'untested');
+export function filterServer(servers: readonly StunServer[], evidence: Evidence): number {
+  const answers = (i: number) => isBeyond(evidence.servers[i], evidence);
   const complete = servers.findIndex((server, i) => server.alternate !== null && answers(i));
-  const awaited = servers.some((server, i) => server.alternate !== null && evidence[i]?.primary === 'pending');
+  const awaited = servers.some((server, i) => server.alternate !== null && evidence.servers[i]?.primary === 'pending');
   if (complete >= 0 || awaited) return complete;
   return servers.findIndex((server, i) => server.secondPort !== null && answers(i));
 }

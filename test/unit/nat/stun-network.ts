@@ -128,7 +128,9 @@ export class StunNetwork {
     const port = this.sockets.get(socket);
     if (port === undefined) throw new Error(`socket ${socket} is closed`);
     const inside = { ip: this.#local, port };
-    const from = this.nat ? this.nat.outbound(inside, to) : inside;
+    // To a neighbour, or to itself, nothing passes the NAT.
+    if (to.ip === this.#local) return this.#later(1, () => this.#received(to.port, inside, bytes));
+    const from = this.nat && !isNeighbour(to.ip, this.#local) ? this.nat.outbound(inside, to) : inside;
     if (this.nat && to.ip === this.nat.ip) {
       if (this.hairpins) this.#later(1, () => this.#arrive(to.port, from, bytes));
       return;
@@ -154,16 +156,21 @@ export class StunNetwork {
           origin: from,
           other: kind === 'two-addresses' ? changed(at, 6) : null,
         };
+    const answer = encodeBindingResponse(response);
     this.#later(this.oneWayMs, () => {
+      if (client.ip === this.#local) return this.#received(client.port, from, answer);
       if (this.nat && client.ip !== this.nat.ip) return;
-      this.#arrive(client.port, from, encodeBindingResponse(response));
+      this.#arrive(client.port, from, answer);
     });
   }
 
   #arrive(port: number, from: Endpoint, bytes: Uint8Array): void {
     const inside = this.nat ? this.nat.inbound(port, from) : { ip: this.#local, port };
-    if (inside === null) return;
-    const socket = [...this.sockets].find(([, local]) => local === inside.port)?.[0];
+    if (inside !== null) this.#received(inside.port, from, bytes);
+  }
+
+  #received(port: number, from: Endpoint, bytes: Uint8Array): void {
+    const socket = [...this.sockets].find(([, local]) => local === port)?.[0];
     if (socket !== undefined) this.feed({ type: 'stun', socket, from, bytes, at: this.now });
   }
 
@@ -171,6 +178,10 @@ export class StunNetwork {
     const at = this.now + ms;
     this.#jobs.splice(this.#jobs.findLastIndex((job) => job.at <= at) + 1, 0, { at, run });
   }
+}
+
+function isNeighbour(ip: string, local: string): boolean {
+  return ip.slice(0, ip.lastIndexOf('.')) === local.slice(0, local.lastIndexOf('.'));
 }
 
 function nextIp(ip: string): string {
