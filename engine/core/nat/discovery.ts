@@ -49,7 +49,7 @@ class Discovery implements NatCore {
   #round: Round | null = null;
   #roundAt = 0;
   #requests = 0;
-  /** Nothing answered in time while TCP works. */
+  /** Nothing answered in time while TCP works; until something does, or the network changes. */
   #blocked = false;
   /** The last round's report on this network. */
   #before: NatReport | null = null;
@@ -148,6 +148,7 @@ class Discovery implements NatCore {
     this.#before = null;
     this.#everAnswered = false;
     this.#tcpReachable = false;
+    this.#blocked = false;
     this.#inconclusive = 0;
     this.#moves = 0;
     this.#movedUntil = Number.NEGATIVE_INFINITY;
@@ -160,7 +161,6 @@ class Discovery implements NatCore {
     if (this.#everAnswered) this.#before = this.#report;
     this.#roundAt = now;
     this.#silenceJudged = false;
-    this.#blocked = false;
     this.#remeasureAt = Number.POSITIVE_INFINITY;
     this.#recheckAt = this.#nextRecheck(now);
     const context = {

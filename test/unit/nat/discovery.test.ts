@@ -199,6 +199,22 @@ describe('UDP that is blocked', () => {
     expect(net.core.settled()).toBe(true);
   });
 
+  it('stays said while it is measured again', () => {
+    const net = silent();
+    net.feed({ type: 'tcp-reachable' });
+    net.run(120_000);
+    const types = net.reports.map(({ report }) => report.type);
+    expect(types.slice(types.indexOf('udp-blocked'))).toEqual(['udp-blocked']);
+  });
+
+  it('is forgotten with the network', () => {
+    const net = silent();
+    net.feed({ type: 'tcp-reachable' });
+    net.run(4_000);
+    net.feed({ type: 'network-changed', localAddresses: ['192.168.1.10'] });
+    expect(net.last.type).toBe('unknown');
+  });
+
   it('is not said where TCP does not work either', () => {
     const net = silent();
     net.run(10_000);
