@@ -1,10 +1,10 @@
 import type { NatReport } from '../protocol/nat.ts';
-import { UNKNOWN_NAT } from '../protocol/nat.ts';
 import type { Candidate } from '../protocol/peer.ts';
 import type { Budget, Dependence } from './core/budget.ts';
 import type { NatAction, NatCore, NatEvent, StunServer } from './core/nat/contract.ts';
 import { createNatCore } from './core/nat/discovery.ts';
 import { Lifetime, type LifetimeAction, type LifetimeEvent } from './core/nat/lifetime.ts';
+import { joinFamilies } from './core/nat/report.ts';
 import type { ClockPort, DevicePort, HostAddress, RandomPort, SocketId } from './ports.ts';
 import { Waker } from './wake.ts';
 
@@ -95,22 +95,13 @@ export class Nats {
     return [...this.#families.values()].flatMap((family) => family.candidates);
   }
 
-  /** The IPv4 report (IPv6 hosts have no mapping to speak of), with IPv6 reachability from both. */
+  /** That of both families. */
   report(): NatReport {
-    this.#report ??= this.#join();
-    return this.#report;
-  }
-
-  #join(): NatReport {
-    const v4 = this.#families.get(4)?.core.report();
-    const v6 = this.#families.get(6)?.core.report();
-    const base = v4 && (v4.mapping !== 'unknown' || !v6 || v6.mapping === 'unknown') ? v4 : (v6 ?? UNKNOWN_NAT);
-    return {
-      ...base,
-      ipv6: Boolean(v4?.ipv6) || Boolean(v6?.ipv6),
+    this.#report ??= {
+      ...joinFamilies(this.#families.get(4)?.core.report(), this.#families.get(6)?.core.report()),
       lifetimeSeconds: this.#aliveSeconds(),
-      publicAddresses: [...new Set([...(v4?.publicAddresses ?? []), ...(v6?.publicAddresses ?? [])])].slice(0, 8),
     };
+    return this.#report;
   }
 
   /** The shortest of the families that servers can be asked over; null while one of them is unknown. */

@@ -30,6 +30,21 @@ export function reportOf(evidence: Evidence, family: 4 | 6, before: NatReport | 
   };
 }
 
+/**
+ * The IPv4 report (IPv6 hosts have no mapping to speak of), with IPv6 reachability from both. Where IPv4 has shown anything at
+ * all, what it left open stays open: that IPv6 has no NAT says nothing of it.
+ */
+export function joinFamilies(v4: NatReport | undefined, v6: NatReport | undefined): NatReport {
+  const seen = (report: NatReport | undefined) => report?.mapping !== 'unknown' || report.publicAddresses.length > 0;
+  const base = v4 && (seen(v4) || !v6 || !seen(v6)) ? v4 : (v6 ?? UNKNOWN_NAT);
+  const publicAddresses = [...new Set([...(v4?.publicAddresses ?? []), ...(v6?.publicAddresses ?? [])])];
+  return {
+    ...base,
+    ipv6: Boolean(v4?.ipv6) || Boolean(v6?.ipv6),
+    publicAddresses: publicAddresses.slice(0, MAX_PUBLIC_ADDRESSES),
+  };
+}
+
 /** What the main socket looks like from outside, once for each endpoint. */
 export function reflexiveOf(evidence: Evidence): Candidate[] {
   const seen = evidence.servers.map(({ moved, primary }) => moved ?? primary).filter(isSeen);
