@@ -77,7 +77,7 @@ export type MapperEvent =
   /** From the socket that searches leave by. */
   | { type: 'ssdp'; from: Endpoint; bytes: Uint8Array }
   | { type: 'http'; id: number; result: HttpResult }
-  /** Something about the way out changed: renew at once. */
+  /** Something about the way out changed: renew at once, and look whether all else is as it was. */
   | { type: 'refresh' }
   | { type: 'tick' }
   /** Deletes every mapping; `stopped` follows within `STOP_WITHIN_MS`. */

@@ -66,6 +66,7 @@ class Mapper implements MapperCore {
   #probedAt: number | null = null;
   #firstPresentAt: number | null = null;
   #roundAt = Number.POSITIVE_INFINITY;
+  #roundedAt = Number.NEGATIVE_INFINITY;
   #stopBy: number | null = null;
   #stopped = false;
   #shown = '';
@@ -128,7 +129,7 @@ class Mapper implements MapperCore {
         this.#unmap(now, mappingKey(event));
         break;
       case 'refresh':
-        for (const mapping of this.#mappings.values()) if (mapping.active) mapping.active.renewAt = now;
+        this.#refresh(now);
         break;
       case 'stop':
         for (const key of this.#mappings.keys()) this.#unmap(now, key);
@@ -200,7 +201,15 @@ class Mapper implements MapperCore {
       this.#present.delete(driver.protocol);
       driver.probe(now);
     }
+    this.#roundedAt = now;
     this.#roundAt = now + RETRY_MS;
+  }
+
+  /** Not only the mapping may be another one: so may the gateway's address be, or what it is willing to do. */
+  #refresh(now: number): void {
+    if (this.#probedAt === null) return;
+    for (const { active } of this.#mappings.values()) if (active) active.renewAt = now;
+    this.#roundAt = Math.min(this.#roundAt, Math.max(now, this.#roundedAt + RESET_GAP_MS));
   }
 
   /** Asks whether what stands still stands, and tries again what does not. */
@@ -210,6 +219,7 @@ class Mapper implements MapperCore {
     for (const mapping of idle) mapping.refusals.clear();
     if (idle.length > 0) this.#probe(now);
     for (const { active, request } of all) if (active) this.#driver(active.protocol).check(now, request);
+    this.#roundedAt = now;
     this.#roundAt = now + CHECK_MS;
   }
 

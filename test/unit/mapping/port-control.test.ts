@@ -96,6 +96,31 @@ describe.for(routers)('a gateway that speaks %s', ([protocol, reply, isOurs]) =>
     expect(router.view).toEqual(active);
   });
 
+  it('is followed to another external address as soon as something changed', () => {
+    const router = new TestRouter(reply).map().pass(20_000);
+    const moved = '81.2.69.99';
+    router.reply = {
+      portControl: (bytes, at) => {
+        const said = { epoch: epochAt(at), ip: moved };
+        if (isPcp(bytes)) return protocol === 'pcp' ? [pcpAnswer(bytes, said)] : [];
+        return protocol === 'pcp' ? [] : [isMap(bytes) ? natPmpMapping(bytes, said) : natPmpAddress(said)];
+      },
+    };
+    router.event({ type: 'refresh' }).pass(100);
+    expect(router.view).toEqual({ ...active, external: { ip: moved, port: PORT } });
+  });
+
+  it('that maps nothing yet is asked again as soon as something changed, but not each time', () => {
+    const router = new TestRouter({}).map().pass(40_000);
+    router.reply = reply;
+    const sent = router.sent.length;
+    router.event({ type: 'refresh' }).pass(1_000);
+    expect(router.view).toEqual(active);
+    const other = new TestRouter({}).map().pass(40_000);
+    for (let i = 0; i < 100; i++) other.event({ type: 'refresh' }).pass(100);
+    expect(other.sent.length - sent).toBeLessThan(4 * 7);
+  });
+
   it('whose clock jumps with every answer is not asked for ever', () => {
     let flip = false;
     const mad: Reply = {
