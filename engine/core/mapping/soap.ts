@@ -5,6 +5,7 @@ import { textOf } from './igd.ts';
 /** UPnP error codes that are acted on (WANIPConnection:1, 2.4.16; :2, 2.5.16; WANIPv6FirewallControl:1, 2.5). */
 export const UPNP_ERROR = {
   invalidArgs: 402,
+  actionFailed: 501,
   notAuthorized: 606,
   pinholeSpaceExhausted: 701,
   firewallDisabled: 702,

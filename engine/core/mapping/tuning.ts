@@ -34,6 +34,8 @@ export const RESET_GAP_MS = 10_000;
 
 /** Other ports that are tried after UPnP's 718 (the port is another host's). */
 export const OTHER_PORTS = 8;
+/** And after 501, which says only that something failed. */
+export const VAGUE_TRIES = 3;
 /** Below are ports that routers keep for themselves. */
 export const LOWEST_OTHER_PORT = 1_024;
 /** A search is answered by several devices, or by one many times. */

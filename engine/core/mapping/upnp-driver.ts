@@ -2,7 +2,7 @@
  * UPnP IGD towards one IPv4 gateway.
  *
  * 1. Its description names WAN connections; the first that is connected and has an address is used.
- * 2. Map: AddPortMapping, with another port after 718 and a permanent lease after 725 or 402.
+ * 2. Map: AddPortMapping, with another port after 718 or 501 and a permanent lease after 725 or 402.
  */
 import type { MapperEvent, Refusal } from './contract.ts';
 import { type Driver, type DriverHost, type MappingRequest, mappingKey, type Stage } from './driver.ts';
@@ -10,7 +10,7 @@ import { isUsableExternal } from './external.ts';
 import { type IgdService, WAN_CONNECTIONS } from './igd.ts';
 import { IgdClient } from './igd-client.ts';
 import { type SoapAnswer, UPNP_ERROR } from './soap.ts';
-import { LIFETIME_S, LOWEST_OTHER_PORT, OTHER_PORTS } from './tuning.ts';
+import { LIFETIME_S, LOWEST_OTHER_PORT, OTHER_PORTS, VAGUE_TRIES } from './tuning.ts';
 
 const REFUSALS: Record<number, Refusal> = {
   [UPNP_ERROR.notAuthorized]: 'not-authorized',
@@ -142,6 +142,11 @@ export class UpnpDriver implements Driver {
     switch (code) {
       case UPNP_ERROR.conflictInMappingEntry:
         return otherPorts === 0 ? null : { ...attempt, externalPort: this.#otherPort(), otherPorts: otherPorts - 1 };
+      // Some routers say so of a port that is taken, others of anything.
+      case UPNP_ERROR.actionFailed:
+        return otherPorts <= OTHER_PORTS - VAGUE_TRIES
+          ? null
+          : { ...attempt, externalPort: this.#otherPort(), otherPorts: otherPorts - 1 };
       case UPNP_ERROR.samePortValuesRequired:
         return externalPort === request.internalPort ? null : { ...attempt, externalPort: request.internalPort };
       case UPNP_ERROR.onlyPermanentLeases:

@@ -122,6 +122,18 @@ describe('a mapping', () => {
     expect(router.view).toEqual(active(port));
   });
 
+  it('gets another port where the router only says that its own failed (501), and three of them', () => {
+    const igd = new TestIgd();
+    igd.refuse = ({ externalPort }) => (externalPort === String(PORT) ? 501 : null);
+    const router = run(igd);
+    const [[port]] = igd.ours as [[number, string]];
+    expect(router.view).toEqual(active(port));
+    const never = new TestIgd();
+    never.refuse = () => 501;
+    run(never);
+    expect(adds(never)).toBe(4);
+  });
+
   it('is given up after nine ports', () => {
     const igd = new TestIgd();
     igd.refuse = () => 718;
@@ -192,6 +204,14 @@ describe('a mapping', () => {
     const router = run(igd);
     igd.services = [{ ...WAN_IP_1, ip: '81.2.69.99' }];
     router.pass(125_000);
+    expect(router.view).toMatchObject({ external: { ip: '81.2.69.99' } });
+  });
+
+  it('follows it at once when something changed', () => {
+    const igd = new TestIgd();
+    const router = run(igd, 20_000);
+    igd.services = [{ ...WAN_IP_1, ip: '81.2.69.99' }];
+    router.event({ type: 'refresh' }).pass(100);
     expect(router.view).toMatchObject({ external: { ip: '81.2.69.99' } });
   });
 
