@@ -64,7 +64,7 @@ export const NAT_WORDS: Record<NatType, string> = {
   unknown: 'not measured yet',
 };
 
-/** What the NAT means for playing, and what would help: one sentence. */
+/** What the NAT means for playing, and what would help, best first: one sentence. */
 export function natAdvice(nat: NatReport): string {
   if (nat.portMapping.state === 'active' && !nat.portMapping.doubleNat && nat.type !== 'udp-blocked') {
     return 'Your router opened a port for Warren: everyone can reach you directly.';
@@ -76,21 +76,25 @@ export function natAdvice(nat: NatReport): string {
     case 'NAT2':
       return 'Direct with nearly everyone; nothing to do.';
     case 'NAT3':
-      return 'Direct with most; friends behind a symmetric NAT need UPnP on your router or theirs, or IPv6.';
+      return nat.mapping === 'none'
+        ? 'Your address is public, but a firewall keeps strangers out: let UDP for Warren in through it.'
+        : `Direct with most; for friends behind a symmetric NAT, ${remedies(nat)}.`;
     case 'NAT4':
-      return symmetricAdvice(nat);
+      return `Your NAT gives a new port for every destination: ${remedies(nat)}.`;
     case 'udp-blocked':
       return 'Nothing but the relay works here: allow UDP in the firewall, or try another network.';
     case 'unknown':
-      return 'The rendezvous server has not told yet what your NAT is like.';
+      return 'Too few answers have come to tell what your NAT is like; games work all the same, over the relay if need be.';
   }
 }
 
-function symmetricAdvice(nat: NatReport): string {
-  if (nat.cgnat === true) {
-    return "Your carrier's NAT gives a new port for every destination: ask the carrier for a public address, or use IPv6.";
-  }
-  return 'Your NAT gives a new port for every destination: turn on UPnP in the router, set it to full cone, or use IPv6.';
+/** What opens a NAT: first what is a command away, then what the player's own router can do, unless a second NAT undoes it. */
+function remedies({ portMapping, cgnat, nat64, ipv6 }: NatReport): string {
+  const orIpv6 = ipv6 ? '' : ', or use IPv6';
+  if (cgnat === true || nat64 === true) return `ask your provider for a public address${orIpv6}`;
+  if (portMapping.state === 'off') return `switch port mapping on (warren set port-mapping on)${orIpv6}`;
+  if (portMapping.doubleNat === true) return `set the outer of your two routers to bridge mode${orIpv6}`;
+  return `turn on UPnP in the router, set it to full cone${orIpv6}`;
 }
 
 export const NAT64_WORDS =

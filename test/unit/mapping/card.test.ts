@@ -18,7 +18,9 @@ describe('what a person reads of the mapping', () => {
     ],
   ])('%j: %s', ([mapping, words]) => {
     const card = renderNatCard({ nat: symmetric(mapping), servers: [], stun: [] }, false);
-    expect(card.find((line) => line.includes('port mapping'))?.trimEnd()).toMatch(new RegExp(`mapping {2,}${words}$`));
+    expect(card.find((line) => line.startsWith('  port mapping'))?.trimEnd()).toMatch(
+      new RegExp(`mapping {2,}${words}$`),
+    );
   });
 
   it('names the IPv6 firewall where it was asked', () => {
@@ -37,6 +39,20 @@ describe('what a person reads of the mapping', () => {
       renderNatCard({ nat: { ...symmetric({ state: 'none' }), nat64 }, servers: [], stun: [] }, false).join('\n');
     expect(card(true)).toMatch(/IPv6 only: .*NAT64\)[^]*NAT64 +yes/);
     expect(card(false)).not.toContain('NAT64');
+  });
+
+  it('advises what can help here, and nothing that is done or cannot', () => {
+    const nat = symmetric({ state: 'none' });
+    expect(natAdvice(nat)).toMatch(/UPnP.*full cone.*IPv6/);
+    expect(natAdvice({ ...nat, ipv6: true })).not.toContain('IPv6');
+    expect(natAdvice(symmetric({ state: 'off' }))).toContain('warren set port-mapping on');
+    for (const beyond of [{ cgnat: true }, { nat64: true }]) {
+      expect(natAdvice({ ...nat, ...beyond })).toMatch(/^(?!.*UPnP).*provider/);
+    }
+    const doubled = symmetric({ state: 'active', protocol: 'upnp', external, doubleNat: true });
+    expect(natAdvice(doubled)).toMatch(/^(?!.*UPnP).*bridge/);
+    expect(natAdvice({ ...doubled, type: 'NAT3', mapping: 'endpoint-independent' })).toContain('bridge');
+    expect(natAdvice({ ...nat, type: 'NAT3', mapping: 'none' })).toMatch(/^(?!.*UPnP).*firewall/);
   });
 
   it('promises that everyone can come in only where that is so', () => {
