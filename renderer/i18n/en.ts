@@ -512,6 +512,10 @@ export const en = {
         title: 'Try another network',
         help: 'This one blocks UDP. A phone hotspot or your home network most likely does not.',
       },
+      firewall: {
+        title: 'Let Warren through the firewall',
+        help: 'Your address is public, but a firewall keeps strangers out. Allow incoming UDP for Warren in it.',
+      },
       portMapping: {
         title: 'Switch on port mapping',
         help: 'Warren then asks your router to open a port. It closes again when you leave.',

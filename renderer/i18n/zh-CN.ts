@@ -481,6 +481,10 @@ export const zhCN: Messages = {
     adviceUnknown: '网络测完后，这里会给出建议。',
     advices: {
       hotspot: { title: '换个网络', help: '当前网络屏蔽了 UDP。手机热点或家里的网络多半没问题。' },
+      firewall: {
+        title: '让防火墙放行 Warren',
+        help: '你有公网地址，但防火墙会挡住陌生来源。在防火墙里允许 Warren 的 UDP 入站。',
+      },
       portMapping: { title: '打开端口映射', help: 'Warren 会请路由器开一个端口，退出时自动关掉。', action: '打开' },
       upnp: { title: '在路由器里打开 UPnP', help: '在路由器管理页，一般在“高级设置”或“NAT”里。剩下的交给 Warren。' },
       fullCone: {

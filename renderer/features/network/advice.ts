@@ -4,6 +4,7 @@ import type { NatReport } from '../../../protocol/nat.ts';
 
 export type Advice =
   | 'hotspot'
+  | 'firewall'
   | 'portMapping'
   | 'bridge'
   | 'upnp'
@@ -23,6 +24,8 @@ export function adviceFor(nat: NatReport, settings: Snapshot['settings']): reado
   const open =
     nat.type === 'NAT1' || (portMapping.state === 'active' && portMapping.doubleNat !== true && nat.cgnat !== true);
   if (open) return ipv6 ? [] : ['ipv6'];
+  // Without a NAT nothing but a firewall is in the way, the PC's or the network's.
+  if (nat.mapping === 'none') return ipv6 ? ['firewall'] : ['firewall', 'ipv6'];
   const off = !settings.portMapping || portMapping.state === 'off';
   const doubled = portMapping.doubleNat === true;
   // A NAT64 is the provider's, as a carrier's NAT is: nothing in the own router changes it.

@@ -14,6 +14,12 @@ describe('advice', () => {
     expect(adviceFor(NETWORKS.udpBlocked, ON)).toEqual(['hotspot']);
   });
 
+  it('is the firewall where there is no NAT, and no router setting', () => {
+    const nat = { ...NETWORKS.open, filtering: 'address-and-port-dependent', type: 'NAT3' } as const;
+    expect(adviceFor({ ...nat, ipv6: true }, ON)).toEqual(['firewall']);
+    expect(adviceFor({ ...nat, ipv6: false }, ON)).toEqual(['firewall', 'ipv6']);
+  });
+
   it('begins with what one click can do', () => {
     const advice = adviceFor(NETWORKS.symmetricRandom, { ...ON, portMapping: false, hardNat: false });
     expect(advice?.slice(0, 2)).toEqual(['portMapping', 'hardNat']);
