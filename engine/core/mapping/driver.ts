@@ -37,6 +37,8 @@ export interface DriverHost {
   unwilling(protocol: MappingProtocol, why: Refusal): void;
   granted(now: number, protocol: MappingProtocol, request: MappingRequest, grant: Grant): void;
   refused(now: number, protocol: MappingProtocol, request: MappingRequest, why: Refusal): void;
+  /** The gateway has answered a delete: there is nothing left to take back. */
+  deleted(protocol: MappingProtocol, request: MappingRequest): void;
   /** The gateway no longer knows what it granted. */
   lost(now: number, protocol: MappingProtocol): void;
 }

@@ -62,6 +62,8 @@ class Mapper implements MapperCore {
   /** Of an earlier run: at this gateway and not yet dealt with, and at others. */
   #leftovers: SavedLease[];
   readonly #elsewhere: SavedLease[];
+  /** Deleted, as far as this host can do: until the gateway says so they are kept in mind for the next run. */
+  #parting: SavedLease[] = [];
   #actions: MapperAction[] = [];
   #probedAt: number | null = null;
   #firstPresentAt: number | null = null;
@@ -90,6 +92,7 @@ class Mapper implements MapperCore {
         this.#granted(now, protocol, request, grant),
       refused: (now: number, protocol: MappingProtocol, request: MappingRequest, why: Refusal) =>
         this.#refused(now, protocol, request, why),
+      deleted: (protocol: MappingProtocol, request: MappingRequest) => this.#deleted(protocol, request),
       lost: (now: number, protocol: MappingProtocol) => this.#lost(now, protocol),
     };
     this.#drivers = driversFor(host);
@@ -172,8 +175,10 @@ class Mapper implements MapperCore {
   /** An earlier run's mapping of the same port is taken over; of another port, its outer port is asked for again. */
   #resume(transport: Transport, internalPort: number): Pick<MappingRequest, 'externalPort' | 'nonce' | 'pinhole'> {
     const used = [...this.#mappings.values()].map(({ request }) => request.externalPort);
-    const of = this.#leftovers.filter((lease) => lease.transport === transport && !used.includes(lease.externalPort));
+    const left = [...this.#parting, ...this.#leftovers];
+    const of = left.filter((lease) => lease.transport === transport && !used.includes(lease.externalPort));
     const same = of.find((lease) => lease.internalPort === internalPort);
+    this.#parting = this.#parting.filter((lease) => lease !== same);
     this.#leftovers = this.#leftovers.filter((lease) => lease !== same);
     return {
       externalPort: (same ?? of[0])?.externalPort ?? internalPort,
@@ -187,6 +192,7 @@ class Mapper implements MapperCore {
     if (mapping === undefined) return;
     this.#mappings.delete(key);
     const { active, pending, request } = mapping;
+    this.#parting.push(...this.#leaseOf(mapping));
     if (active) this.#driver(active.protocol).unmap(now, request, 'granted');
     if (pending && pending !== active?.protocol) this.#driver(pending).unmap(now, request, 'pending');
   }
@@ -266,6 +272,7 @@ class Mapper implements MapperCore {
     this.#firstPresentAt ??= now;
     const mine = this.#leftovers.filter((lease) => lease.protocol === protocol);
     this.#leftovers = this.#leftovers.filter((lease) => lease.protocol !== protocol);
+    this.#parting.push(...mine);
     for (const lease of mine) {
       const { transport, internalPort, externalPort, nonce, pinhole = null } = lease;
       const request = { transport, internalPort, externalPort, nonce: nonce ?? '', pinhole };
@@ -305,6 +312,11 @@ class Mapper implements MapperCore {
     this.#actions.push({ type: 'log', message: `${protocol} did not map ${mappingKey(request)}: ${why}` });
   }
 
+  #deleted(protocol: MappingProtocol, request: MappingRequest): void {
+    const named = mappingKey(request);
+    this.#parting = this.#parting.filter((lease) => lease.protocol !== protocol || mappingKey(lease) !== named);
+  }
+
   #lost(now: number, protocol: MappingProtocol): void {
     const earliest = (this.#resetAt.get(protocol) ?? Number.NEGATIVE_INFINITY) + RESET_GAP_MS;
     const at = Math.max(now, earliest);
@@ -315,16 +327,18 @@ class Mapper implements MapperCore {
   }
 
   #leases(): SavedLease[] {
+    const own = [...this.#mappings.values()].flatMap((mapping) => this.#leaseOf(mapping));
+    return [...own, ...this.#parting, ...this.#leftovers, ...this.#elsewhere];
+  }
+
+  #leaseOf({ active, request }: Mapping): SavedLease[] {
+    if (active === null) return [];
     const { gateway, local } = this.#options;
-    const own = [...this.#mappings.values()].flatMap(({ active, request }): SavedLease[] => {
-      if (active === null) return [];
-      const { transport, internalPort, externalPort } = request;
-      const nonce = active.protocol === 'pcp' ? request.nonce : null;
-      const lease = { protocol: active.protocol, transport, gateway, internalPort, externalPort, nonce };
-      if (!isPinhole(local)) return [lease];
-      return [{ ...lease, client: local, ...(request.pinhole === null ? {} : { pinhole: request.pinhole }) }];
-    });
-    return [...own, ...this.#leftovers, ...this.#elsewhere];
+    const { transport, internalPort, externalPort } = request;
+    const nonce = active.protocol === 'pcp' ? request.nonce : null;
+    const lease = { protocol: active.protocol, transport, gateway, internalPort, externalPort, nonce };
+    if (!isPinhole(local)) return [lease];
+    return [{ ...lease, client: local, ...(request.pinhole === null ? {} : { pinhole: request.pinhole }) }];
   }
 
   #publish(now: number): void {

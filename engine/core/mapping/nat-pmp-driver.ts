@@ -27,7 +27,7 @@ export class NatPmpDriver implements Driver {
   readonly #host: DriverHost;
   readonly #requests = new Retransmissions();
   readonly #wanted = new Map<string, MappingRequest>();
-  readonly #deletes = new Set<string>();
+  readonly #deletes = new Map<string, MappingRequest>();
   readonly #epoch = natPmpEpoch();
   #externalIp: string | null = null;
 
@@ -52,7 +52,7 @@ export class NatPmpDriver implements Driver {
     const { transport, internalPort } = request;
     this.#requests.finish(mapKey(request));
     this.#wanted.delete(mapKey(request));
-    this.#deletes.add(deleteKey(request));
+    this.#deletes.set(deleteKey(request), request);
     const bytes = encodeMappingRequest({ transport, internalPort, externalPort: 0, lifetimeS: 0 });
     this.#requests.start(now, deleteKey(request), bytes, DELETE_ATTEMPTS);
   }
@@ -81,8 +81,13 @@ export class NatPmpDriver implements Driver {
     const key = this.#keyOf(response);
     if (key === null || !this.#requests.finish(key)) return this.#host.drop();
     const lost = this.#epoch.lost(now, response.epoch);
+    const deleted = this.#deletes.get(key);
     if (key === ADDRESS_KEY) this.#address(now, response);
-    else if (!this.#deletes.delete(key)) this.#mapped(now, key, response);
+    else if (deleted === undefined) this.#mapped(now, key, response);
+    else {
+      this.#deletes.delete(key);
+      this.#host.deleted(this.protocol, deleted);
+    }
     if (lost) this.#host.lost(now, this.protocol);
   }
 

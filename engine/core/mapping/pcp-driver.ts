@@ -118,6 +118,7 @@ export class PcpDriver implements Driver {
     const lost = this.#epoch.lost(now, response.epoch);
     if (!isDelete) this.#mapped(now, request, response);
     else if (response.result === PCP_RESULT.notAuthorized && !parting) this.#part(now, request);
+    else this.#host.deleted(this.protocol, request);
     if (lost) this.#host.lost(now, this.protocol);
   }
 

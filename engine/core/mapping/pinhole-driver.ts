@@ -126,7 +126,7 @@ export class PinholeDriver implements Driver {
     const id = answer.kind === 'ok' ? readId(answer.value('UniqueID')) : null;
     if (id !== null) {
       // Taken back while the router was thinking: what it made is deleted again.
-      return wanted ? this.#granted(now, request, id) : this.#delete(id);
+      return wanted ? this.#granted(now, request, id) : this.#delete(request, id);
     }
     if (!wanted) return;
     if (answer.kind === 'ok') return this.#host.refused(now, this.protocol, request, 'hostile');
@@ -147,15 +147,17 @@ export class PinholeDriver implements Driver {
 
   unmap(_now: number, request: MappingRequest, stage: Stage): void {
     if (stage !== 'leftover') this.#wanted.delete(mappingKey(request));
-    if (request.pinhole !== null) this.#delete(request.pinhole);
+    if (request.pinhole === null) this.#host.deleted(this.protocol, request);
+    else this.#delete(request, request.pinhole);
   }
 
   /** Routers refuse it for a pinhole that leads to another host than the one that asks (2.5.5). */
-  #delete(id: string): void {
+  #delete(request: MappingRequest, id: string): void {
     if (this.#service === null) return;
     this.#deletes += 1;
-    const answered = () => {
+    const answered = (_now: number, { kind }: SoapAnswer) => {
       this.#deletes -= 1;
+      if (kind === 'ok' || kind === 'fault') this.#host.deleted(this.protocol, request);
     };
     this.#igd.call(this.#service, 'DeletePinhole', [['UniqueID', id]], answered, true);
   }

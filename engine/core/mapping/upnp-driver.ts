@@ -123,7 +123,7 @@ export class UpnpDriver implements Driver {
     const wanted = this.#wanted.has(mappingKey(request));
     if (answer.kind === 'ok') {
       // Taken back while the router was thinking: what it made is deleted again.
-      if (!wanted) return this.#delete(request.transport, externalPort);
+      if (!wanted) return this.#delete({ ...request, externalPort });
       const lifetimeS = leaseS === 0 ? null : leaseS;
       const externalIp = this.#externalIp ?? '';
       return this.#host.granted(now, this.protocol, request, { externalIp, externalPort, lifetimeS });
@@ -167,25 +167,27 @@ export class UpnpDriver implements Driver {
   /** An entry of an earlier run may be another host's by now. One that is still asked for is deleted when it is granted. */
   unmap(_now: number, request: MappingRequest, stage: Stage): void {
     if (stage !== 'leftover') this.#wanted.delete(mappingKey(request));
-    if (stage === 'granted') this.#delete(request.transport, request.externalPort);
+    if (stage === 'granted') this.#delete(request);
     if (stage !== 'leftover' || this.#service === null) return;
     this.#igd.call(this.#service, 'GetSpecificPortMappingEntry', entryOf(request), (_later, answer) => {
       const ours =
         answer.kind === 'ok' &&
         answer.value('NewInternalClient') === this.#host.local &&
         answer.value('NewInternalPort') === String(request.internalPort);
-      if (ours) this.#delete(request.transport, request.externalPort);
+      if (ours) this.#delete(request);
+      else if (answer.kind === 'ok' || answer.kind === 'fault') this.#host.deleted(this.protocol, request);
     });
   }
 
   /** Before whatever waits: a mapping that is asked for next may want the port. */
-  #delete(transport: MappingRequest['transport'], externalPort: number): void {
+  #delete(request: MappingRequest): void {
     if (this.#service === null) return;
     this.#deletes += 1;
-    const answered = () => {
+    const answered = (_now: number, { kind }: SoapAnswer) => {
       this.#deletes -= 1;
+      if (kind === 'ok' || kind === 'fault') this.#host.deleted(this.protocol, request);
     };
-    this.#igd.call(this.#service, 'DeletePortMapping', entryOf({ transport, externalPort }), answered, true);
+    this.#igd.call(this.#service, 'DeletePortMapping', entryOf(request), answered, true);
   }
 
   /** The entry is looked up, because UPnP has no epoch; then the address, which may have changed. */

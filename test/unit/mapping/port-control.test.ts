@@ -82,6 +82,27 @@ describe.for(routers)('a gateway that speaks %s', ([protocol, reply, isOurs]) =>
     expect(maps(router)).toHaveLength(deletes + 3);
   });
 
+  it('is told once more by the next run when it did not answer the delete', () => {
+    const router = new TestRouter(reply).map().pass(1_000);
+    router.reply = {};
+    router.event({ type: 'stop' }).pass(2_000);
+    expect(router.saved).toMatchObject([{ protocol, internalPort: PORT }]);
+    const next = new TestRouter(reply, router.saved!).map(PORT + 1).pass(1_000);
+    expect(maps(next).map(({ bytes }) => [internalPortOf(bytes), lifetimeOf(bytes)])).toContainEqual([PORT, 0]);
+    expect(next.saved).toMatchObject([{ internalPort: PORT + 1 }]);
+  });
+
+  it('that did not answer a delete yet gets the same mapping back when it is wanted again', () => {
+    const router = new TestRouter(reply).map().pass(1_000);
+    router.reply = {};
+    router.event({ type: 'unmap', transport: 'udp', internalPort: PORT }).pass(100);
+    router.reply = reply;
+    router.map().pass(5_000);
+    expect(router.view).toEqual(active);
+    if (protocol === 'pcp') expect(new Set(maps(router).map(({ bytes }) => nonceOf(bytes))).size).toBe(1);
+    expect(router.saved).toHaveLength(1);
+  });
+
   it('that began anew is asked again at once', () => {
     const router = new TestRouter(reply).map().pass(1_000);
     const rebooted: Reply = {

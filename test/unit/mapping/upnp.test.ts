@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpResult } from '../../../engine/core/mapping/contract.ts';
-import { answerTo, TestIgd, WAN_IP_1, WAN_IP_2, WAN_PPP } from './igd-router.ts';
+import { answerTo, fault, TestIgd, WAN_IP_1, WAN_IP_2, WAN_PPP } from './igd-router.ts';
 import { EXTERNAL, GATEWAY, PORT, TestRouter } from './router.ts';
 
 const active = (port = PORT) => ({ state: 'active', protocol: 'upnp', external: { ip: EXTERNAL, port } });
@@ -220,6 +220,19 @@ describe('a mapping', () => {
     const router = run(igd).event({ type: 'stop' });
     expect(igd.ours).toEqual([]);
     expect(router.stopped).toBe(true);
+  });
+
+  it.for<[string, HttpResult, number]>([
+    ['does not answer', { kind: 'failed' }, 1],
+    ['answers nonsense', { kind: 'answer', status: 200, xml: null }, 1],
+    ['knows of none (714)', fault(714), 0],
+  ])('is kept in mind for the next run where the router %s when it is deleted', ([, result, kept]) => {
+    const igd = new TestIgd();
+    const router = run(igd);
+    router.reply = { ...igd.reply, http: () => result };
+    router.event({ type: 'stop' });
+    expect(router.stopped).toBe(true);
+    expect(router.saved).toHaveLength(kept);
   });
 
   it('that is granted after it was taken back is deleted all the same', () => {
