@@ -39,8 +39,9 @@ export function inferPorts(fresh: readonly PortSample[], others: readonly PortSa
   const all = [...others, ...fresh];
   const judged = fresh.length > 1 ? fresh : all;
   const sockets = new Set(judged.map((sample) => sample.local));
-  // One preserved port may be chance or a static mapping; two sockets are a rule.
-  if (sockets.size >= 2 && judged.every((sample) => sample.local === sample.external)) {
+  const changed = judged.filter((sample) => sample.local !== sample.external).length;
+  // One preserved port may be chance or a static mapping; two sockets are a rule, and of many one may meet another's port.
+  if (sockets.size >= 2 && changed <= (sockets.size >= MIN_MAPPINGS ? 1 : 0)) {
     return { ...UNKNOWN, kind: 'preserved' };
   }
   const externals = [...new Set(all.map((sample) => sample.external))];

@@ -13,6 +13,18 @@ describe('how external ports are drawn', () => {
     ).toBe('preserved');
   });
 
+  it('is preserved until a conflict, which one of many sockets may meet', () => {
+    const kept = (...taken: number[]) =>
+      inferPorts(
+        Array.from({ length: 8 }, (_, i) => ({
+          local: 40_000 + 97 * i,
+          external: (taken.includes(i) ? 9_000 : 40_000) + 97 * i,
+        })),
+      ).kind;
+    expect(kept(3)).toBe('preserved');
+    expect(kept(3, 5)).not.toBe('preserved');
+  });
+
   it('is unknown by one preserved port, which may be chance', () => {
     expect(inferPorts(fromOne(51_820)).kind).toBe('unknown');
   });
