@@ -110,6 +110,15 @@ describe('a hard pair becomes direct, and closes what it does not need', () => {
     scenario(`${name}, sooner or later`, 2, { sites }, (world) => becomesDirect(world, LUCK_MS));
   }
 
+  // Each mapping may lie at another address than the one that servers saw (RFC 4787, REQ-2).
+  for (const name of ['symmetric-random', 'symmetric-block', 'symmetric-sequential'] as const) {
+    const pool = { nats: [{ ...NATS[name], pooling: 'arbitrary' as const }], link: LINK, poolSize: 4 };
+    const sites = [site('port-restricted', { link: LINK }), pool];
+    scenario(`port-restricted x ${name} with four addresses, sooner or later`, 2, { sites }, (world) =>
+      becomesDirect(world, LUCK_MS),
+    );
+  }
+
   scenario(
     'symmetric-open x symmetric-random: one way only, which is said and soon not tried any more',
     2,
