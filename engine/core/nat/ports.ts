@@ -58,16 +58,21 @@ export function inferPorts(fresh: readonly PortSample[], others: readonly PortSa
 
 /**
  * The signed step of a counter, or null. Some steps may be odd: the counter wrapped, or a request was lost on its way to the
- * NAT and repeated, which is two of them. In a block of 512 random ports this errs once in a few hundred times.
+ * NAT and repeated, which is two of them. In a block of 512 random ports this errs once in a few hundred times. What the others
+ * have in common is the counter's own step: on a busy one even the smallest of them may have passed somebody else's port.
  */
 function stepOf(ports: readonly number[]): number | null {
   const steps = ports.slice(1).map((port, i) => port - (ports[i] ?? port));
   for (const sign of [1, -1]) {
     const counted = steps.filter((step) => step * sign > 0 && step * sign <= MAX_SEQUENTIAL_STEP);
     if (counted.length >= steps.length - Math.floor(steps.length * ODD_STEPS))
-      return sign * Math.min(...counted.map(Math.abs));
+      return sign * counted.map(Math.abs).reduce(commonDivisor);
   }
   return null;
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /**

@@ -47,6 +47,11 @@ describe('how external ports are drawn', () => {
     });
   });
 
+  it('has the step that all have in common, also where others took ports in between each time', () => {
+    expect(inferPorts(fromOne(2_000, 2_002, 2_005, 2_009, 2_011, 2_014, 2_018))).toMatchObject({ step: 1 });
+    expect(inferPorts(fromOne(2_000, 1_988, 1_980, 1_968, 1_960, 1_948))).toMatchObject({ step: -4 });
+  });
+
   it('is random by six mappings without order', () => {
     expect(inferPorts(fromOne(40_000, 1_200, 61_000, 2_222, 33_333, 9_000))).toMatchObject({
       kind: 'random',
