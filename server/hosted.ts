@@ -91,9 +91,11 @@ class HostedHere implements Hosted {
     this.#timer.unref();
     if (portMapper === null) return;
     const tcp = portMapper.open('tcp', server.port, () => this.#update(tcp.view().external ?? null));
-    // STUN beside it, under the same number: clients learn the port from the server, which knows only its own.
-    const udp = portMapper.open('udp', server.stun.port, () => {});
-    this.#mappings.push(tcp, udp);
+    // STUN beside it, under the same numbers: clients learn them from the server, which knows only its own. Both: with one port
+    // a friend outside learns an endpoint, and nothing of the own NAT.
+    const { port, secondPort } = server.stun;
+    const udp = [port, secondPort].map((stunPort) => portMapper.open('udp', stunPort, () => {}));
+    this.#mappings.push(tcp, ...udp);
   }
 
   get urls(): readonly string[] {

@@ -234,8 +234,10 @@ describeLab('a room hosted behind a router that opens ports', () => {
     await bob.reaches('running');
     await Promise.all([ann.sees('bob', ['direct']), bob.sees('ann', ['direct'])]);
 
+    await bob.waitFor('a name for the own NAT', ({ snapshot }) => snapshot.self?.nat.type === 'NAT3');
+
     const mapped = async () => (await router.leases()).map(({ transport }) => transport.toLowerCase()).sort();
-    expect(await mapped()).toEqual(['tcp', 'udp', 'udp']);
+    expect(await mapped()).toEqual(['tcp', 'udp', 'udp', 'udp']);
     await ann.do({ type: 'set', setting: 'port-mapping', on: false });
     await until('the router forwards nothing', async () => (await mapped()).length === 0);
     await ann.waitFor('only the LAN', ({ hosting: now }) => now.state === 'on' && now.urls.length === 1);
