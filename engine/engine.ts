@@ -122,6 +122,7 @@ class RunningEngine implements Engine {
       moved: () => {
         this.#members.everyone({ type: 'network-changed' });
         this.#punches.networkChanged();
+        this.#roomEvent({ type: 'network-changed' });
       },
     });
     this.#device = this.#network.device;

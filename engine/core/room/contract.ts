@@ -82,6 +82,8 @@ export type RoomEvent =
   /** Authenticated life in the tunnel (said now and then): keeps a peer that no server shows any more. */
   | { type: 'peer-alive'; peer: PeerKey }
   | { type: 'block'; peer: PeerKey; on: boolean }
+  /** Another network, or the same one again: servers that could not be reached are tried at once. */
+  | { type: 'network-changed' }
   | { type: 'tick' };
 
 export type RoomNotice =

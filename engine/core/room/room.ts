@@ -155,6 +155,8 @@ class Room implements RoomCore {
       }
       case 'block':
         return this.#block(event.peer, event.on);
+      case 'network-changed':
+        return this.#servers.networkChanged();
       case 'tick':
         return this.#tick();
     }

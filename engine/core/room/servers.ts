@@ -19,6 +19,8 @@ const RETRY_AFTER_CAP_MS = 5 * 60_000;
 const STEADY_MS = 10_000;
 /** Connect, hello and welcome together; above the server's own 5 s for hello. */
 const WELCOME_TIMEOUT_MS = 10_000;
+/** The same after a change of network, from which the old one's packets get no answer: a lost SYN is repeated after 1 s. */
+const CHANGED_TIMEOUT_MS = 3_000;
 
 /** Nothing that the next attempt would change: it waits for the longest pause at once. */
 const HOPELESS: ReadonlySet<ServerErrorCode> = new Set(['bad-message', 'version', 'origin', 'too-large']);
@@ -36,7 +38,9 @@ export interface ServerSession {
   attempts: number;
   /** When this phase ends by itself: the next attempt, or giving up on a welcome. */
   deadline: number;
+  /** What the server asked to wait for; until when, once it is waited for. */
   retryAfterMs: number;
+  askedUntil: number;
   joinedAt: number;
   everJoined: boolean;
   reported: boolean;
@@ -68,6 +72,7 @@ export class Servers {
       attempts: 0,
       deadline: Number.POSITIVE_INFINITY,
       retryAfterMs: 0,
+      askedUntil: Number.NEGATIVE_INFINITY,
       joinedAt: 0,
       everJoined: false,
       reported: false,
@@ -147,9 +152,23 @@ export class Servers {
     for (const id of server.members.keys()) this.#remove(server, id);
     if (!server.reported) this.#shared.notice('server-unreachable');
     server.reported = true;
-    server.deadline = this.#shared.now + this.#pause(server);
+    server.askedUntil = this.#shared.now + Math.min(server.retryAfterMs, RETRY_AFTER_CAP_MS);
+    server.deadline = server.askedUntil + this.#backoff(server);
     server.attempts += 1;
     server.retryAfterMs = 0;
+  }
+
+  /** What failed before may work now, and what is under way may have left by an address that is gone. */
+  networkChanged(): void {
+    for (const server of this.all) {
+      const { now } = this.#shared;
+      server.attempts = Math.min(server.attempts, 1);
+      if (server.phase === 'waiting') {
+        server.deadline = Math.min(server.deadline, Math.max(now, server.askedUntil) + this.#backoff(server));
+      } else if (server.phase !== 'joined' && server.phase !== 'idle') {
+        server.deadline = Math.min(server.deadline, now + CHANGED_TIMEOUT_MS);
+      }
+    }
   }
 
   tick(): void {
@@ -184,10 +203,9 @@ export class Servers {
   }
 
   /** Exponential with equal jitter, so that a room does not come back all at once. */
-  #pause(server: ServerSession): number {
+  #backoff(server: ServerSession): number {
     const backoff = Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** Math.min(server.attempts, 10));
-    const asked = Math.min(server.retryAfterMs, RETRY_AFTER_CAP_MS);
-    return asked + backoff * (0.5 + this.#shared.chance() / 2);
+    return backoff * (0.5 + this.#shared.chance() / 2);
   }
 
   #welcomed(server: ServerSession, welcome: Welcome): void {

@@ -262,6 +262,14 @@ describe('network change', () => {
     },
   );
 
+  scenario('a laptop that was off all networks for minutes is back at once', 3, TWO_HOMES, async (world) => {
+    const [a, b] = await direct(world);
+    a.host.disconnect();
+    await world.runFor(180_000 + world.random.int(0, 30_000));
+    a.host.connect(world.sites[0]?.lan as World['internet'], '192.168.1.2', { delayMs: 0.2 });
+    await world.until('direct again', () => a.directTo(b) && b.directTo(a), 3_000);
+  });
+
   scenario('a suspended laptop comes back', 3, TWO_HOMES, async (world) => {
     const [a, b] = await direct(world);
     a.thread.stall(120_000);

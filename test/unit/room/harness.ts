@@ -332,6 +332,12 @@ class Connection {
     this.node.event({ type: 'server-closed', server: this.index, code });
   }
 
+  /** Nothing passes any more, and nobody is told. */
+  vanish(): void {
+    this.#open = false;
+    this.#lost = true;
+  }
+
   /** From the client's side. */
   drop(): void {
     this.#open = false;

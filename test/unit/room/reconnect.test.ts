@@ -98,6 +98,44 @@ describe('when the server dies and returns', () => {
     expect(pauses.length).toBeLessThan(16);
   });
 
+  it('comes back within half a second when the network changes, however long it has been away', () => {
+    const world = new World();
+    const [ann] = pair(world);
+    world.servers[0]?.die();
+    world.run(120_000);
+    const tried = ann.count('connect');
+    world.until(() => ann.count('connect') > tried);
+    world.run(100);
+    world.servers[0]?.revive();
+    ann.event({ type: 'network-changed' });
+    expect(world.until(() => ann.core.view().state === 'joined')).toBeLessThan(600);
+  });
+
+  it('gives up in three seconds a connection that was under way when the network changed', () => {
+    const world = new World();
+    const [ann] = pair(world);
+    outage(world, 100);
+    world.until(() => ann.count('connect') === 2);
+    // What it has sent leads nowhere.
+    ann.connections.get(0)?.vanish();
+    ann.event({ type: 'network-changed' });
+    expect(world.until(() => ann.count('connect') === 3)).toBeLessThan(3_600);
+    world.until(() => ann.core.view().state === 'joined');
+  });
+
+  it('leaves alone what stands when the network changes, and waits as long as a server asked', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    ann.event({ type: 'network-changed' });
+    world.run(10_000);
+    expect(ann.count('connect')).toBe(1);
+    bob.event({ type: 'server-message', server: 0, message: { t: 'going-away', retryAfterMs: 5_000 } });
+    world.servers[0]?.die();
+    world.servers[0]?.revive();
+    bob.event({ type: 'network-changed' });
+    expect(world.until(() => bob.count('connect') === 2)).toBeGreaterThanOrEqual(5_000);
+  });
+
   it('does what going-away asks', () => {
     const world = new World();
     const [ann] = pair(world);
