@@ -110,7 +110,7 @@ function addUp(program: Command, io: Io, done: Done): void {
     .addOption(new Option('--log-level <level>', 'what is said on stderr').choices(LOG_LEVELS).default('warn'))
     .action(async (options) => {
       // The server is on its way to answer while the engine loads.
-      const early = new EarlyDials(options.server ?? []);
+      const early = options.server && new EarlyDials(options.server);
       // Node connects in the next turn, and loading is all of this one.
       await turn();
       // A thread takes as long to start as the engine to load.
@@ -118,7 +118,7 @@ function addUp(program: Command, io: Io, done: Done): void {
       try {
         done(await (await import('./commands/up.ts')).up(options, io, { early, crypto }));
       } finally {
-        early.close();
+        early?.close();
         crypto.close();
       }
     });

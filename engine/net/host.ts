@@ -26,6 +26,7 @@ import { leaseStore } from './mapping/store.ts';
 import { systemNames } from './names/names.ts';
 import { systemPrimitives } from './primitives.ts';
 import { createRendezvous } from './rendezvous/client.ts';
+import { EarlyDials } from './rendezvous/early-dials.ts';
 import { loadGames } from './state/games.ts';
 import { machineKey, roomStore, saveSettings } from './state/stores.ts';
 
@@ -59,18 +60,20 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
   const store = roomStore(options.stateDir, roomTopic(options.room));
   if (options.password === null && store.load() === null)
     throw new WarrenError('invalid', 'this room was never joined from here: give its password');
-  // While the interface opens: the servers are dialled once it is known.
+  // All of this goes on while the interface opens.
+  const early = options.early ?? new EarlyDials(options.servers);
   const nat64 = askedAtStart(systemNat64, systemClock);
-  const stun = await resolveStun(options.stun);
-  const tun = options.tun ? await openTun(native, options.interfaceName) : null;
   const crypto = options.crypto ?? createCryptoWorker();
+  let tun: OpenTun | null = null;
   let device: DevicePort | null = null;
   try {
+    const stun = await resolveStun(options.stun);
+    tun = options.tun ? await openTun(native, options.interfaceName) : null;
     const engine = createEngine(
       {
         clock: systemClock,
         random: (length) => new Uint8Array(randomBytes(length)),
-        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64, early: options.early }),
+        rendezvous: createRendezvous({ caFile: options.caFile ?? undefined, nat64, early }),
         crypto,
         primitives: systemPrimitives,
         interfaces: systemInterfaces({ exclude: tun ? [tun.name] : [] }),
@@ -118,6 +121,7 @@ export async function startEngine(options: UpOptions, native: NativePort): Promi
     warmUp();
     return engine;
   } catch (error) {
+    early.close();
     await undo(crypto, device, tun);
     throw asWarrenError(error);
   }

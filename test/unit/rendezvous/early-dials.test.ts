@@ -1,8 +1,12 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { UpOptions } from '../../../engine/contract.ts';
+import { type NativePort, startEngine } from '../../../engine/net/host.ts';
 import { EarlyDials } from '../../../engine/net/rendezvous/early-dials.ts';
 import { running } from '../server/running.ts';
 import { until } from '../server/until.ts';
@@ -79,4 +83,42 @@ test('what is no server, or behind a proxy, is not dialled', () => {
   });
   expect(early.size).toBe(0);
   early.close();
+});
+
+test('an engine dials while its interface opens, and leaves no connection behind when that fails', async () => {
+  for (const name of ['http_proxy', 'HTTP_PROXY']) vi.stubEnv(name, '');
+  const stateDir = mkdtempSync(join(tmpdir(), 'warren-start-'));
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+  const way = await forwarder((await running()).port);
+  const native: NativePort = {
+    Device: vi.fn<NativePort['Device']>(),
+    async openTun() {
+      await until(() => way.accepted.length === 1);
+      throw Object.assign(new Error('not here'), { code: 'no-rights' });
+    },
+  };
+  const options: UpOptions = {
+    room: 'Den',
+    password: 'secret',
+    nick: 'ann',
+    servers: [`ws://127.0.0.1:${way.port}`],
+    create: true,
+    stateDir,
+    interfaceName: null,
+    ipv4: null,
+    tun: true,
+    udpPort: 0,
+    stun: [],
+    portMapping: false,
+    hardNat: true,
+    discovery: true,
+    relayOnly: false,
+    caFile: null,
+    log: () => undefined,
+  };
+  await expect(startEngine(options, native)).rejects.toMatchObject({ code: 'no-rights' });
+  await until(() => way.accepted[0]?.readableEnded === true);
 });
