@@ -140,7 +140,8 @@ export class Handshakes {
       if (member.half === 'over') continue;
       places -= 1;
       this.#shared.job(new Handshake(context, 'responder', member).prepare(), (result) => {
-        if (member.half === 'making') member.half = result.kind === 'cpace-start' ? result : 'over';
+        member.half = result.kind === 'cpace-start' ? result : 'over';
+        this.pump();
       });
     }
   }
@@ -179,6 +180,8 @@ export class Handshakes {
   }
 
   #answer(context: HandshakeContext, member: Member, pending: Pending): void {
+    // Message 1 was faster than our half of the work: another half would be ready later still.
+    if (member.half === 'making') return;
     const handshake = new Handshake(context, 'responder', member);
     const { known, tagged } = this.#sender(context, handshake, pending);
     if (this.#running(tagged) >= ROOM_LIMITS.concurrentHandshakes) return;
