@@ -1,6 +1,5 @@
 /** Punches through hard NATs, pair by pair: a direct path, within the budgets that `World.check` holds in every run. */
 import { describe, expect, test } from 'vitest';
-import { birthdayOdds } from '../../../engine/core/punch/odds.ts';
 import type { Member } from '../member.ts';
 import type { NatOptions } from '../net/nat.ts';
 import { NATS, type Profile, site } from '../profiles.ts';
@@ -8,7 +7,6 @@ import { scenario, seeds } from '../scenario.ts';
 import { createWorld, type World } from '../world.ts';
 
 const LINK = { delayMs: 10, jitterMs: 2 };
-const PORTS = 64_512;
 /** The first attempt, and where luck or the router was against it the next, which waits for the budget. */
 const PUNCH_MS = 150_000;
 
@@ -354,30 +352,6 @@ describe('a room with hard NATs', () => {
     },
   );
 });
-
-test('probes follow the birthday curve over many seeds', async () => {
-  const runs = seeds(40);
-  const odds: number[] = [];
-  for (const seed of runs) {
-    const sites = [site('port-restricted', { link: LINK }), site('symmetric-random', { link: LINK })];
-    const world = createWorld({ seed: `curve/${seed}`, sites });
-    await world.joinAll(200);
-    let last = 0;
-    const done = () => {
-      for (const { punch } of world.members[0]?.snapshot().peers ?? []) last = Math.max(last, punch?.probesSent ?? 0);
-      return world.pairs().length === 2 && world.allDirect();
-    };
-    await world.until('direct', done, 60_000);
-    const mappings = world.sites[1]?.nats[0]?.bindings.created.length ?? 0;
-    odds.push(birthdayOdds(PORTS, Math.min(256, mappings), last));
-    world.close();
-  }
-  // By the probability integral transform the odds reached at the hit are uniform, if hits come as the theory says.
-  const sorted = odds.toSorted((a, b) => a - b);
-  const distance = Math.max(...sorted.map((value, i) => Math.abs(value - (i + 0.5) / sorted.length)));
-  // Kolmogorov-Smirnov at one in a thousand, and the batch of probes under way when the hit came back.
-  expect(distance).toBeLessThan(1.95 / Math.sqrt(sorted.length) + 0.06);
-}, 120_000);
 
 test('an ambush in a block of 1,024 hits as often as the theory says: b / N', async () => {
   const sites = ['symmetric-sequential', 'symmetric-block'] as const;
