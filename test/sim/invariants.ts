@@ -22,66 +22,83 @@ const PATH_CHANGES_PER_MINUTE = 12;
 
 /** Empty where everything holds. */
 export function violationsOf(world: World): string[] {
-  // Whoever restarts begins anew, and so do the others' paths to it.
-  const runs = Math.max(1, ...world.members.map((member) => member.runs));
   return [
     ...world.deliveries.violations,
-    ...world.members.flatMap((member) => [...probeViolations(member), ...flaps(member, runs)]),
+    ...world.members.flatMap((member) => [...probeViolations(member), ...flaps(member, world.members)]),
     ...world.sites.flatMap(routerViolations),
   ];
 }
 
 /** Pings to proven addresses leave in any case: in a room of eight under traffic four a second for each. */
-function probeViolations({ nick, probes, runs }: Member): string[] {
+function probeViolations({ nick, probes, starts }: Member): string[] {
   return PROBE_WINDOWS_MS.flatMap((windowMs) => {
-    const sent = densest(probes, windowMs);
-    const allowed = (PROBE_BURST + (PROBES_PER_SECOND * windowMs) / 1_000) * Math.max(1, windowMs > 1_000 ? runs : 1);
-    return sent > allowed ? [`${nick} sent ${sent} pings in ${windowMs} ms`] : [];
+    const perRun = PROBE_BURST + (PROBES_PER_SECOND * windowMs) / 1_000;
+    const sent = excess(probes, windowMs, (from, to) => perRun * runsIn(starts, from, to));
+    return sent === null ? [] : [`${nick} sent ${sent} pings in ${windowMs} ms`];
   });
 }
 
-function flaps({ nick, pathChanges }: Member, runs: number): string[] {
+/** Whoever restarts begins anew, and so do the others' paths to it. */
+function flaps({ nick, pathChanges }: Member, members: readonly Member[]): string[] {
+  const allowed = (from: number, to: number) =>
+    PATH_CHANGES_PER_MINUTE * Math.max(...members.map(({ starts }) => runsIn(starts, from, to)));
   return [...new Set(pathChanges.map(({ peer }) => peer))].flatMap((peer) => {
     const times = pathChanges.filter((change) => change.peer === peer).map(({ at }) => at);
-    const count = densest(times, 60_000);
-    return count > PATH_CHANGES_PER_MINUTE * runs
-      ? [`${nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`]
-      : [];
+    const count = excess(times, 60_000, allowed);
+    return count === null ? [] : [`${nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`];
   });
 }
 
-/** At the router next to the members, by inside address; every process has a budget of its own. */
-function routerViolations({ nats, members }: Site, index: number): string[] {
-  const runs = Math.max(1, ...members.map((member) => member.runs));
-  const [nat] = nats;
-  if (nat === undefined) return [];
-  const { mappingLifetimeMs, filterLifetimeMs } = nat.bindings.options;
+/**
+ * At each router of a site. The one next to the members tells them apart by their inside addresses; behind it all of them are
+ * one client.
+ */
+function routerViolations({ nats, members }: Site, site: number): string[] {
   const longShots = members.flatMap((member) => member.longShots);
   const usual = (at: number) => !longShots.some((from) => from <= at && at <= from + LONG_SHOT_MS);
-  const over = (what: string, times: readonly number[], lifetimeMs: number, allowed: number) => {
-    const windowMs = Math.min(lifetimeMs, LIFETIME_MS);
-    const count = densest(times, windowMs);
-    const beside = densest(times.filter(usual), windowMs);
-    const more = longShots.length > 0 ? LONG_SHOT_MAPPINGS : 0;
-    return count > allowed * runs + more || beside > allowed * runs
-      ? [`a member at site ${index} made ${count} ${what} in ${windowMs} ms, ${beside} without its long shots`]
-      : [];
-  };
-  return nat.bindings
-    .costs()
-    .flatMap(({ mappings, sessions }) => [
-      ...over('mappings', mappings, mappingLifetimeMs, MAPPINGS_PER_LIFETIME),
-      ...over('sessions', sessions, filterLifetimeMs, SESSIONS_PER_LIFETIME),
-    ]);
+  const more = longShots.length > 0 ? LONG_SHOT_MAPPINGS : 0;
+  return nats.flatMap(({ bindings }, depth) => {
+    const clients = (from: number, to: number) => {
+      const runs = members.map(({ starts }) => runsIn(starts, from, to));
+      return depth === 0 ? Math.max(1, ...runs) : runs.reduce((sum, count) => sum + count, 0);
+    };
+    const over = (what: string, times: readonly number[], lifetimeMs: number, perClient: number) => {
+      const windowMs = Math.min(lifetimeMs, LIFETIME_MS);
+      const count =
+        excess(times, windowMs, (from, to) => perClient * clients(from, to) + more) ??
+        excess(times.filter(usual), windowMs, (from, to) => perClient * clients(from, to));
+      return count === null
+        ? []
+        : [`router ${depth} of site ${site} had ${count} ${what} of a client in ${windowMs} ms`];
+    };
+    const { mappingLifetimeMs, filterLifetimeMs } = bindings.options;
+    return bindings
+      .costs()
+      .flatMap(({ mappings, sessions }) => [
+        ...over('mappings', mappings, mappingLifetimeMs, MAPPINGS_PER_LIFETIME),
+        ...over('sessions', sessions, filterLifetimeMs, SESSIONS_PER_LIFETIME),
+      ]);
+  });
 }
 
-/** The most times that fall into one window of this length. */
-function densest(times: readonly number[], windowMs: number): number {
-  let most = 0;
+/** Processes of one member that lived at some moment of this window; at least one. */
+function runsIn(starts: readonly number[], from: number, to: number): number {
+  const within = starts.filter((at) => at > from && at <= to).length;
+  return Math.max(1, within + (starts.some((at) => at <= from) ? 1 : 0));
+}
+
+/** The most times that fall into one window of this length and are more than it allows; null where none are. */
+function excess(
+  times: readonly number[],
+  windowMs: number,
+  allowed: (from: number, to: number) => number,
+): number | null {
+  let most: number | null = null;
   let first = 0;
   for (const [i, at] of times.entries()) {
     while ((times[first] as number) <= at - windowMs) first++;
-    most = Math.max(most, i - first + 1);
+    const count = i - first + 1;
+    if (count > (most ?? 0) && count > allowed(at - windowMs, at)) most = count;
   }
   return most;
 }

@@ -47,9 +47,8 @@ export class Member {
   engine: Engine | null = null;
   device: SimDevice | null = null;
   thread: MainThread;
-  startedAt = 0;
-  /** Processes that this member has had: each one's budget is its own. */
-  runs = 0;
+  /** When each process of this member began: its budget is its own. */
+  readonly starts: number[] = [];
   ended: { code: string | null; message: string } | null = null;
   readonly #context: MemberContext;
   readonly #random: Random;
@@ -71,10 +70,10 @@ export class Member {
   start(change: Partial<EngineOptions> = {}): void {
     const { timeline, servers, compute } = this.#context;
     const thread = new MainThread(timeline);
-    const random = this.#random.stream(`run ${++this.runs}`);
+    this.starts.push(timeline.now());
+    const random = this.#random.stream(`run ${this.starts.length}`);
     this.thread = thread;
     this.#key = null;
-    this.startedAt = timeline.now();
     this.ended = null;
     this.#rendezvous = new SimRendezvous(timeline, thread, this.host, servers);
     this.tun.addresses = [];
