@@ -190,9 +190,7 @@ scenario(
     const socket = stranger.bind(4, 0, () => {});
     const target = { ip: '198.51.100.10', port: ann.device?.sockets()[0]?.port ?? 0 };
     for (let i = 0; i < 5_000; i++) {
-      const bytes = world.random.bytes(world.random.int(1, 200));
-      bytes[0] = world.random.pick([0, 1, 2, 3, 4, 0xd7, 0xff]);
-      socket?.send(target, bytes);
+      socket?.send(target, rubbish(world));
       if (i % 10 === 0) await world.runFor(1);
     }
     flow.stop();
@@ -202,6 +200,54 @@ scenario(
     expect(world.deliveries.all.filter(({ arrivedAt }) => arrivedAt === null)).toEqual([]);
   },
 );
+
+scenario(
+  'a flood of rubbish at every socket of a punch costs it nothing',
+  3,
+  { sites: [site('port-restricted', { members: ['ann'] }), site('symmetric-random', { members: ['bob'] })] },
+  async (world) => {
+    const floods = world.sites.map((home) => floodFromNextDoor(world, home));
+    await world.joinAll(200);
+    await world.until('a direct path', () => world.pairs().length === 2 && world.allDirect(), 20_000);
+    await world.runFor(3_000);
+    for (const flood of floods) flood.stop();
+    expect(world.allDirect()).toBe(true);
+    for (const [i, { sent, sockets }] of floods.entries()) {
+      expect(sockets).toBeGreaterThan(i === 1 ? 50 : 1);
+      const { datagramsRejected, eventsDropped } = world.members[i]?.device?.stats() ?? {};
+      expect(datagramsRejected).toBeGreaterThan(0.9 * sent);
+      expect(eventsDropped).toBe(0);
+    }
+  },
+);
+
+/** A neighbour in the LAN, whom no NAT keeps out, sends something to each socket that its first member has, again and again. */
+function floodFromNextDoor(world: World, { lan, members: [victim] }: World['sites'][number]) {
+  const neighbour = new Host(`beside ${victim?.nick}`, world.random);
+  neighbour.connect(lan, '192.168.1.66', { delayMs: 0.2 });
+  const socket = neighbour.bind(4, 0, () => {});
+  const flood = { sent: 0, sockets: 0, stop: () => (running = false) };
+  let running = true;
+  const next = () => {
+    if (!running) return;
+    const ports = victim?.running ? (victim.device?.sockets() ?? []).map(({ port }) => port) : [];
+    flood.sockets = Math.max(flood.sockets, ports.length);
+    for (const port of ports) {
+      const ip = victim?.host.addresses()[0]?.ip ?? '';
+      if (socket?.send({ ip, port }, rubbish(world))) flood.sent += 1;
+    }
+    world.timeline.after(20, next);
+  };
+  next();
+  return flood;
+}
+
+/** Every classifier gets its share of nearly right ones. */
+function rubbish({ random }: World): Uint8Array {
+  const bytes = random.bytes(random.int(1, 200));
+  bytes[0] = random.pick([0, 1, 2, 3, 4, 0xd7, 0xff]);
+  return bytes;
+}
 
 describe('netfilter routers that answer strangers', () => {
   // The first packet to arrive becomes the router's own connection and takes the port from the client behind it.
