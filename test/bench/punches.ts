@@ -12,16 +12,21 @@ import { goalOf, isProfile, theoryOf } from '../sim/bench/goals.ts';
 import { type MeasuredPair, type MeasuredRun, natTable } from '../sim/bench/table.ts';
 import { isDirect, started } from './connect.ts';
 
-/** The accesses of the lab, and what each is called in the simulator where the goal's name is another. */
+/** The accesses of the lab, by the simulator's names where it has them. */
 const NATS = {
+  public: 'public',
   'full-cone': 'full-cone',
   'address-restricted': 'address-restricted',
   'port-restricted': 'port-restricted',
   netfilter: { kernel: 'masquerade', input: 'drop' },
+  /** Behind CARRIER. */
+  cgnat: 'port-restricted',
   'symmetric-random': 'symmetric-random',
   'fully-random netfilter': { kernel: 'fully-random' },
   'symmetric-open': { ...routerNats['symmetric-random'], filtering: 'endpoint-independent' },
   'symmetric-open-flows': { ...routerNats['symmetric-random'], filtering: 'endpoint-independent', flows: true },
+  'symmetric-restricted': { ...routerNats['symmetric-random'], filtering: 'address-dependent' },
+  'symmetric-restricted-flows': { ...routerNats['symmetric-random'], filtering: 'address-dependent', flows: true },
   'symmetric-block': 'symmetric-block',
   'symmetric-sequential': 'symmetric-sequential',
   'symmetric-down': {
@@ -32,22 +37,41 @@ const NATS = {
 
 type Access = keyof typeof NATS;
 
+const CARRIER = { ...routerNats['port-restricted'], ports: { kind: 'block', size: 512 } } as const;
+
 const PAIRS: readonly (readonly [Access, Access])[] = [
+  ['public', 'port-restricted'],
+  ['full-cone', 'full-cone'],
+  ['address-restricted', 'port-restricted'],
   ['port-restricted', 'port-restricted'],
   ['netfilter', 'port-restricted'],
+  ['cgnat', 'port-restricted'],
   ['full-cone', 'symmetric-random'],
+  ['address-restricted', 'symmetric-block'],
+  ['public', 'symmetric-sequential'],
   ['port-restricted', 'symmetric-random'],
+  ['netfilter', 'symmetric-random'],
+  ['cgnat', 'symmetric-random'],
   ['netfilter', 'fully-random netfilter'],
+  ['port-restricted', 'fully-random netfilter'],
   ['port-restricted', 'symmetric-open'],
+  ['port-restricted', 'symmetric-open-flows'],
+  ['port-restricted', 'symmetric-restricted'],
+  ['port-restricted', 'symmetric-restricted-flows'],
   ['port-restricted', 'symmetric-block'],
+  ['netfilter', 'symmetric-block'],
+  ['cgnat', 'symmetric-block'],
   ['port-restricted', 'symmetric-sequential'],
   ['netfilter', 'symmetric-sequential'],
+  ['cgnat', 'symmetric-sequential'],
   ['port-restricted', 'symmetric-down'],
   ['symmetric-sequential', 'symmetric-sequential'],
   ['symmetric-sequential', 'symmetric-down'],
+  ['symmetric-down', 'symmetric-down'],
   ['symmetric-sequential', 'symmetric-block'],
   ['symmetric-open-flows', 'symmetric-random'],
   ['symmetric-open-flows', 'symmetric-block'],
+  ['symmetric-restricted-flows', 'symmetric-random'],
 ];
 
 /** For a member to start, on a machine that has other things to do. */
@@ -73,7 +97,12 @@ export async function benchPunches(runs: number, only?: readonly string[]): Prom
 
 async function measurePair(pair: readonly [Access, Access], runs: number): Promise<MeasuredPair> {
   const topology = await startTopology({
-    sites: pair.map((access, i) => ({ name: `site${i}`, nat: NATS[access] })),
+    carriers: [{ name: 'carrier', nat: CARRIER }],
+    sites: pair.map((access, i) => ({
+      name: `site${i}`,
+      nat: NATS[access],
+      ...(access === 'cgnat' ? { carrier: 'carrier' } : {}),
+    })),
     delays: { serverMs: 5, clientMs: 10 },
   });
   const profiles = [profileOf(pair[0]), profileOf(pair[1])] as const;

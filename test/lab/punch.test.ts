@@ -1,7 +1,9 @@
 /** Hard pairs through the command line, each in a room of its own: the punch itself, with the real device and real NATs. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Snapshot } from '../../protocol/app.ts';
 import { type Member, RendezvousServer } from './cli.ts';
+import { labSourceDirectory } from './paths.ts';
 import { describeLab } from './requirements.ts';
 import { bothOver, joinAll } from './room.ts';
 import { startTopology, type Topology } from './topology.ts';
@@ -78,6 +80,26 @@ describeLab('a hard pair', () => {
       await bothOver(a, b, ['direct'], PUNCH_MS);
       expect(await a.kernelPing(b.ipv4, 3)).toBeGreaterThan(0);
     });
+  });
+
+  it('becomes direct although rubbish arrives at every socket all the time', async () => {
+    const pair: [Site, Site] = ['port-restricted', 'symmetric-random'];
+    const flood = [process.execPath, join(labSourceDirectory, 'flood.mjs')];
+    const floods = pair.map((name) => topology.lab.spawn(topology.site(name).hosts[0]!.namespace, flood));
+    const end = () => Promise.all(floods.map((one) => one.stop()));
+    try {
+      await play(pair, [], async (a, b) => {
+        await bothOver(a, b, ['direct'], PUNCH_MS);
+        expect(await a.kernelPing(b.ipv4, 3)).toBeGreaterThan(0);
+        await end();
+        expect(a.peer(b.nick)?.path?.kind).toBe('direct');
+      });
+    } finally {
+      await end();
+    }
+    const [, hard] = floods.map(({ output }) => JSON.parse(output) as { sent: number; sockets: number });
+    // Those of the punch, and not the main one alone.
+    expect(hard?.sockets).toBeGreaterThan(30);
   });
 
   it('stays on the relay with punching switched off, and says why', async () => {
