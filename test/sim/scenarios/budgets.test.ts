@@ -18,6 +18,8 @@ const CROWD = process.env.SIM_RUNS === undefined ? 10 : 30;
 
 /** Ports from which a hostile member pings: fewer than a budget has mappings, and far more. */
 const ASKERS = { some: 200, many: 1_000 };
+/** Within the lifetime of a mapping. */
+const ROUNDS = 50;
 
 scenario(
   `a room of ${CROWD} hard NATs`,
@@ -93,6 +95,27 @@ for (const [name, askers] of Object.entries(ASKERS)) {
     },
   );
 }
+
+scenario(
+  'a member that comes again and again, each time with other addresses: to look at them costs no more than there is room for',
+  1,
+  { sites: [site('symmetric-random', { members: ['ann'] }), site('public', { members: ['eve'] })] },
+  async (world) => {
+    const [ann, eve] = world.members as [Member, Member];
+    ann.start();
+    for (let round = 0; round < ROUNDS; round++) {
+      eve.kill();
+      const staticCandidates = Array.from({ length: 10 }, (_, i) => ({
+        ip: '192.0.2.9',
+        port: 1_024 + 10 * round + i,
+      }));
+      eve.start({ staticCandidates });
+      await world.runFor(2_000);
+    }
+    expect(mappingsMade(world.sites[0])).toBeGreaterThan(ASKERS.some);
+    world.check();
+  },
+);
 
 /** By the members at this site, in their router. */
 function mappingsMade(place: Site | undefined): number {

@@ -28,7 +28,7 @@ describe('the budget of the whole client', () => {
     const budget = new Budget();
     let others = 0;
     const drain = (now: number) => {
-      while (budget.take(now)) others++;
+      for (let i = 0; i < 1_000 && budget.take(now); i++) others++;
     };
     drain(0);
     // Twenty paths are asked at once, when nothing is left.
@@ -53,7 +53,8 @@ describe('the budget of the whole client', () => {
 
   it('leaves some of a burst to checks when a punch has taken all it may', () => {
     const budget = new Budget();
-    for (let left = budget.probes(0); left > 0; left = budget.probes(0)) budget.take(0);
+    for (let i = 0; i < 1_000 && budget.probes(0) > 0; i++) budget.take(0);
+    expect(budget.probes(0)).toBe(0);
     expect(budget.take(0)).toBe(true);
   });
 
