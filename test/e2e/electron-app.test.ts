@@ -156,7 +156,7 @@ describeElectron('an evening with the app', () => {
   });
 
   it('hands toggles to the engine', async () => {
-    await app.chooseInTray('Try hard NATs (NAT4 punching)');
+    await app.chooseInTray('NAT4 punching');
     await app.waitFor('hard NAT off', ({ snapshot }) => !snapshot.settings.hardNat);
     await app.command({ type: 'set', setting: 'port-mapping', on: false });
     await app.waitFor('port mapping off', ({ snapshot }) => !snapshot.settings.portMapping);

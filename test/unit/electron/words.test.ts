@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Language, languageOf, oneLine, say, type Word, WORDS } from '../../../electron/main/words.ts';
+import { en } from '../../../renderer/i18n/en.ts';
+import { zhCN } from '../../../renderer/i18n/zh-CN.ts';
 import { app } from '../../e2e/fixtures/states.ts';
 
 const placeholders = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
@@ -18,6 +20,23 @@ describe('the tables of words', () => {
   it('differ: nothing was left untranslated but the name', () => {
     const same = (Object.keys(WORDS.en) as Word[]).filter((word) => WORDS.en[word] === WORDS['zh-CN'][word]);
     expect(same).toEqual(['app']);
+  });
+
+  it('are punctuated as Chinese is where they are Chinese', () => {
+    const foreign = Object.values(WORDS['zh-CN']).filter((text) =>
+      /[\p{Script=Han}}][,:;!?()]|[,:;!?()]\p{Script=Han}/u.test(text),
+    );
+    expect(foreign).toEqual([]);
+  });
+
+  it('name the switches as the window does', () => {
+    for (const [language, { room }] of [
+      ['en', en],
+      ['zh-CN', zhCN],
+    ] as const) {
+      expect(WORDS[language].hardNat).toContain(room.hardNat);
+      expect(WORDS[language].portMapping).toContain(room.portMapping);
+    }
   });
 });
 
