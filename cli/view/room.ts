@@ -14,6 +14,7 @@ import {
   natAdvice,
   noticeWords,
   PATH_WORDS,
+  PUNCH_WORDS,
   percent,
   REASON_WORDS,
   STATE_WORDS,
@@ -168,8 +169,14 @@ function pathPaint(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColor
 }
 
 function explanation(peer: PeerSnapshot): string {
-  if (peer.punch) return `${peer.punch.strategy}: ${peer.punch.probesSent} of ${peer.punch.probesMax} tries`;
+  if (peer.punch) return punchWords(peer.punch);
   if (peer.longShot?.state === 'asked') return `asks for a long shot: warren punch ${printable(peer.nick)} [--stop]`;
   if (peer.longShot?.state === 'asking') return 'asked for a long shot';
   return peer.reason === null ? '' : REASON_WORDS[peer.reason];
+}
+
+function punchWords({ strategy, probesSent, probesMax, odds }: NonNullable<PeerSnapshot['punch']>): string {
+  const what = PUNCH_WORDS[strategy] ?? printable(strategy);
+  const chance = odds === null ? '' : `, ${percent(odds * 100)} so far`;
+  return `${what}: ${probesSent} of ${probesMax} tries${chance}`;
 }

@@ -4,6 +4,7 @@ import type { DiscoveryView, DiscoveryWay } from '../../protocol/discovery.ts';
 import type { FilterPreset, FilterView } from '../../protocol/filter.ts';
 import type { LongShotAdvice, LongShotEnd } from '../../protocol/long-shot.ts';
 import type { NatReport, NatType } from '../../protocol/nat.ts';
+import type { AttemptStrategy } from '../../protocol/punch.ts';
 
 export const PATH_WORDS: Record<PathKind, string> = {
   lan: 'LAN',
@@ -21,19 +22,29 @@ export function isDirect(kind: PathKind): boolean {
 
 export const REASON_WORDS: Record<RelayReason, string> = {
   connecting: 'looking for a direct path',
-  'relay-only': 'relay only, as one of you asked',
+  'relay-only': 'you asked for the relay only',
   'udp-blocked-here': 'your network blocks UDP',
   'udp-blocked-there': 'their network blocks UDP',
-  'hard-nat-pair': 'both NATs together cannot be passed',
+  'hard-nat-pair': 'a strict NAT is in the way; a mapped port or IPv6 would do',
   'one-way': 'they hear us, but their NAT answers from another port',
   'gave-up': 'every way was tried and failed; tried anew when the network changes',
   'no-answer': 'no direct path answered; trying again now and then',
   'no-candidates': 'no address to try yet',
   'path-lost': 'the direct path died; looking for another',
   'no-hairpin': 'you share one public address, and its NAT lets no neighbours meet',
-  'hard-nat-off': 'hard-NAT probing is off (warren set hard-nat on)',
+  'hard-nat-off': 'NAT4 punching is off (warren set hard-nat on)',
   budget: 'paused, to spare your router',
 };
+
+/** What a punch does; one of a later engine is called by its name. */
+export const PUNCH_WORDS: Readonly<Record<string, string>> = {
+  'simultaneous-open': 'knocking from both sides',
+  birthday: 'guessing the port',
+  bracket: 'counting its ports',
+  crossing: 'counting ports on both sides',
+  ambush: 'waiting where its count passes',
+  'long-shot': 'the long shot',
+} satisfies Record<AttemptStrategy | 'simultaneous-open', string>;
 
 export const LONG_SHOT_ADVICE_WORDS: Record<LongShotAdvice, string> = {
   ipv6: 'IPv6 on both sides: ask your providers',
@@ -78,7 +89,7 @@ export function natAdvice(nat: NatReport): string {
     case 'NAT3':
       return nat.mapping === 'none'
         ? 'Your address is public, but a firewall keeps strangers out: let UDP for Warren in through it.'
-        : `Direct with most; for friends behind a symmetric NAT, ${remedies(nat)}.`;
+        : `Direct with nearly everyone; against a NAT4 ports are guessed. To spare that, ${remedies(nat)}.`;
     case 'NAT4':
       return `Your NAT gives a new port for every destination: ${remedies(nat)}.`;
     case 'udp-blocked':

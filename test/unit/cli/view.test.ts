@@ -62,6 +62,22 @@ describe('the room on a terminal', () => {
     expect(line).toContain(REASON_WORDS['hard-nat-pair']);
   });
 
+  it('says what a punch does, how far it is, and its chance so far', () => {
+    const punch = {
+      strategy: 'birthday',
+      phase: 'probing',
+      probesSent: 340,
+      probesMax: 2_000,
+      mappings: 256,
+      odds: 0.69,
+    };
+    expect(row({ punch })).toContain('guessing the port: 340 of 2000 tries, 69 % so far');
+    expect(row({ punch: { ...punch, strategy: 'bracket', odds: null } })).toMatch(
+      /counting its ports: 340 of 2000 tries$/,
+    );
+    expect(row({ punch: { ...punch, strategy: 'of\u001bmorrow' } })).toContain('of\u00b7morrow: 340');
+  });
+
   it('shows who is blocked, lost or connecting as that, not as a path', () => {
     expect(row({ blocked: true })).toContain('blocked');
     expect(row({ state: 'lost', path: null })).toContain('lost');
