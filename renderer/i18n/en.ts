@@ -234,14 +234,18 @@ export const en = {
     'udp-blocked-here': 'Your network blocks UDP. Another network or a phone hotspot would help.',
     'udp-blocked-there': 'Their network blocks UDP, so there is no direct way to them.',
     'hard-nat-pair':
-      'Both of you are behind strict NATs that give a new port for every destination. Port mapping or IPv6 on one side is enough.',
+      'Both of you are behind strict NATs that give a new port for every destination. Port mapping on one side, or IPv6 on both, is enough.',
+    'hard-nat-yours':
+      'Your NAT gives a new port for every destination. Warren guesses again now and then; port mapping on one side, or IPv6 on both, makes it sure.',
+    'hard-nat-theirs':
+      'Their NAT gives a new port for every destination. Warren guesses again now and then; port mapping on one side, or IPv6 on both, makes it sure.',
     'one-way':
-      'They hear us, but their answers cannot get back: their NAT sends them from another port. Port mapping or IPv6 on one side is enough.',
+      'They hear us, but their answers cannot get back: their NAT sends them from another port. Port mapping on one side, or IPv6 on both, is enough.',
     'gave-up': 'Every way that we know was tried, and none got through. Trying again when your network changes.',
     'no-answer': 'Their router did not let us through. Trying again now and then.',
     'no-candidates': 'They have not said where they can be reached.',
     'no-hairpin':
-      'You two share one public address, and its NAT lets no neighbours meet. Port mapping on either router, or IPv6, is enough.',
+      'You two share one public address, and its NAT lets no neighbours meet. Port mapping on one router, or IPv6 on both, is enough.',
     'path-lost': 'The direct connection broke. Looking for a new one.',
     'hard-nat-off': 'A strict NAT is in the way and NAT4 punching is off. Switch it on to try.',
     budget: 'Your router has had enough probes for now. Going on in a few minutes.',
@@ -272,7 +276,8 @@ export const en = {
     mappings: '{count, plural, one {# router mapping} other {# router mappings}} in use',
     noOdds: 'A few knocks usually do.',
     curve: 'Chance of being through, by tries: {odds, number, percent} after {sent, number}',
-    curveTries: 'tries',
+    curveTries: '{max, number} tries',
+    yourPorts: 'Where your NAT takes its ports',
     theirPorts: 'Where their NAT takes its ports',
     progress: 'Tries for {nick}',
     found: {
@@ -445,6 +450,8 @@ export const en = {
         name: 'NAT4',
         title: 'Symmetric',
         help: 'Strict: every destination sees another port. Direct is quick with NAT1 and NAT2, takes guessing with NAT3, and is unlikely with another NAT4.',
+        counting:
+          'Strict: every destination sees another port. But yours hands them out in order, and Warren counts along: direct is quick with NAT1 to NAT3, and works with another NAT4 that counts.',
       },
       'udp-blocked': {
         name: 'UDP blocked',

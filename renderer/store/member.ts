@@ -1,5 +1,6 @@
 /** A member as the room shows it. */
 import type { PathKind, PeerSnapshot } from '../../protocol/app.ts';
+import type { NatReport } from '../../protocol/nat.ts';
 
 export const isDirect = (kind: PathKind): boolean => kind === 'lan' || kind === 'ipv6' || kind === 'direct';
 
@@ -11,6 +12,18 @@ export function standing(peer: Pick<PeerSnapshot, 'blocked' | 'state' | 'path'>)
   if (peer.path === null) return 'connecting';
   return isDirect(peer.path.kind) ? 'direct' : 'relayed';
 }
+
+/** Between two whose mapping changes with the destination it is both; null: as far as is known, nobody's does. */
+export type StrictSide = 'yours' | 'theirs' | 'both';
+
+export function strictSide(own: NatReport | null | undefined, theirs: NatReport | null): StrictSide | null {
+  if (isStrict(own)) return isStrict(theirs) ? 'both' : 'yours';
+  return isStrict(theirs) ? 'theirs' : null;
+}
+
+/** A new port for every destination (RFC 4787). */
+const isStrict = (nat: NatReport | null | undefined): boolean =>
+  nat?.mapping === 'address-dependent' || nat?.mapping === 'address-and-port-dependent';
 
 /** By name, blocked ones last: no figure and no path moves a row. */
 export function inOrder(peers: readonly PeerSnapshot[]): PeerSnapshot[] {

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { AppState } from '../../protocol/face.ts';
 import { launchChromium } from '../e2e/chromium.ts';
 import { crowd, member } from '../e2e/fixtures/members.ts';
-import { app, joined } from '../e2e/fixtures/states.ts';
+import { app, joined } from '../e2e/fixtures/sample.ts';
 import { buildRenderer, RENDERER_OUTPUT, RendererPage } from '../e2e/renderer-page.ts';
 import { serveStatic } from '../e2e/static-server.ts';
 import { digits, quantile, table } from './figures.ts';

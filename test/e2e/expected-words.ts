@@ -1,5 +1,5 @@
 /** What must be on the screen for a state, whatever the language: the data itself. */
-import type { Sample } from './fixtures/states.ts';
+import type { Sample } from './fixtures/sample.ts';
 
 /** Members that fit on the smallest window without scrolling; the rest may be drawn only when scrolled to. */
 const FIRST_MEMBERS = 3;

@@ -9,9 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
 import { contactSheet } from './contact-sheet.ts';
 import { expectedWords, plain } from './expected-words.ts';
-import { type Sample, STATES } from './fixtures/states.ts';
+import type { Sample } from './fixtures/sample.ts';
+import { STATES } from './fixtures/states.ts';
 import { auditLayout } from './layout-audit.ts';
-import { enter } from './navigation.ts';
+import { enter, WORDS } from './navigation.ts';
 import {
   buildRenderer,
   type Language,
@@ -76,7 +77,8 @@ async function draw(renderer: RendererPage, sample: Sample, file: (width: string
   for (const [width, size] of Object.entries(WIDTHS)) {
     await renderer.page.setViewportSize(size);
     const seen = plain(await renderer.visibleText());
-    const missing = expectedWords(sample).filter((words) => !seen.includes(plain(words)));
+    const expected = [...expectedWords(sample), ...(sample.says?.(WORDS[renderer.language]) ?? [])];
+    const missing = expected.filter((words) => !seen.includes(plain(words)));
     await renderer.screenshot(join(GALLERY, file(width)));
     flaws.push(
       ...missing.map((words) => `${width}: does not say "${words}"`),

@@ -2,7 +2,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
-import { type Sample, STATES } from './fixtures/states.ts';
+import type { Sample } from './fixtures/sample.ts';
+import { STATES } from './fixtures/states.ts';
 import { enter } from './navigation.ts';
 import { buildRenderer, RENDERER_OUTPUT, RendererPage } from './renderer-page.ts';
 import { describeBrowser } from './requirements.ts';

@@ -2,7 +2,7 @@
 import { en, type Messages } from '../../renderer/i18n/en.ts';
 import { zhCN } from '../../renderer/i18n/zh-CN.ts';
 import { NOW } from './fixtures/members.ts';
-import { app, type Sample, type View } from './fixtures/states.ts';
+import { app, type Sample, type View } from './fixtures/sample.ts';
 import type { Language, RendererPage } from './renderer-page.ts';
 
 export const WORDS: Record<Language, Messages> = { en, 'zh-CN': zhCN };
@@ -23,6 +23,13 @@ export async function enter(renderer: RendererPage, sample: Sample): Promise<voi
   await renderer.app.setLink(sample.linkLost !== true);
   if (sample.member !== undefined) await openMember(renderer, sample.member);
   if (sample.discoveryCheck) await checkDiscovery(renderer);
+  if (sample.press) await press(renderer, sample.press(WORDS[renderer.language]));
+}
+
+/** What it opens is modal. */
+async function press({ page }: RendererPage, name: string): Promise<void> {
+  await page.getByRole('button', { name, exact: true }).click();
+  await page.getByRole('dialog').waitFor();
 }
 
 async function goTo({ page, language }: RendererPage, view: View): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { NatType } from '../../../protocol/nat.ts';
+import type { NatReport, NatType } from '../../../protocol/nat.ts';
 import { useText } from '../../i18n/text.tsx';
 
 const SCALE = ['open', 'NAT1', 'NAT2', 'NAT3', 'NAT4'] as const;
@@ -15,8 +15,9 @@ const COLOURS: Record<NatType, string> = {
 };
 
 /** The type in one word, where it stands between easy and strict, and what it means. */
-export function NatCard({ type }: { type: NatType }): ReactNode {
+export function NatCard({ nat: { type, ports } }: { nat: NatReport }): ReactNode {
   const t = useText();
+  const counts = type === 'NAT4' && ports.kind === 'sequential';
   return (
     <section aria-labelledby="nat-type" className="rounded-2xl border border-line bg-surface p-4 shadow-card sm:p-5">
       <h2 id="nat-type" className="text-[13px] font-semibold text-soft">
@@ -41,7 +42,7 @@ export function NatCard({ type }: { type: NatType }): ReactNode {
           </li>
         ))}
       </ol>
-      <p className="mt-4">{t(`network.types.${type}.help`)}</p>
+      <p className="mt-4">{counts ? t('network.types.NAT4.counting') : t(`network.types.${type}.help`)}</p>
     </section>
   );
 }

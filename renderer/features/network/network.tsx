@@ -40,7 +40,7 @@ function Measured({ nat }: { nat: NatReport }): ReactNode {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <div className="flex min-w-0 flex-col gap-4">
-        <NatCard type={nat.type} />
+        <NatCard nat={nat} />
         <AdviceCard nat={nat} />
         <DiscoveryCard />
       </div>

@@ -3,7 +3,7 @@ import { memo, type ReactNode, useMemo } from 'react';
 import type { PeerSnapshot } from '../../../protocol/app.ts';
 import { useText } from '../../i18n/text.tsx';
 import { useActions, useApp, useFace } from '../../store/hooks.ts';
-import { inOrder, type Standing, standing, tally } from '../../store/member.ts';
+import { inOrder, type Standing, standing, strictSide, tally } from '../../store/member.ts';
 import { isolated } from '../../store/plain.ts';
 import { CopyValue } from '../../ui/copy.tsx';
 import { lossText, pingText } from '../../ui/format.ts';
@@ -47,7 +47,8 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
   const { openMember } = useActions();
   const drop = useDrop(peer.publicKey);
   const how = standing(peer);
-  const reason = reasonText(t, peer);
+  const strict = useApp(({ snapshot }) => strictSide(snapshot.self?.nat, peer.nat));
+  const reason = reasonText(t, peer, strict);
   const away = how === 'lost' || how === 'blocked';
   return (
     <li className={open ? '' : 'row-window'} {...drop}>
@@ -78,7 +79,7 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
         <ChevronDown aria-hidden className={`size-4 shrink-0 text-soft max-sm:hidden ${open ? 'rotate-180' : ''}`} />
       </div>
       {peer.punch !== null && !away ? (
-        <PunchLine peer={peer} punch={peer.punch} />
+        <PunchLine peer={peer} punch={peer.punch} strict={strict} />
       ) : (
         reason !== null && <p className="px-3 pb-2.5 text-[13px] text-soft sm:ps-16 sm:pe-4">{reason}</p>
       )}

@@ -3,11 +3,17 @@ import type { PeerSnapshot } from '../../../protocol/app.ts';
 import type { AttemptStrategy } from '../../../protocol/punch.ts';
 import { type Text, useText } from '../../i18n/text.tsx';
 import { useApp, useFace } from '../../store/hooks.ts';
+import { type StrictSide, strictSide } from '../../store/member.ts';
 import { isolated } from '../../store/plain.ts';
 import type { OddsPoint } from '../../store/samples.ts';
 import { PortPicture } from '../../ui/port-picture.tsx';
 
 type Punch = NonNullable<PeerSnapshot['punch']>;
+
+interface PunchProps {
+  peer: PeerSnapshot;
+  punch: Punch;
+}
 
 const HARD: Record<AttemptStrategy, true> = {
   birthday: true,
@@ -18,10 +24,14 @@ const HARD: Record<AttemptStrategy, true> = {
 };
 const PHASES = { proposed: true, waiting: true, probing: true, nominating: true, closing: true } as const;
 
-/** The strategy in words, by whose NAT is the strict one; one of a later engine has general words. */
-function strategyText(t: Text, strategy: string, strict: 'yours' | 'theirs'): string {
+/**
+ * The strategy in words, by whose NAT is the strict one. One of a later engine has general words, and so has a try against
+ * what is known of both NATs.
+ */
+function strategyText(t: Text, strategy: string, strict: StrictSide | null): string {
   if (strategy === 'simultaneous-open') return t('punch.simultaneous-open');
-  return Object.hasOwn(HARD, strategy) ? t(`punch.${strict}.${strategy as AttemptStrategy}`) : t('punch.other');
+  if (strict === null || !Object.hasOwn(HARD, strategy)) return t('punch.other');
+  return t(`punch.${strict === 'theirs' ? 'theirs' : 'yours'}.${strategy as AttemptStrategy}`);
 }
 
 /** How a path was found, for the timeline. */
@@ -34,9 +44,8 @@ function phaseText(t: Text, phase: string): string {
 }
 
 /** In the row: what is tried, how far it is, and the odds. */
-export function PunchLine({ peer, punch }: { peer: PeerSnapshot; punch: Punch }): ReactNode {
+export function PunchLine({ peer, punch, strict }: PunchProps & { strict: StrictSide | null }): ReactNode {
   const t = useText();
-  const strict = useApp(({ snapshot }) => (snapshot.self?.nat.type === 'NAT4' ? 'yours' : 'theirs'));
   return (
     <div className="px-3 pb-3 sm:ps-16 sm:pe-4">
       <p className="text-[13px]">{strategyText(t, punch.strategy, strict)}</p>
@@ -72,7 +81,7 @@ function Progress({ punch, label }: { punch: Punch; label: string }): ReactNode 
 }
 
 /** In the details: the odds drawn live, and where the ports fall. */
-export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch }): ReactNode {
+export function PunchView({ peer, punch }: PunchProps): ReactNode {
   const t = useText();
   const points = useFace(({ samples }) => samples.get(peer.publicKey)?.odds ?? NO_POINTS);
   return (
@@ -82,20 +91,36 @@ export function PunchView({ peer, punch }: { peer: PeerSnapshot; punch: Punch })
         <p className="text-[13px] text-relayed">{phaseText(t, punch.phase)}</p>
       </div>
       {punch.odds === null ? (
-        <p className="mt-2 text-[13px]">{t('punch.noOdds')}</p>
+        punch.phase !== 'waiting' && <p className="mt-2 text-[13px]">{t('punch.noOdds')}</p>
       ) : (
         <OddsCurve points={points} punch={punch} odds={punch.odds} />
       )}
       {punch.mappings > 0 && (
         <p className="mt-2 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
       )}
-      {peer.nat !== null && (
-        <div className="mt-3">
-          <p className="mb-1 text-[13px] font-semibold">{t('punch.theirPorts')}</p>
-          <PortPicture ports={peer.nat.ports} />
-        </div>
-      )}
+      <GuessedPorts peer={peer} />
     </section>
+  );
+}
+
+/** Where the ports fall that somebody has to guess: those of the strict side. */
+function GuessedPorts({ peer }: { peer: PeerSnapshot }): ReactNode {
+  const t = useText();
+  const own = useApp(({ snapshot }) => snapshot.self?.nat ?? null);
+  const strict = strictSide(own, peer.nat);
+  const shown = [
+    strict !== 'theirs' && own !== null && { title: t('punch.yourPorts'), ports: own.ports },
+    strict !== 'yours' && peer.nat !== null && { title: t('punch.theirPorts'), ports: peer.nat.ports },
+  ];
+  if (strict === null) return null;
+  return shown.map(
+    (each) =>
+      each !== false && (
+        <div key={each.title} className="mt-3">
+          <p className="mb-1 text-[13px] font-semibold">{each.title}</p>
+          <PortPicture ports={each.ports} />
+        </div>
+      ),
   );
 }
 
@@ -144,7 +169,7 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
       />
       <circle cx={x(here.probes)} cy={y(here.odds)} r="4" className="settle fill-relayed" />
       <text x={WIDTH - MARGIN.right} y={HEIGHT - 5} textAnchor="end" className="fill-soft text-[12px]">
-        {`${most} ${t('punch.curveTries')}`}
+        {t('punch.curveTries', { max: most })}
       </text>
     </svg>
   );

@@ -1,9 +1,9 @@
 import type { PeerSnapshot } from '../../../protocol/app.ts';
 import type { Text } from '../../i18n/text.tsx';
-import { standing } from '../../store/member.ts';
+import { type StrictSide, standing } from '../../store/member.ts';
 
-/** Why a member is not direct, in words; null when it is. */
-export function reasonText(t: Text, peer: PeerSnapshot): string | null {
+/** Why a member is not direct, in words; null when it is. `strict`: whose NAT is in the way, if one is. */
+export function reasonText(t: Text, peer: PeerSnapshot, strict: StrictSide | null): string | null {
   switch (standing(peer)) {
     case 'direct':
       return null;
@@ -14,6 +14,9 @@ export function reasonText(t: Text, peer: PeerSnapshot): string | null {
     case 'connecting':
       return t('reason.opening');
     case 'relayed':
-      return peer.reason === null ? null : t(`reason.${peer.reason}`);
+      if (peer.reason === null) return null;
+      if (peer.reason === 'hard-nat-pair' && strict !== null && strict !== 'both')
+        return t(`reason.hard-nat-${strict}`);
+      return t(`reason.${peer.reason}`);
   }
 }

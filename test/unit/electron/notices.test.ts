@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_NOTICES, noticesBetween } from '../../../electron/main/notices.ts';
 import type { PeerSnapshot } from '../../../protocol/app.ts';
 import type { AppState } from '../../../protocol/face.ts';
-import { app, joined } from '../../e2e/fixtures/states.ts';
+import { app, joined } from '../../e2e/fixtures/sample.ts';
 import { connecting, crowd, lost, member, relayed } from '../../e2e/fixtures/members.ts';
 
 const room = (peers: PeerSnapshot[], notifications = true): AppState => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { trayIcon, type TrayEntry, trayModel } from '../../../electron/main/tray-model.ts';
 import type { AppState } from '../../../protocol/face.ts';
-import { app, joined } from '../../e2e/fixtures/states.ts';
+import { app, joined } from '../../e2e/fixtures/sample.ts';
 import { connecting, crowd, HOSTILE_TEXTS, lost, member, relayed } from '../../e2e/fixtures/members.ts';
 
 const english = (state: AppState): AppState => ({ ...state, preferences: { ...state.preferences, language: 'en' } });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Language, languageOf, oneLine, say, type Word, WORDS } from '../../../electron/main/words.ts';
 import { en } from '../../../renderer/i18n/en.ts';
 import { zhCN } from '../../../renderer/i18n/zh-CN.ts';
-import { app } from '../../e2e/fixtures/states.ts';
+import { app } from '../../e2e/fixtures/sample.ts';
 
 const placeholders = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
 

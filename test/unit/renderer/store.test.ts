@@ -7,7 +7,8 @@ import { addSamples, SAMPLES_KEPT } from '../../../renderer/store/samples.ts';
 import { share } from '../../../renderer/store/share.ts';
 import { createFace, draftOf, noticeId } from '../../../renderer/store/store.ts';
 import { member, mixedRoom, path, relayed } from '../../e2e/fixtures/members.ts';
-import { app, joined, STATES } from '../../e2e/fixtures/states.ts';
+import { app, joined } from '../../e2e/fixtures/sample.ts';
+import { STATES } from '../../e2e/fixtures/states.ts';
 
 /** An app that says what the test says. */
 function fakeApp(first: StateChange = app()) {
