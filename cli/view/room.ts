@@ -2,8 +2,9 @@
 
 import pc from 'picocolors';
 import type { PeerSnapshot, Snapshot } from '../../protocol/app.ts';
+import type { SeenGame } from '../../protocol/discovery.ts';
 import { printable } from './printable.ts';
-import { columnsOf, fit } from './text.ts';
+import { columnsOf, fit, shorten } from './text.ts';
 import {
   filterWords,
   heldBack,
@@ -28,7 +29,10 @@ export interface ViewOptions {
   now: number;
 }
 
-const GAME_ROLE_WORDS = { hosting: 'hosts it', looking: 'looks for it', seen: 'plays or looks' } as const;
+const GAME_ROLE_WORDS = {
+  theirs: { hosting: 'hosts it', looking: 'looks for it', seen: 'plays or looks for it' },
+  yours: { hosting: 'you host it', looking: 'you look for it', seen: 'you play or look for it' },
+} as const;
 
 /** Notices are shown this long. */
 const NOTICE_MS = 60_000;
@@ -47,6 +51,8 @@ interface Column {
   paint?(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColors>): Paint;
 }
 
+const WHY: Column = { title: 'WHY', align: 'left', rank: 2, widest: 60, text: explanation };
+
 const COLUMNS: Column[] = [
   { title: 'NICK', align: 'left', rank: 0, widest: 24, text: (peer) => printable(peer.nick) },
   { title: 'ADDRESS', align: 'left', rank: 0, widest: 39, text: (peer) => peer.ipv4 ?? peer.ipv6 ?? '-' },
@@ -62,7 +68,7 @@ const COLUMNS: Column[] = [
   },
   { title: 'LOSS', align: 'right', rank: 3, narrowest: 5, widest: 6, text: (peer) => percent(peer.path?.lossPct) },
   { title: 'NAT', align: 'left', rank: 4, narrowest: 4, widest: 11, text: (peer) => peer.nat?.type ?? '-' },
-  { title: 'WHY', align: 'left', rank: 2, widest: 60, text: explanation },
+  WHY,
 ];
 
 /** Header with room, own address, NAT and advice; a row a member; what happened lately. */
@@ -81,10 +87,14 @@ export function renderRoom(snapshot: Snapshot, options: ViewOptions): string[] {
 
 /** Who hosts what, where games were seen. */
 function games(snapshot: Snapshot, colours: ReturnType<typeof pc.createColors>): string[] {
-  const nickOf = (key: string) => snapshot.peers.find(({ publicKey }) => publicKey === key)?.nick ?? 'you';
-  const rows = snapshot.discovery.games.map(({ name, member, role, address, title }) => {
+  const roleWords = ({ member, role }: SeenGame) => {
+    const peer = snapshot.peers.find(({ publicKey }) => publicKey === member);
+    return peer === undefined ? GAME_ROLE_WORDS.yours[role] : `${printable(peer.nick)} ${GAME_ROLE_WORDS.theirs[role]}`;
+  };
+  const rows = snapshot.discovery.games.map((game) => {
+    const { name, address, title } = game;
     const what = title === null ? printable(name) : `${printable(name)} "${printable(title)}"`;
-    return `  ${what}  ${printable(nickOf(member))} ${GAME_ROLE_WORDS[role]}${address === null ? '' : `  ${printable(address)}`}`;
+    return `  ${what}  ${roleWords(game)}${address === null ? '' : `  ${printable(address)}`}`;
   });
   return rows.length === 0 ? [] : ['', colours.dim('GAMES'), ...rows];
 }
@@ -114,45 +124,53 @@ function discoveryLine({ settings, discovery }: Snapshot): string[] {
 
 function emptyRoom(snapshot: Snapshot): string {
   if (snapshot.state === 'off') return 'Nobody is connected: no engine is running.';
+  if (snapshot.state === 'joining') return 'Looking for the server and for friends.';
   return 'Nobody else is here yet. Friends join with the same network name, password and server.';
 }
 
 function table(peers: PeerSnapshot[], options: ViewOptions, colours: ReturnType<typeof pc.createColors>): string[] {
-  const columns = chooseColumns(peers, options.columns);
+  const { columns, below } = chooseColumns(peers, options.columns);
+  const beneath = (peer: PeerSnapshot) => {
+    const why = below ? explanation(peer) : '';
+    return why === '' ? [] : [colours.dim(shorten(`    ${why}`, options.columns))];
+  };
   const head = columns.map(({ column, size }) => fit(column.title, size, column.align)).join('  ');
-  const rows = peers.map((peer) =>
+  const row = (peer: PeerSnapshot) =>
     columns
       .map(({ column, size }) => {
         const cell = fit(column.text(peer), size, column.align);
         return column.paint ? column.paint(peer, colours)(cell) : cell;
       })
       .join('  ')
-      .trimEnd(),
-  );
-  return [colours.dim(head.trimEnd()), ...rows];
+      .trimEnd();
+  return [colours.dim(head.trimEnd()), ...peers.flatMap((peer) => [row(peer), ...beneath(peer)])];
+}
+
+interface Fitted {
+  columns: { column: Column; size: number }[];
+  /** Half a reason explains nothing: where it has no room at the end of the row, it stands below. */
+  below: boolean;
 }
 
 /** Drops the least important columns until the rest fits. */
-function chooseColumns(peers: PeerSnapshot[], available: number): { column: Column; size: number }[] {
+function chooseColumns(peers: PeerSnapshot[], available: number): Fitted {
   let columns = COLUMNS.map((column) => ({ column, size: naturalWidth(column, peers) })).filter(
-    ({ column, size }) => column.title !== 'WHY' || size > 0,
+    ({ column, size }) => column !== WHY || size > 0,
   );
   const total = () => columns.reduce((sum, { size }) => sum + size, 2 * (columns.length - 1));
+  const below = total() > available && columns.some(({ column }) => column === WHY);
+  if (below) columns = columns.filter(({ column }) => column !== WHY);
   while (total() > available) {
     const last = columns.reduce((worst, entry) => (entry.column.rank > worst.column.rank ? entry : worst));
     if (last.column.rank === 0) break;
-    // The reason may be cut before anything is dropped for it.
-    const excess = total() - available;
-    const why = columns.find(({ column }) => column.title === 'WHY');
-    if (why && why.size - excess >= 16) why.size -= excess;
-    else columns = columns.filter((entry) => entry !== last);
+    columns = columns.filter((entry) => entry !== last);
   }
-  return columns;
+  return { columns, below };
 }
 
 function naturalWidth(column: Column, peers: PeerSnapshot[]): number {
   const cells = Math.max(...peers.map((peer) => columnsOf(column.text(peer))));
-  if (column.title === 'WHY' && cells === 0) return 0;
+  if (column === WHY && cells === 0) return 0;
   return Math.min(column.widest, Math.max(columnsOf(column.title), cells, column.narrowest ?? 0));
 }
 
@@ -169,6 +187,8 @@ function pathPaint(peer: PeerSnapshot, colours: ReturnType<typeof pc.createColor
 }
 
 function explanation(peer: PeerSnapshot): string {
+  if (peer.blocked) return '';
+  if (peer.state === 'lost') return 'does not answer; waiting for them to come back';
   if (peer.punch) return punchWords(peer.punch);
   if (peer.longShot?.state === 'asked') return `asks for a long shot: warren punch ${printable(peer.nick)} [--stop]`;
   if (peer.longShot?.state === 'asking') return 'asked for a long shot';

@@ -25,13 +25,13 @@ export const REASON_WORDS: Record<RelayReason, string> = {
   'relay-only': 'you asked for the relay only',
   'udp-blocked-here': 'your network blocks UDP',
   'udp-blocked-there': 'their network blocks UDP',
-  'hard-nat-pair': 'a strict NAT is in the way; a mapped port or IPv6 would do',
+  'hard-nat-pair': 'a strict NAT is in the way; port mapping or IPv6 helps',
   'one-way': 'they hear us, but their NAT answers from another port',
-  'gave-up': 'every way was tried and failed; tried anew when the network changes',
+  'gave-up': 'every way was tried; again when a network changes',
   'no-answer': 'no direct path answered; trying again now and then',
   'no-candidates': 'no address to try yet',
   'path-lost': 'the direct path died; looking for another',
-  'no-hairpin': 'you share one public address, and its NAT lets no neighbours meet',
+  'no-hairpin': 'same public address, whose NAT keeps neighbours apart',
   'hard-nat-off': 'NAT4 punching is off (warren set hard-nat on)',
   budget: 'paused, to spare your router',
 };
@@ -41,8 +41,8 @@ export const PUNCH_WORDS: Readonly<Record<string, string>> = {
   'simultaneous-open': 'knocking from both sides',
   birthday: 'guessing the port',
   bracket: 'counting its ports',
-  crossing: 'counting ports on both sides',
-  ambush: 'waiting where its count passes',
+  crossing: 'counting on both sides',
+  ambush: 'waiting for its count',
   'long-shot': 'the long shot',
 } satisfies Record<AttemptStrategy | 'simultaneous-open', string>;
 

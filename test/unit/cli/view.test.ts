@@ -53,6 +53,12 @@ describe('the room on a terminal', () => {
     expect(text).toContain('Nobody else is here yet');
   });
 
+  it('does not say that nobody is there before that is known', () => {
+    const joining = renderRoom(snapshot({ state: 'joining' }), plain).join('\n');
+    expect(joining).toContain('Looking for the server');
+    expect(joining).not.toContain('Nobody');
+  });
+
   it('says path and reason in words', () => {
     const relayed = peer({ path: { ...peer().path!, kind: 'relay', rttMs: 43 }, reason: 'hard-nat-pair' });
     const [titles, line] = tableOf(renderRoom(snapshot({ peers: [relayed] }), plain));
@@ -80,7 +86,7 @@ describe('the room on a terminal', () => {
 
   it('shows who is blocked, lost or connecting as that, not as a path', () => {
     expect(row({ blocked: true })).toContain('blocked');
-    expect(row({ state: 'lost', path: null })).toContain('lost');
+    expect(row({ state: 'lost', path: null, reason: 'path-lost' })).toMatch(/ lost .*waiting for them to come back$/);
     expect(row({ state: 'connecting', path: null })).toContain('connecting');
   });
 
@@ -103,13 +109,21 @@ describe('the room on a terminal', () => {
             }),
           );
           const lines = tableOf(renderRoom(snapshot({ peers }), { ...plain, columns }));
-          expect(lines).toHaveLength(1 + nicks.length);
+          const rows = lines.filter((line) => line.includes('10.64.12.200'));
+          expect(rows).toHaveLength(nicks.length);
           for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
-          const starts = lines.slice(1).map((line) => stringWidth(line.slice(0, line.indexOf('10.64.12.200'))));
+          const starts = rows.map((line) => stringWidth(line.slice(0, line.indexOf('10.64.12.200'))));
           expect(new Set(starts).size).toBe(1);
         },
       ),
     );
+  });
+
+  it('puts the reason below where the terminal is too narrow for all of it', () => {
+    const relayed = peer({ path: { ...peer().path!, kind: 'relay' }, reason: 'one-way' });
+    const at = (columns: number) => tableOf(renderRoom(snapshot({ peers: [relayed] }), { ...plain, columns }));
+    expect(at(120)[1]).toContain(REASON_WORDS['one-way']);
+    expect(at(80)).toEqual([expect.not.stringContaining('WHY'), expect.any(String), `    ${REASON_WORDS['one-way']}`]);
   });
 
   it('drops jitter before loss, and loss before the round trip, on a narrow terminal', () => {
@@ -124,6 +138,19 @@ describe('the room on a terminal', () => {
     const at = (now: number) => renderRoom(snapshot({ notices }), { ...plain, now }).join('\n');
     expect(at(30_000)).toContain('two members use the same nickname: b\u00b7[31mob');
     expect(at(62_000)).not.toContain('nickname');
+  });
+});
+
+describe('games on a terminal', () => {
+  it('are told of friends by name, and of oneself as you', () => {
+    const game = { name: 'Trackmania', role: 'seen' as const, address: null, title: null, at: 0 };
+    const games = [
+      { ...game, member: peer().publicKey },
+      { ...game, member: snapshot().self!.publicKey },
+    ];
+    const text = renderRoom(snapshot({ peers: [peer()], discovery: { ...DISCOVERY_OFF, games } }), plain).join('\n');
+    expect(text).toContain('Trackmania  bob plays or looks for it');
+    expect(text).toContain('Trackmania  you play or look for it');
   });
 });
 
