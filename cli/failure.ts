@@ -6,13 +6,14 @@ import { printable } from './view/printable.ts';
 const NEXT_STEP: Record<ErrorCode, string | null> = {
   usage: 'see: warren --help',
   'wrong-password': 'check the password with a friend who is in the room, or use --create for a room of your own',
-  'no-server': 'check the address with --server, and that `warren serve` runs there and its port is open',
+  'no-server':
+    'check the address, and that `warren serve` runs there and its port is open; why not: warren doctor --server URL',
   'no-rights': 'run it as root (sudo), or install the helper; --no-tun joins without a network interface',
   'already-running': 'see it with `warren status`, end it with `warren down`, or use another --state-dir',
   'not-running': 'start it with: warren up --room NAME --server URL',
   'name-taken': 'choose another name with --interface, or leave the option out',
   'port-taken': 'choose another port, or leave the option out',
-  'room-full': null,
+  'room-full': 'ask somebody to leave, or take another network name',
   invalid: null,
   'not-joined': 'wait until `warren status` says joined',
   'no-such-member': 'see who is there with: warren status',
@@ -24,6 +25,18 @@ const NEXT_STEP: Record<ErrorCode, string | null> = {
   unsupported: null,
   internal: 'please report this with the output of: warren doctor',
 };
+
+/** Why a room ended, in words. */
+const ENDS: Partial<Record<ErrorCode, string>> = {
+  'wrong-password': 'somebody is in this room with another password',
+  'no-server': 'no rendezvous server answered',
+  'room-full': 'the room is full',
+};
+
+/** An engine's end as an error; what the engine itself says of other ends stands. */
+export function endError({ code, message }: { code: ErrorCode; message: string }): WarrenError {
+  return new WarrenError(code, ENDS[code] ?? message);
+}
 
 export function exitCode(code: ErrorCode): number {
   return EXIT_CODES[code] ?? 1;

@@ -5,6 +5,7 @@ import { isSavedRoom } from '../../engine/net/state/saved-room.ts';
 import { loadSettings, type Settings } from '../../engine/net/state/stores.ts';
 import { claimSlot } from '../../engine/session/slot.ts';
 import { WarrenError } from '../../protocol/errors.ts';
+import { endError } from '../failure.ts';
 import { aborted, type Io } from '../io.ts';
 import { loadNative } from '../native.ts';
 import { givenPassword, inviteFromFile, type PasswordOptions, promptPassword } from '../password.ts';
@@ -57,7 +58,7 @@ export async function up(asked: UpArguments, io: Io, ahead: Pick<UpOptions, 'ear
     const unsubscribe = engine.subscribe((snapshot) => screen?.show(snapshot));
     const end = await Promise.race([engine.done, aborted(interrupted).then(() => null)]);
     unsubscribe();
-    if (end !== null && end.code !== null) throw new WarrenError(end.code, end.message);
+    if (end !== null && end.code !== null) throw endError({ code: end.code, message: end.message });
     return 0;
   } finally {
     await page?.close();

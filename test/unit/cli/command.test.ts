@@ -229,7 +229,10 @@ describe('without a running engine', () => {
       '--state-dir',
       freshState(),
     );
-    expect(await up.finished).toMatchObject({ code: 4, err: expect.stringContaining('(no-server)') });
+    expect(await up.finished).toMatchObject({
+      code: 4,
+      err: expect.stringMatching(/^warren: no rendezvous server answered \(no-server\)\n {2}check the address/m),
+    });
     expect(lockHolder(state)).toBeNull();
     expect(existsSync(join(state, 'control'))).toBe(false);
   });
