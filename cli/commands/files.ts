@@ -2,16 +2,16 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { snapshot } from '../../protocol/app.ts';
-import type { FileAction, FileTransfer } from '../../protocol/files.ts';
+import type { FileAction } from '../../protocol/files.ts';
 import type { Io } from '../io.ts';
 import { connect, type StateOptions, stateDirOf } from '../state.ts';
+import { fileLine, SHORT_ID } from '../view/files.ts';
 import { printable } from '../view/printable.ts';
 
 export interface FilesArguments extends StateOptions {
   json?: boolean;
 }
 
-const SHORT_ID = 8;
 const offered = z.object({ id: z.string() });
 
 /** Answers when the file is offered; it goes on in the engine. */
@@ -43,17 +43,9 @@ export async function files(
     const { files: all = [] } = snapshot.parse(await client.request({ type: 'status' }));
     if (asked.json) for (const file of all) io.out(JSON.stringify(file));
     else if (all.length === 0) io.out('No files. Send one with: warren send NICK FILE');
-    else for (const file of all) io.out(line(file));
+    else for (const file of all) io.out(fileLine(file));
     return 0;
   } finally {
     client.close();
   }
-}
-
-function line({ id, direction, nick, name, size, done, state, problem, path }: FileTransfer): string {
-  const way = direction === 'in' ? `from ${printable(nick)}` : `to ${printable(nick)}`;
-  const share = size === 0 ? 100 : Math.floor((100 * done) / size);
-  const where = direction === 'in' && state === 'done' && path ? ` ${printable(path)}` : '';
-  const next = direction === 'in' && state === 'offered' ? `  (warren files accept ${id.slice(0, SHORT_ID)})` : '';
-  return `${id.slice(0, SHORT_ID)}  ${printable(name)}  ${size} bytes ${way}: ${problem ?? state} ${share} %${where}${next}`;
 }

@@ -142,6 +142,9 @@ function Help(): ReactNode {
   );
 }
 
+/** As people call what Node calls the platform. */
+const SYSTEMS: Readonly<Record<string, string>> = { win32: 'Windows', darwin: 'macOS', linux: 'Linux' };
+
 function About(): ReactNode {
   const t = useText();
   const { ask } = useActions();
@@ -153,7 +156,7 @@ function About(): ReactNode {
         <dd>{version}</dd>
         <dt className="text-soft">{t('settings.system')}</dt>
         <dd>
-          {platform} · {shell === 'electron' ? t('settings.shellElectron') : t('settings.shellBrowser')}
+          {SYSTEMS[platform] ?? platform} · {shell === 'electron' ? t('settings.shellElectron') : t('settings.shellBrowser')}
         </dd>
         <dt className="text-soft">{t('settings.servers')}</dt>
         <dd className="break-all">{servers.length === 0 ? t('settings.noServers') : servers.join(', ')}</dd>
