@@ -197,6 +197,6 @@ function explanation(peer: PeerSnapshot): string {
 
 function punchWords({ strategy, probesSent, probesMax, odds }: NonNullable<PeerSnapshot['punch']>): string {
   const what = PUNCH_WORDS[strategy] ?? printable(strategy);
-  const chance = odds === null ? '' : `, ${percent(odds * 100)} so far`;
+  const chance = odds === null ? '' : `, ${percent(Math.min(99, odds * 100))} so far`;
   return `${what}: ${probesSent} of ${probesMax} tries${chance}`;
 }

@@ -275,7 +275,9 @@ export const en = {
     chance: '{odds, number, percent} chance so far',
     mappings: '{count, plural, one {# router mapping} other {# router mappings}} in use',
     noOdds: 'A few knocks usually do.',
-    curve: 'Chance of being through, by tries: {odds, number, percent} after {sent, number}',
+    curve:
+      'Chance of being through, by tries: {odds, number, percent} after {sent, number}, about {end, number, percent} after all {max, number}',
+    inTheEnd: 'about {odds, number, percent} in the end',
     curveTries: '{max, number} tries',
     yourPorts: 'Where your NAT takes its ports',
     theirPorts: 'Where their NAT takes its ports',

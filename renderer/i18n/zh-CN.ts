@@ -262,7 +262,9 @@ export const zhCN: Messages = {
     chance: '目前成功率 {odds, number, percent}',
     mappings: '占用 {count, plural, other {# 条路由器映射}}',
     noOdds: '一般敲几下就通。',
-    curve: '打通的概率随次数变化：{sent, number} 次时 {odds, number, percent}',
+    curve:
+      '打通的概率随次数变化：{sent, number} 次时 {odds, number, percent}，{max, number} 次后约 {end, number, percent}',
+    inTheEnd: '最终约 {odds, number, percent}',
     curveTries: '{max, number} 次',
     yourPorts: '你的 NAT 的端口分布',
     theirPorts: '对方 NAT 的端口分布',

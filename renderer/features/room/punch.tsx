@@ -53,12 +53,15 @@ export function PunchLine({ peer, punch, strict }: PunchProps & { strict: Strict
         <Progress punch={punch} label={t('punch.progress', { nick: isolated(peer.nick) })} />
         <span>{triesText(t, punch)}</span>
         {punch.odds !== null && (
-          <span className="font-semibold text-relayed">{t('punch.chance', { odds: punch.odds })}</span>
+          <span className="font-semibold text-relayed">{t('punch.chance', { odds: uncertain(punch.odds) })}</span>
         )}
       </div>
     </div>
   );
 }
+
+/** What may still fail is never said to be certain. */
+const uncertain = (odds: number): number => Math.min(odds, 0.99);
 
 const triesText = (t: Text, punch: Punch): string => t('punch.tries', { sent: punch.probesSent, max: punch.probesMax });
 
@@ -137,10 +140,12 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
   const y = (chance: number) => MARGIN.top + (1 - chance) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const here = { probes: punch.probesSent, odds };
   const line = [...points.filter(({ probes }) => probes < here.probes), here];
+  const forecast = forecastOf(here, punch.strategy === 'long-shot' ? 2 : 1);
+  const end = Math.max(odds, forecast?.(most) ?? 0);
   return (
     <svg
       role="img"
-      aria-label={t('punch.curve', { odds, sent: punch.probesSent })}
+      aria-label={t('punch.curve', { odds: uncertain(odds), sent: punch.probesSent, end: uncertain(end), max: most })}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       className="mt-2 w-full max-w-md"
     >
@@ -152,22 +157,29 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
           </text>
         </g>
       ))}
-      <path
-        d={forecast(here, most, punch.strategy === 'long-shot' ? 2 : 1, x, y)}
-        fill="none"
-        strokeDasharray="3 4"
-        className="stroke-line-strong"
-      />
-      <path
-        d={line
-          .map((point, at) => `${at === 0 ? 'M' : 'L'}${x(point.probes).toFixed(1)} ${y(point.odds).toFixed(1)}`)
-          .join('')}
-        fill="none"
-        strokeWidth="2"
-        strokeLinejoin="round"
-        className="stroke-relayed"
-      />
+      {forecast !== null && (
+        <>
+          <path
+            d={polyline(forecastPoints(forecast, most), x, y)}
+            fill="none"
+            strokeDasharray="3 4"
+            className="stroke-line-strong"
+          />
+          <text
+            x={WIDTH - MARGIN.right}
+            y={y(end) + (end > 0.5 ? 16 : -6)}
+            textAnchor="end"
+            className="fill-soft text-[12px]"
+          >
+            {t('punch.inTheEnd', { odds: uncertain(end) })}
+          </text>
+        </>
+      )}
+      <path d={polyline(line, x, y)} fill="none" strokeWidth="2" strokeLinejoin="round" className="stroke-relayed" />
       <circle cx={x(here.probes)} cy={y(here.odds)} r="4" className="settle fill-relayed" />
+      <text x={MARGIN.left} y={HEIGHT - 5} textAnchor="middle" className="fill-soft text-[12px]">
+        0
+      </text>
       <text x={WIDTH - MARGIN.right} y={HEIGHT - 5} textAnchor="end" className="fill-soft text-[12px]">
         {t('punch.curveTries', { max: most })}
       </text>
@@ -175,24 +187,24 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
   );
 }
 
-/**
- * Each try misses with the same chance, so the odds go as 1 - exp(-k n); where both sides' tries count, with the square. k is
- * such that the present odds come out.
- */
-function forecast(
-  here: OddsPoint,
-  most: number,
-  power: 1 | 2,
-  x: (probes: number) => number,
-  y: (chance: number) => number,
-): string {
-  if (here.probes === 0 || here.odds <= 0 || here.odds >= 1) return '';
-  const rate = -Math.log(1 - here.odds) / here.probes ** power;
-  const steps = Array.from({ length: 41 }, (_, at) => (at / 40) * most);
-  return steps
-    .map(
-      (probes, at) =>
-        `${at === 0 ? 'M' : 'L'}${x(probes).toFixed(1)} ${y(1 - Math.exp(-rate * probes ** power)).toFixed(1)}`,
-    )
+type Scale = (value: number) => number;
+
+function polyline(points: readonly OddsPoint[], x: Scale, y: Scale): string {
+  return points
+    .map(({ probes, odds }, at) => `${at === 0 ? 'M' : 'L'}${x(probes).toFixed(1)} ${y(odds).toFixed(1)}`)
     .join('');
+}
+
+/**
+ * Chance by tries. Each misses with the same chance, so the odds go as 1 - exp(-k n); where both sides' tries count, with the
+ * square. k is such that the present odds come out; null while they tell nothing.
+ */
+function forecastOf(here: OddsPoint, power: 1 | 2): ((probes: number) => number) | null {
+  if (here.probes === 0 || here.odds <= 0 || here.odds >= 1) return null;
+  const rate = -Math.log(1 - here.odds) / here.probes ** power;
+  return (probes) => 1 - Math.exp(-rate * probes ** power);
+}
+
+function forecastPoints(forecast: (probes: number) => number, most: number): OddsPoint[] {
+  return Array.from({ length: 41 }, (_, at) => (at / 40) * most).map((probes) => ({ probes, odds: forecast(probes) }));
 }

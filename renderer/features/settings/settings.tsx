@@ -156,7 +156,8 @@ function About(): ReactNode {
         <dd>{version}</dd>
         <dt className="text-soft">{t('settings.system')}</dt>
         <dd>
-          {SYSTEMS[platform] ?? platform} · {shell === 'electron' ? t('settings.shellElectron') : t('settings.shellBrowser')}
+          {SYSTEMS[platform] ?? platform} ·{' '}
+          {shell === 'electron' ? t('settings.shellElectron') : t('settings.shellBrowser')}
         </dd>
         <dt className="text-soft">{t('settings.servers')}</dt>
         <dd className="break-all">{servers.length === 0 ? t('settings.noServers') : servers.join(', ')}</dd>

@@ -96,6 +96,7 @@ const SAME_IN_BOTH = [
   ...[1, 2, 3, 4].map((type) => `network.types.NAT${type}.name`),
   'network.ipv6',
   'settings.languageEn',
+  'files.states.running',
 ];
 
 /** Words between tags, and in attributes that people see or hear. */
