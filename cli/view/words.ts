@@ -105,7 +105,9 @@ function remedies({ portMapping, cgnat, nat64, ipv6 }: NatReport): string {
   if (cgnat === true || nat64 === true) return `ask your provider for a public address${orIpv6}`;
   if (portMapping.state === 'off') return `switch port mapping on (warren set port-mapping on)${orIpv6}`;
   if (portMapping.doubleNat === true) return `set the outer of your two routers to bridge mode${orIpv6}`;
-  return `turn on UPnP in the router, set it to full cone${orIpv6}`;
+  return ipv6
+    ? 'turn on UPnP in the router or set it to full cone'
+    : 'turn on UPnP in the router, set it to full cone, or use IPv6';
 }
 
 export const NAT64_WORDS =
