@@ -4,9 +4,10 @@
  * 1. Two measurements of the follower's counter, a moment apart, show the traffic of others on it.
  * 2. The leader opens all its mappings, one from each socket, towards the one port that the counter will reach when they
  *    stand, and some more.
- * 3. A last measurement tells how far that is. The follower pings so many ports of the leader's model from one socket, each
- *    a mapping of its own: the counter passes the port, and the probe that leaves by it is a hit if its port is among the
- *    leader's. Ports towards one destination are distinct, so P = b / N.
+ * 3. Another measurement tells how far that is. The counter comes nearer by the traffic of others, until a burst reaches the
+ *    port: the follower pings so many ports of the leader's model from one socket, each a mapping of its own, and the counter
+ *    passes the port. The probe that leaves by it is a hit if its port is among the leader's. Ports towards one destination
+ *    are distinct, so P = b / N, unless somebody else's packet has left by that one.
  *
  * A follower whose NAT keeps the port of a fresh socket is foreseen without measuring: one ping does it.
  */
@@ -21,8 +22,10 @@ import { ProgressReports } from './progress.ts';
 import {
   AMBUSH_ASK_MS,
   AMBUSH_ASKS,
+  AMBUSH_BURST,
   AMBUSH_DEVIATIONS,
   AMBUSH_MARGIN,
+  AMBUSH_NEAR_MS,
   AMBUSH_RATE_MS,
   CROSSING_SLACK,
   MEASURE_MS,
@@ -38,11 +41,13 @@ interface Reading {
 type Stage =
   /** A measurement was asked for: to be answered by then, or asked for again. */
   | { name: 'asked'; until: number }
-  /** Before the second measurement. */
+  /** Before another measurement. */
   | { name: 'resting'; until: number }
   | { name: 'opening' }
-  /** The follower pings; there may be more to walk after that. */
-  | { name: 'aimed'; until: number; more: boolean }
+  /** All mappings stand, and the counter is on its way. */
+  | { name: 'waiting'; until: number }
+  /** The follower pings; a counter may still be short of the port after that. */
+  | { name: 'aimed'; until: number }
   | { name: 'over' };
 
 export class AmbushLeader implements Tactic {
@@ -52,6 +57,7 @@ export class AmbushLeader implements Tactic {
   readonly #progress: ProgressReports;
   #stage: Stage = { name: 'over' };
   #asks = 0;
+  #askedAt = 0;
   #aims = 0;
   #first: Reading | null = null;
   /** The follower's port at which all mappings wait. */
@@ -75,6 +81,7 @@ export class AmbushLeader implements Tactic {
       return;
     }
     this.#asks += 1;
+    this.#askedAt = now;
     this.#stage = { name: 'asked', until: now + AMBUSH_ASK_MS };
     this.#context.act({ type: 'send', message: { t: 'punch-ask', id: this.#context.plan.id, round: this.#asks } });
   }
@@ -103,12 +110,36 @@ export class AmbushLeader implements Tactic {
 
   mapped(): void {}
 
-  /** All mappings stand, and the counter is here: it walks the rest of the way. */
-  #release(now: number, { port, step }: Reading): void {
+  /** All mappings stand, and the counter is there: the nearer it has come by itself, the fewer can take the port. */
+  #release(now: number, reading: Reading): void {
+    const { port, step } = reading;
     if (this.#target === null || step === 0) return;
     const left = countTo(port, this.#target, step);
-    if (left <= 0) this.#stage = { name: 'over' };
-    else this.#aim(now, left + CROSSING_SLACK);
+    if (left <= 0) {
+      this.#stage = { name: 'over' };
+      return;
+    }
+    const rate = this.#rate(reading);
+    // The measurement is as old as its way here, and the answer has that way to go.
+    const meanwhile = rate * (now - this.#askedAt);
+    const ahead = left - meanwhile;
+    if (ahead > AMBUSH_BURST && rate > 0) this.#await(now, (ahead - AMBUSH_BURST / 2) / rate);
+    else this.#aim(now, Math.ceil(Math.max(0, ahead) + AMBUSH_DEVIATIONS * Math.sqrt(meanwhile)) + CROSSING_SLACK);
+  }
+
+  /** Until the counter has come near; what is far cannot be foreseen from here. */
+  #await(now: number, waitMs: number): void {
+    const measureMs = now - this.#askedAt + AMBUSH_NEAR_MS;
+    const again = waitMs > measureMs && this.#asks < AMBUSH_ASKS;
+    if (again) this.#stage = { name: 'resting', until: now + waitMs - measureMs };
+    else this.#stage = { name: 'waiting', until: now + waitMs };
+  }
+
+  /** Ports a millisecond that others take, since the first measurement; each of the later ones took one itself. */
+  #rate({ port, step, at }: Reading): number {
+    if (this.#first === null) return 0;
+    const foreign = countTo(this.#first.port, port, step) - (this.#asks - 1) - this.#aims;
+    return Math.max(0, foreign) / Math.max(1, at - this.#first.at);
   }
 
   #aim(now: number, wanted: number): void {
@@ -116,9 +147,12 @@ export class AmbushLeader implements Tactic {
     const count = Math.min(wanted, PUNCH_LIMITS.aims, plan.probes - this.#aims);
     const ports = Array.from({ length: count }, () => this.#draw.next()).filter((port) => port !== null);
     this.#aims += ports.length;
-    if (ports.length === 0) this.#stage = { name: 'over' };
-    else act({ type: 'send', message: { t: 'punch-aim', id: plan.id, round: this.#asks, ports } });
-    if (ports.length > 0) this.#stage = { name: 'aimed', until: now + ROUND_MS, more: wanted > count };
+    if (ports.length === 0) {
+      this.#stage = { name: 'over' };
+      return;
+    }
+    act({ type: 'send', message: { t: 'punch-aim', id: plan.id, round: this.#asks, ports } });
+    this.#stage = { name: 'aimed', until: now + ROUND_MS };
   }
 
   tick(now: number): void {
@@ -129,10 +163,14 @@ export class AmbushLeader implements Tactic {
         return;
       case 'opening':
         return this.#opening(now);
+      case 'waiting':
+        if (now >= this.#stage.until) this.#aim(now, AMBUSH_BURST + CROSSING_SLACK);
+        return;
       case 'aimed':
         if (now < this.#stage.until) return;
-        if (this.#stage.more) this.#ask(now);
-        else this.#stage = { name: 'over' };
+        // One that is never measured has had its one mapping.
+        if (this.#first === null) this.#stage = { name: 'over' };
+        else this.#ask(now);
         return;
       case 'over':
         return;

@@ -101,8 +101,12 @@ export const AMBUSH_BLOCK_SHARE = 0.5;
 export const AMBUSH_RATE_MS = 400;
 /** A measurement without an answer by then is asked for again: two slow ways over the relay, and one to the server. */
 export const AMBUSH_ASK_MS = 1_500;
-/** Measurements of one ambush: two for the rate, one at the end, and as many again where packets are lost. */
-export const AMBUSH_ASKS = 6;
+/** Measurements of one ambush: two for the rate, two on the way, and as many again where packets are lost. */
+export const AMBUSH_ASKS = 8;
+/** Ports of the counter that a burst of probes passes, when hardly anybody else can take one; half of that is aimed at. */
+export const AMBUSH_BURST = 48;
+/** With this much longer to wait for the counter than a measurement takes, it is measured again. */
+export const AMBUSH_NEAR_MS = 150;
 /** Ports beyond what is expected that the target lies ahead: a few, and so many deviations of a Poisson count. */
 export const AMBUSH_MARGIN = 12;
 export const AMBUSH_DEVIATIONS = 3;

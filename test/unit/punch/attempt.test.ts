@@ -254,9 +254,35 @@ describe('an attempt', () => {
     expect(run.attempt.view()?.odds).toBeCloseTo(40 / 8_000, 6);
     run.hears({ t: 'punch-counter', id: ID, round: 3, port: (target as number) - 20, step: 2 });
     const [aim] = run.sent('punch-aim');
-    expect(aim?.t === 'punch-aim' && aim.ports.length).toBe(10 + 8);
-    run.pass(1_000);
+    const walked = aim?.t === 'punch-aim' ? aim.ports.length : 0;
+    expect(walked).toBeGreaterThanOrEqual(10 + 8);
+    expect(walked).toBeLessThan(10 + 8 + 5);
+    run.pass(500);
+    // Past it: there is nothing left to wait for.
+    run.hears({ t: 'punch-counter', id: ID, round: 4, port: (target as number) + 20, step: 2 });
     expect(run.outcome()).toBe('exhausted');
+  });
+
+  it('ambushes a busy counter when it has come near by itself, because others take the port of a long walk', () => {
+    const run = new Run('leader', 'ambush');
+    run.hears({ t: 'punch-accept', id: ID });
+    run.hears({ t: 'punch-counter', id: ID, round: 1, port: 5_000, step: 1 });
+    run.pass(400);
+    run.hears({ t: 'punch-counter', id: ID, round: 2, port: 5_161, step: 1 });
+    run.pass(200);
+    const target = run.pings()[0]?.port as number;
+    const asks = () => run.sent('punch-ask').length;
+    expect(asks()).toBe(3);
+    run.hears({ t: 'punch-counter', id: ID, round: 3, port: target - 350, step: 1 });
+    for (let turn = 0; turn < 100 && asks() === 3; turn++) run.pass(10);
+    expect(run.sent('punch-aim')).toEqual([]);
+    run.hears({ t: 'punch-counter', id: ID, round: 4, port: target - 80, step: 1 });
+    run.pass(50);
+    expect(run.sent('punch-aim')).toEqual([]);
+    run.pass(300);
+    expect(asks()).toBe(4);
+    const [aim] = run.sent('punch-aim');
+    expect(aim?.t === 'punch-aim' && aim.ports.length).toBe(48 + 8);
   });
 
   it('ambushes a port that is kept with one probe', () => {
