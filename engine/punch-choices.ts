@@ -5,6 +5,7 @@ import { dependsOnDestination } from './core/nat/fresh.ts';
 import { rangesOf } from './core/nat/ports.ts';
 import { CONNECTING_MS } from './core/peer/tuning.ts';
 import type { PunchPlan } from './core/punch/contract.ts';
+import { type Networks, networksOf } from './core/punch/networks.ts';
 import { type Choice, chooseStrategy, doubtedStrategy, isLenient } from './core/punch/plan.ts';
 import type { Schedule } from './core/punch/schedule.ts';
 import {
@@ -32,14 +33,6 @@ export interface PunchChoicesOptions {
   /** NAT discovery is done: what is unknown now stays unknown. */
   settled(): boolean;
   settings(): { hardNat: boolean; relayOnly: boolean };
-}
-
-/** What lies between two members, as both have measured it. */
-export interface Networks {
-  /** Public ones, of this side and of the other. */
-  addresses: [string[], string[]];
-  /** Those and what the NATs do with them. */
-  text: string;
 }
 
 /** Which plan this side would propose to a member, and which of a member's it would accept: from both reports, the budget and what was tried. */
@@ -179,17 +172,9 @@ export class PunchChoices {
 
   // Either's
 
-  /** Null while one side has not measured its network, or not yet the one that it has come to. */
   networks(member: Member): Networks | null {
     const theirs = member.core.nat();
-    if (theirs === null) return null;
-    const sides = [this.#options.nat(), theirs];
-    const addresses = ipv4Of(this.#options.nat());
-    const others = ipv4Of(theirs);
-    if (addresses.length === 0 || others.length === 0 || sides.some(({ mapping }) => mapping === 'unknown'))
-      return null;
-    const labels = sides.map(({ mapping, filtering }) => [mapping, filtering]);
-    return { addresses: [addresses, others], text: JSON.stringify([addresses, others, labels]) };
+    return theirs === null ? null : networksOf(this.#options.nat(), theirs);
   }
 
   /** Where the follower's mappings may lie, if neither filter looks at ports. */
@@ -206,14 +191,4 @@ function checksFailed(now: number, { core }: Member): boolean {
   const { reason, path } = core.view(now);
   if (reason === 'path-lost') return path !== null && now - path.since >= CONNECTING_MS;
   return reason === 'no-answer' || reason === 'hard-nat-pair';
-}
-
-function ipv4Of({ publicAddresses }: NatReport): string[] {
-  return publicAddresses.filter((ip) => !ip.includes(':')).toSorted();
-}
-
-/** Nothing that led from one side to the other does so any more. */
-export function isElsewhere(before: Networks | null, now: Networks): boolean {
-  if (before === null) return false;
-  return before.addresses.some((known, side) => !known.some((ip) => now.addresses[side]?.includes(ip) === true));
 }

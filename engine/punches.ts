@@ -4,6 +4,7 @@ import { type PunchMessage, SOFT_SOCKETS } from '../protocol/punch.ts';
 import type { Budget } from './core/budget.ts';
 import { Attempt } from './core/punch/attempt.ts';
 import type { PunchAction, PunchEvent, PunchOptions, PunchOutcome, PunchPlan } from './core/punch/contract.ts';
+import { isElsewhere, type Networks } from './core/punch/networks.ts';
 import { allot, isLenient, makePlan } from './core/punch/plan.ts';
 import { Schedule } from './core/punch/schedule.ts';
 import { REUSED_BELOW } from './core/punch/tuning.ts';
@@ -11,7 +12,7 @@ import type { PeerKey } from './core/room/contract.ts';
 import type { Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
-import { isElsewhere, type Networks, PunchChoices, type PunchChoicesOptions } from './punch-choices.ts';
+import { PunchChoices, type PunchChoicesOptions } from './punch-choices.ts';
 import { PunchSockets } from './punch-sockets.ts';
 import { Waker } from './wake.ts';
 
@@ -126,9 +127,8 @@ export class Punches {
       const networks = this.#choices.networks(member);
       if (networks === null) continue;
       const running = this.#of(member.key);
-      const over = running?.attempt.phase === 'nominating' || running?.attempt.phase === 'closing';
-      if (running !== undefined && !over && isElsewhere(running.networks, networks)) this.#stop(running, 'stopped');
-      this.#schedule.between(now, member.key, networks.text);
+      if (running !== undefined && isLost(running, networks)) this.#stop(running, 'stopped');
+      this.#schedule.between(now, member.key, networks);
     }
   }
 
@@ -420,4 +420,10 @@ export class Punches {
     this.#closing = this.#closing.filter((running) => running.key !== key);
     if (!this.#sockets.waits(key)) this.#sockets.closeLost(this.#sockets.of(key));
   }
+}
+
+/** It aims at where one of the two sides is no more. */
+function isLost({ attempt, networks }: Active, now: Networks): boolean {
+  const aims = attempt.phase === 'proposed' || attempt.phase === 'probing';
+  return aims && networks !== null && isElsewhere(networks, now);
 }

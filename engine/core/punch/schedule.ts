@@ -1,5 +1,6 @@
 /** Whose turn it is: one attempt at a time, least tried first, with back-off; and how often others may ask. Pure. */
 import type { PunchOutcome } from './contract.ts';
+import { isElsewhere, type Networks } from './networks.ts';
 import {
   ASK_AGAIN_MS,
   BACKOFF_FIRST_MS,
@@ -24,7 +25,7 @@ interface History {
   triedAt: number;
   last: PunchOutcome | null;
   /** Both sides' networks when that began; null before they were known. */
-  networks: string | null;
+  networks: Networks | null;
   /** How often others were a reason to begin anew, and from when on they are again. */
   renewals: number;
   renewFrom: number;
@@ -85,12 +86,17 @@ export class Schedule {
     return this.#histories.get(key)?.last ?? null;
   }
 
-  /** Other networks than those where something was tried are worth another beginning; ever new ones less and less often. */
-  between(now: number, key: string, networks: string): void {
+  /**
+   * Other networks than those where something was tried are worth another beginning, and so are other NATs where all was given
+   * up. (Else they are measured better now, and both sides go on counting what they tried.) Ever new ones count less and less.
+   */
+  between(now: number, key: string, networks: Networks): void {
     const history = this.#of(key, now);
-    if (networks === history.networks) return;
-    const tried = history.accepts > 0 || (history.last !== null && history.last !== 'direct');
-    if (!tried || history.networks === null) history.networks = networks;
+    const { networks: before, last, accepts } = history;
+    const tried = accepts > 0 || (last !== null && last !== 'direct');
+    const other =
+      before !== null && (isElsewhere(before, networks) || (this.gaveUp(key) && before.labels !== networks.labels));
+    if (!tried || !other) history.networks = networks;
     else if (now >= history.renewFrom) this.#histories.set(key, renewed(history, now, networks));
   }
 
@@ -192,7 +198,7 @@ function begun(now: number): History {
   };
 }
 
-function renewed({ renewals }: History, now: number, networks: string): History {
+function renewed({ renewals }: History, now: number, networks: Networks): History {
   const waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** renewals, BACKOFF_MAX_MS);
   return { ...begun(now), networks, renewals: renewals + 1, renewFrom: now + waitMs };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Networks } from '../../../engine/core/punch/networks.ts';
 import { Schedule } from '../../../engine/core/punch/schedule.ts';
 
 const ONE = ['ann'];
@@ -67,30 +68,46 @@ describe('whose turn it is', () => {
 });
 
 describe('another network on either side', () => {
-  it('begins everything anew, also what the member may ask, and less and less often', () => {
+  const at = (labels: string, ...ips: string[]): Networks => ({ addresses: [['203.0.113.5'], ips], labels });
+  const failed = (): Schedule => {
     const schedule = fresh();
-    schedule.between(0, 'ann', 'home');
+    schedule.between(0, 'ann', at('hard', '198.51.100.1', '198.51.100.2'));
+    schedule.ended(0, 'ann', 'exhausted');
+    schedule.accepted(0, 'ann');
+    return schedule;
+  };
+
+  it('begins everything anew, also what the member may ask', () => {
+    const schedule = failed();
+    schedule.between(1, 'ann', at('hard', '198.51.100.3'));
+    expect([schedule.tries('ann'), schedule.mayAccept(1, 'ann')]).toEqual([0, true]);
+  });
+
+  it('does so less and less often', () => {
+    const schedule = failed();
     const renewed: number[] = [];
-    for (let now = 0; now < 3_600_000; now += 1_000) {
-      if (schedule.failures('ann') === 0) renewed.push(now);
-      for (let i = 0; i < 9; i++) schedule.ended(now, 'ann', 'exhausted');
-      schedule.accepted(now, 'ann');
-      expect(schedule.gaveUp('ann')).toBe(true);
-      schedule.between(now, 'ann', `network ${now}`);
-      if (schedule.failures('ann') === 0) expect(schedule.mayAccept(now, 'ann')).toBe(true);
+    for (let now = 1_000; now < 3_600_000; now += 1_000) {
+      schedule.between(now, 'ann', at('hard', `198.51.100.${now}`));
+      if (schedule.tries('ann') === 0) renewed.push(now);
+      schedule.ended(now, 'ann', 'exhausted');
     }
     expect(renewed.length).toBeGreaterThan(7);
     expect(renewed.length).toBeLessThan(16);
   });
 
-  it('is nothing new while nothing was tried, or while it is the same', () => {
-    const schedule = fresh();
-    for (const network of ['measured', 'measured better']) schedule.between(0, 'ann', network);
+  it('is none where a network is only measured better: both sides count what they tried', () => {
+    const schedule = failed();
+    schedule.between(1, 'ann', at('easy', '198.51.100.2', '198.51.100.4'));
+    expect(schedule.tries('ann')).toBe(2);
+  });
+
+  it('may be another NAT at the same address, once all was given up', () => {
+    const schedule = failed();
     for (let i = 0; i < 9; i++) schedule.ended(0, 'ann', 'exhausted');
-    schedule.between(0, 'ann', 'measured better');
+    schedule.between(1, 'ann', at('hard', '198.51.100.1'));
     expect(schedule.gaveUp('ann')).toBe(true);
-    schedule.between(0, 'ann', 'measured anew');
-    expect(turn(schedule, 0)).not.toBeNull();
+    schedule.between(2, 'ann', at('easy', '198.51.100.1'));
+    expect(turn(schedule, 2)).not.toBeNull();
   });
 });
 
