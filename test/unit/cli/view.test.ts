@@ -195,7 +195,7 @@ describe('the NAT card', () => {
     expect(text).toContain('ws://a  12 ms');
     expect(text).toContain('ws://b  no answer (refused)');
     expect(text).toContain('192.0.2.1:3478  no answer');
-    expect(text).toContain('ask the carrier');
+    expect(text).toContain('ask your provider');
   });
 });
 
