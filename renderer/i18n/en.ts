@@ -32,9 +32,7 @@ export const en = {
     nick: 'Nickname',
     nickHint: 'What your friends see',
     room: 'Network name',
-    roomHint: 'The same for everyone',
     password: 'Password',
-    passwordHint: 'The same for everyone',
     passwordSaved: 'Saved on this PC',
     show: 'Show characters',
     hide: 'Hide characters',
@@ -231,7 +229,7 @@ export const en = {
   reason: {
     connecting: 'Games already work through the relay. Looking for a direct way.',
     'relay-only': 'Direct connections are switched off for this session.',
-    'udp-blocked-here': 'Your network blocks UDP. Another network or a phone hotspot would help.',
+    'udp-blocked-here': 'Your network blocks UDP, so there is no direct way to them.',
     'udp-blocked-there': 'Their network blocks UDP, so there is no direct way to them.',
     'hard-nat-pair':
       'Both of you are behind strict NATs that give a new port for every destination. Port mapping on one side, or IPv6 on both, is enough.',
@@ -349,6 +347,7 @@ export const en = {
     send: 'Send',
     empty: 'Nothing said yet. Only this room can read it; it is gone when you quit.',
     you: 'You',
+    unread: '{count, plural, one {# new message} other {# new messages}}',
   },
   notice: {
     label: 'Worth knowing',
@@ -513,7 +512,7 @@ export const en = {
     hairpinHelp: 'Whether two PCs behind your router can meet through its public address',
     cgnat: 'Shared address (CGNAT)',
     advice: 'What would help',
-    adviceLead: 'Best first. One of these is usually enough, on either side.',
+    adviceLead: 'Best first. One of these is usually enough.',
     adviceNone: 'Nothing to do: this is as good as it gets.',
     adviceUnknown: 'Once your network is measured, advice appears here.',
     advices: {

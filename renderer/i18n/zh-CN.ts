@@ -34,9 +34,7 @@ export const zhCN: Messages = {
     nick: '昵称',
     nickHint: '好友看到的名字',
     room: '房间名',
-    roomHint: '大家填一样的',
     password: '密码',
-    passwordHint: '大家填一样的',
     passwordSaved: '本机已保存',
     show: '显示内容',
     hide: '隐藏内容',
@@ -222,7 +220,7 @@ export const zhCN: Messages = {
   reason: {
     connecting: '中转已经能玩，正在找直连线路。',
     'relay-only': '本次没有启用直连。',
-    'udp-blocked-here': '你的网络屏蔽了 UDP。换个网络或用手机热点试试。',
+    'udp-blocked-here': '你的网络屏蔽了 UDP，没法直连。',
     'udp-blocked-there': '对方的网络屏蔽了 UDP，没法直连。',
     'hard-nat-pair': '你们俩都是严格 NAT，对每个目标都换端口。一方打开端口映射，或双方有 IPv6 就够了。',
     'hard-nat-yours': '你的 NAT 对每个目标都换端口，只能猜，会隔一阵再试。一方打开端口映射，或双方有 IPv6，就不用猜。',
@@ -335,6 +333,7 @@ export const zhCN: Messages = {
     send: '发送',
     empty: '还没人说话。只有房间里的人看得到，退出程序就没了。',
     you: '你',
+    unread: '{count, plural, other {# 条新消息}}',
   },
   notice: {
     label: '提醒',
@@ -484,7 +483,7 @@ export const zhCN: Messages = {
     hairpinHelp: '同一路由器下的两台电脑能否通过公网地址互连',
     cgnat: '运营商共享地址（CGNAT）',
     advice: '怎样会更好',
-    adviceLead: '按效果排序。双方任何一方做到一条，通常就够了。',
+    adviceLead: '按效果排序，做到一条通常就够了。',
     adviceNone: '什么都不用做，已经是最好的了。',
     adviceUnknown: '网络测完后，这里会给出建议。',
     advices: {

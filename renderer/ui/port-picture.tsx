@@ -22,6 +22,8 @@ export function portsText(t: Text, { kind, step, low, high }: Ports): string {
 /** The range of all ports, and the part of it that this NAT uses. */
 export function PortPicture({ ports }: { ports: Ports }): ReactNode {
   const t = useText();
+  // Nothing is drawn from anywhere: an empty picture would tell less than the words.
+  if (ports.kind === 'unknown' || ports.kind === 'preserved') return <p>{portsText(t, ports)}</p>;
   return (
     <figure>
       <svg
@@ -47,7 +49,6 @@ const NARROWEST = 5;
 const MARKS = 64;
 
 function Used({ ports: { kind, low, high, ranges } }: { ports: Ports }): ReactNode {
-  if (kind === 'unknown' || kind === 'preserved') return null;
   if (kind === 'block' && ranges !== undefined && ranges.length > 0) return <Ranges ranges={ranges} />;
   const from = ((low ?? 1_024) / ALL) * WIDTH;
   const width = Math.max(NARROWEST, (((high ?? ALL - 1) - (low ?? 1_024)) / ALL) * WIDTH);
@@ -85,12 +86,17 @@ function stairs(from: number, width: number): string {
   return `M${from} ${HEIGHT - 3}${parts.join('')}`;
 }
 
-/** Marks that look drawn by lot, the same each time (a lattice by the golden ratio). */
+/** Marks that look drawn by lot, the same each time. */
 function scatter(from: number, width: number): string {
-  const golden = 0.618_034;
-  return Array.from({ length: MARKS }, (_, at) => {
-    const x = from + ((at + 0.5) / MARKS) * width;
-    const y = 4 + ((at * golden) % 1) * (HEIGHT - 8);
+  let lot = 7;
+  const drawn = () => {
+    // A small linear congruential generator (Park and Miller's).
+    lot = (lot * 48_271) % 2_147_483_647;
+    return lot / 2_147_483_647;
+  };
+  return Array.from({ length: MARKS }, () => {
+    const x = from + 3 + drawn() * (width - 6);
+    const y = 4 + drawn() * (HEIGHT - 8);
     return `M${x.toFixed(1)} ${y.toFixed(1)}h0.01`;
   }).join('');
 }

@@ -17,7 +17,7 @@ export function Switch({ label, help, on, compact = false, onChange }: SwitchPro
       <span className="min-w-0 flex-1">
         <span className={compact ? 'block text-[13px] whitespace-nowrap' : 'block font-medium'}>{label}</span>
         {help && (
-          <span id={`${id}-help`} className={compact ? 'sr-only' : 'block text-[12.5px] text-soft'}>
+          <span id={`${id}-help`} className={compact ? 'sr-only' : 'block text-[12.5px] text-pretty text-soft'}>
             {help}
           </span>
         )}

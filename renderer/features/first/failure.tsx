@@ -87,7 +87,7 @@ export function Failure({ onRetry }: { onRetry(room: SavedRoom): void }): ReactN
       {linux && (key === 'no-rights' || key === 'already-running') && (
         <>
           <p className="mt-1">{t(`failure.remedy.${key}`)}</p>
-          <CopyValue value={REMEDIES[key]} className="-ms-1" />
+          <CopyValue value={REMEDIES[key]} className="-ms-1" whole />
         </>
       )}
       <p className="mt-1 text-soft">{t('failure.room', { room: isolated(connection.room) })}</p>

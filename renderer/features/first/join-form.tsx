@@ -21,13 +21,19 @@ export function JoinForm(): ReactNode {
   const app = useFace((state) => state.app);
   const typed = useFace((state) => state.draft);
   const draft = draftOf({ app, draft: typed });
-  const saved = useApp(({ rooms }) => rooms.find(({ name }) => name === draft.room.trim()));
+  const room = draft.room.trim();
+  // A password that was refused is not tried again.
+  const saved = useApp(
+    ({ rooms, connection }) =>
+      rooms.some(({ name }) => name === room) &&
+      !(connection.state === 'failed' && connection.code === 'wrong-password' && connection.room === room),
+  );
   const [problem, setProblem] = useState<Problem | null>(null);
   // A room whose name the dice chose is nobody's yet.
   const [rolled, setRolled] = useState(false);
 
   const submit = (create: boolean) => {
-    const wrong = problemOf(draft, saved !== undefined);
+    const wrong = problemOf(draft, saved);
     setProblem(wrong);
     if (wrong !== null) {
       document.getElementsByName(FIELDS[wrong])[0]?.focus();
@@ -35,7 +41,7 @@ export function JoinForm(): ReactNode {
     }
     void ask({
       type: 'join',
-      room: draft.room.trim(),
+      room,
       password: draft.password === '' ? null : draft.password,
       nick: draft.nick.trim(),
       server: serverOf(draft),
@@ -69,7 +75,6 @@ export function JoinForm(): ReactNode {
       />
       <Field
         label={t('first.room')}
-        hint={t('first.roomHint')}
         problem={wrong('needRoom')}
         name="room"
         maxLength={40}
@@ -91,7 +96,7 @@ export function JoinForm(): ReactNode {
       />
       <PasswordField
         value={draft.password}
-        saved={saved !== undefined}
+        saved={saved}
         problem={wrong('needPassword')}
         onChange={(password) => change({ password })}
       />
@@ -147,7 +152,6 @@ function PasswordField({ value, saved, problem, onChange }: PasswordFieldProps):
   return (
     <Field
       label={t('first.password')}
-      hint={t('first.passwordHint')}
       problem={problem}
       name="password"
       type={shown ? 'text' : 'password'}

@@ -46,9 +46,9 @@ function Heard({ member }: { member: DiscoveryCheck['members'][number] }): React
   const ms = Math.round(broadcastMs ?? 0);
   const well = broadcastMs !== null && multicastMs !== null;
   return (
-    <li className="flex justify-between gap-3 py-1">
-      <span className="min-w-0 truncate">{plainLine(nick)}</span>
-      <span className={`text-end ${well ? 'text-soft' : 'text-danger'}`}>
+    <li className="flex flex-wrap justify-between gap-x-3 py-1">
+      <span className="max-w-full truncate">{plainLine(nick)}</span>
+      <span className={`ms-auto text-end ${well ? 'text-soft' : 'text-danger'}`}>
         {well && t('games.heardAfter', { ms })}
         {!well && broadcastMs !== null && t('games.broadcastOnly', { ms })}
         {!well && broadcastMs === null && t(multicastMs === null ? 'games.deaf' : 'games.multicastOnly')}

@@ -19,7 +19,10 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
           ? t('common.unknown')
           : nat.publicAddresses.map((address) => <CopyValue key={address} value={address} whole />)}
       </Fact>
-      <Fact name={t('network.mappingState')}>
+      <Fact
+        name={t('network.mappingState')}
+        help={nat.portMapping.doubleNat === true ? t('network.doubleNat') : undefined}
+      >
         <PortMapping mapping={nat.portMapping} />
       </Fact>
       <Fact name={t('network.ipv6')}>{nat.ipv6 ? t('network.ipv6Yes') : t('network.ipv6No')}</Fact>
@@ -46,7 +49,7 @@ export function NatFacts({ nat }: { nat: NatReport }): ReactNode {
   );
 }
 
-function Fact({ name, help, children }: { name: string; help?: string; children: ReactNode }): ReactNode {
+function Fact({ name, help, children }: { name: string; help?: string | undefined; children: ReactNode }): ReactNode {
   return (
     <div className="flex flex-wrap items-baseline justify-between gap-x-4 py-2.5">
       <dt className="text-soft">{name}</dt>
@@ -66,9 +69,6 @@ function PortMapping({ mapping }: { mapping: NatReport['portMapping'] }): ReactN
         {[t(`network.mappingStates.${inner ? 'inner' : mapping.state}`), protocol].filter(Boolean).join(' · ')}
       </span>
       {mapping.state === 'active' && mapping.external !== undefined && <CopyValue value={mapping.external} whole />}
-      {mapping.doubleNat === true && (
-        <span className="text-[12.5px] font-normal text-relayed">{t('network.doubleNat')}</span>
-      )}
     </>
   );
 }

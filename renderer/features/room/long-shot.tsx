@@ -32,8 +32,8 @@ function Request({ peer, shot }: ShotProps): ReactNode {
       title={t('longShot.asked', { nick: isolated(peer.nick) })}
       actions={<Answer act={act} />}
     >
-      <p>{priceText(t, shot)}</p>
-      <p>{t('longShot.starves')}</p>
+      <p className="mt-0.5">{priceText(t, shot)}</p>
+      <p className="mt-1">{t('longShot.starves')}</p>
     </Banner>
   );
 }

@@ -80,7 +80,7 @@ function Facts({ peer }: { peer: PeerSnapshot }): ReactNode {
   const format = useFormat();
   const { path, nat } = peer;
   return (
-    <dl className="grid h-fit grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 text-[13px]">
+    <dl className="grid h-fit grid-cols-[auto_minmax(0,1fr)] gap-x-4 text-[13px]">
       <Fact name={t('member.address')}>
         {peer.ipv4 !== null && <CopyValue value={peer.ipv4} className="-ms-1" />}
         {peer.ipv6 !== null && <CopyValue value={peer.ipv6} className="-ms-1" />}
@@ -160,13 +160,14 @@ function gaps(open: Ranges): Ranges {
 }
 
 const portsText = (ranges: Ranges) =>
-  ranges.map(([low, high]) => (low === high ? String(low) : `${low}–${high}`)).join(', ');
+  ranges.map(([low, high]) => (low === high ? String(low) : `${low}\u2060–\u2060${high}`)).join(', ');
 
 function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
   return (
     <>
-      <dt className="text-soft">{name}</dt>
-      <dd className="min-w-0">{children}</dd>
+      <dt className="py-0.5 text-soft">{name}</dt>
+      {/* A value that is a button has its own height. */}
+      <dd className="min-w-0 py-0.5 has-[button]:py-0">{children}</dd>
     </>
   );
 }

@@ -52,37 +52,39 @@ const MemberRow = memo(function MemberRow({ peer, open }: { peer: PeerSnapshot; 
   const away = how === 'lost' || how === 'blocked';
   return (
     <li className={open ? '' : 'row-window'} {...drop}>
-      <div className="relative flex items-center gap-3 px-3 py-2.5 has-[.opener:hover]:bg-hover sm:px-4">
-        <Avatar nick={peer.nick} publicKey={peer.publicKey} faded={away} />
-        <div className="min-w-0 flex-1">
-          <div className="flex items-center gap-2">
-            <button
-              type="button"
-              aria-expanded={open}
-              aria-label={t('member.open', { nick: isolated(peer.nick) })}
-              onClick={() => openMember(open ? null : peer.publicKey)}
-              className="opener flex min-h-6 min-w-0 items-center rounded text-start font-semibold after:absolute after:inset-0"
-            >
-              <Nick>{peer.nick}</Nick>
-            </button>
+      <div className="relative has-[.opener:hover]:bg-hover">
+        <div className="flex items-center gap-3 px-3 py-2.5 sm:px-4">
+          <Avatar nick={peer.nick} publicKey={peer.publicKey} faded={away} />
+          <div className="min-w-0 flex-1">
+            <div className="flex items-center gap-2">
+              <button
+                type="button"
+                aria-expanded={open}
+                aria-label={t('member.open', { nick: isolated(peer.nick) })}
+                onClick={() => openMember(open ? null : peer.publicKey)}
+                className="opener flex min-h-6 min-w-0 items-center rounded text-start font-semibold after:absolute after:inset-0"
+              >
+                <Nick>{peer.nick}</Nick>
+              </button>
+            </div>
+            <div className="flex h-6 items-center text-[13px] text-soft">
+              {peer.ipv4 === null ? (
+                t('member.noAddress')
+              ) : (
+                <CopyValue value={peer.ipv4} compact className="relative -ms-1" />
+              )}
+            </div>
           </div>
-          <div className="flex h-6 items-center text-[13px] text-soft">
-            {peer.ipv4 === null ? (
-              t('member.noAddress')
-            ) : (
-              <CopyValue value={peer.ipv4} compact className="relative -ms-1" />
-            )}
-          </div>
+          <PathState peer={peer} how={how} />
+          <Figures peer={peer} />
+          <ChevronDown aria-hidden className={`size-4 shrink-0 text-soft max-sm:hidden ${open ? 'rotate-180' : ''}`} />
         </div>
-        <PathState peer={peer} how={how} />
-        <Figures peer={peer} />
-        <ChevronDown aria-hidden className={`size-4 shrink-0 text-soft max-sm:hidden ${open ? 'rotate-180' : ''}`} />
+        {peer.punch !== null && !away ? (
+          <PunchLine peer={peer} punch={peer.punch} strict={strict} />
+        ) : (
+          reason !== null && <p className="px-3 pb-2.5 text-[13px] text-soft sm:ps-16 sm:pe-4">{reason}</p>
+        )}
       </div>
-      {peer.punch !== null && !away ? (
-        <PunchLine peer={peer} punch={peer.punch} strict={strict} />
-      ) : (
-        reason !== null && <p className="px-3 pb-2.5 text-[13px] text-soft sm:ps-16 sm:pe-4">{reason}</p>
-      )}
       {open && <MemberDetails peer={peer} />}
     </li>
   );

@@ -28,7 +28,11 @@ export function Notices(): ReactNode {
   const notices = useApp((app) => app.snapshot.notices);
   const closed = useFace((state) => state.closedNotices);
   const [all, setAll] = useState(false);
-  const open = latest(notices).filter((notice) => !closed.has(noticeId(notice)));
+  // Said on top already.
+  const reconnecting = useApp((app) => app.snapshot.state === 'reconnecting');
+  const open = latest(notices).filter(
+    (notice) => !closed.has(noticeId(notice)) && !(reconnecting && notice.code === 'server-unreachable'),
+  );
   if (open.length === 0) return null;
   const shown = all ? open : open.slice(0, SHOWN);
   return (

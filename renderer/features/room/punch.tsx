@@ -52,12 +52,16 @@ export function PunchLine({ peer, punch, strict }: PunchProps & { strict: Strict
       <div className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-[13px] text-soft">
         <Progress punch={punch} label={t('punch.progress', { nick: isolated(peer.nick) })} />
         <span>{triesText(t, punch)}</span>
-        {punch.odds !== null && (
-          <span className="font-semibold text-relayed">{t('punch.chance', { odds: uncertain(punch.odds) })}</span>
-        )}
+        <span className="font-semibold text-relayed">{standingText(t, punch)}</span>
       </div>
     </div>
   );
+}
+
+/** While it probes its chance, if there is one to tell, else what it does. */
+function standingText(t: Text, { phase, odds }: Punch): string {
+  if (phase !== 'probing') return phaseText(t, phase);
+  return odds === null ? '' : t('punch.chance', { odds: uncertain(odds) });
 }
 
 /** What may still fail is never said to be certain. */
@@ -93,15 +97,19 @@ export function PunchView({ peer, punch }: PunchProps): ReactNode {
         <h3 className="font-semibold">{t('punch.title')}</h3>
         <p className="text-[13px] text-relayed">{phaseText(t, punch.phase)}</p>
       </div>
-      {punch.odds === null ? (
-        punch.phase !== 'waiting' && <p className="mt-2 text-[13px]">{t('punch.noOdds')}</p>
-      ) : (
-        <OddsCurve points={points} punch={punch} odds={punch.odds} />
-      )}
-      {punch.mappings > 0 && (
-        <p className="mt-2 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
-      )}
-      <GuessedPorts peer={peer} />
+      <div className="mt-2 grid gap-x-8 gap-y-3 md:grid-cols-2">
+        <div>
+          {punch.odds === null ? (
+            punch.phase !== 'waiting' && <p className="text-[13px]">{t('punch.noOdds')}</p>
+          ) : (
+            <OddsCurve points={points} punch={punch} odds={punch.odds} />
+          )}
+          {punch.mappings > 0 && (
+            <p className="mt-1 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
+          )}
+        </div>
+        <GuessedPorts peer={peer} />
+      </div>
     </section>
   );
 }
@@ -116,19 +124,23 @@ function GuessedPorts({ peer }: { peer: PeerSnapshot }): ReactNode {
     strict !== 'yours' && peer.nat !== null && { title: t('punch.theirPorts'), ports: peer.nat.ports },
   ];
   if (strict === null) return null;
-  return shown.map(
-    (each) =>
-      each !== false && (
-        <div key={each.title} className="mt-3">
-          <p className="mb-1 text-[13px] font-semibold">{each.title}</p>
-          <PortPicture ports={each.ports} />
-        </div>
-      ),
+  return (
+    <div className="flex flex-col gap-3">
+      {shown.map(
+        (each) =>
+          each !== false && (
+            <div key={each.title}>
+              <p className="mb-1 text-[13px] font-semibold">{each.title}</p>
+              <PortPicture ports={each.ports} />
+            </div>
+          ),
+      )}
+    </div>
   );
 }
 
 const NO_POINTS: readonly OddsPoint[] = [];
-const WIDTH = 360;
+const WIDTH = 320;
 const HEIGHT = 110;
 const MARGIN = { left: 42, right: 10, top: 8, bottom: 20 };
 
@@ -147,7 +159,7 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
       role="img"
       aria-label={t('punch.curve', { odds: uncertain(odds), sent: punch.probesSent, end: uncertain(end), max: most })}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      className="mt-2 w-full max-w-md"
+      className="w-full max-w-md"
     >
       {[0, 0.5, 1].map((chance) => (
         <g key={chance}>

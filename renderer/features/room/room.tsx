@@ -11,9 +11,8 @@ import { HostingCard } from './hosting.tsx';
 import { LongShotRequests } from './long-shot.tsx';
 import { Members } from './members.tsx';
 import { Notices } from './notices.tsx';
+import { type Part, Parts } from './parts.tsx';
 import { ConnectionToggles } from './toggles.tsx';
-
-type Part = 'members' | 'chat';
 
 /** Friends on the left, chat on the right; in a small window one of them at a time. */
 export function Room(): ReactNode {
@@ -40,29 +39,6 @@ export function Room(): ReactNode {
         <Chat className={part === 'chat' ? 'max-xl:flex-1' : 'max-xl:hidden'} />
       </div>
     </>
-  );
-}
-
-function Parts({ part, onChange }: { part: Part; onChange(part: Part): void }): ReactNode {
-  const t = useText();
-  return (
-    <div
-      role="group"
-      aria-label={t('room.views')}
-      className="flex gap-1 border-b border-line bg-surface px-3 sm:px-5 xl:hidden"
-    >
-      {(['members', 'chat'] as const).map((which) => (
-        <button
-          key={which}
-          type="button"
-          aria-pressed={which === part}
-          onClick={() => onChange(which)}
-          className="settle border-b-2 border-transparent px-2 py-2 text-[13.5px] text-soft -outline-offset-2 hover:text-text aria-pressed:border-accent aria-pressed:font-semibold aria-pressed:text-text"
-        >
-          {t(`room.${which}Tab`)}
-        </button>
-      ))}
-    </div>
   );
 }
 
