@@ -234,9 +234,9 @@ export const en = {
     'hard-nat-pair':
       'Both of you are behind strict NATs that give a new port for every destination. Port mapping on one side, or IPv6 on both, is enough.',
     'hard-nat-yours':
-      'Your NAT gives a new port for every destination. Warren guesses again now and then; port mapping on one side, or IPv6 on both, makes it sure.',
+      'Your NAT gives a new port for every destination. Warren guesses now and then; port mapping on one side, or IPv6 on both, is enough.',
     'hard-nat-theirs':
-      'Their NAT gives a new port for every destination. Warren guesses again now and then; port mapping on one side, or IPv6 on both, makes it sure.',
+      'Their NAT gives a new port for every destination. Warren guesses now and then; port mapping on one side, or IPv6 on both, is enough.',
     'one-way':
       'They hear us, but their answers cannot get back: their NAT sends them from another port. Port mapping on one side, or IPv6 on both, is enough.',
     'gave-up': 'Every way that we know was tried, and none got through. Trying again when your network changes.',

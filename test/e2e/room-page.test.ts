@@ -55,6 +55,18 @@ describeBrowser('the room', () => {
     await renderer.page.getByRole('heading', { name: en.member.timeline }).waitFor();
   });
 
+  it('is created by Enter where this PC is its meeting point, and joined elsewhere', async () => {
+    renderer = await RendererPage.open(browser, server.url, STATES['first-fresh']!.state);
+    const { page, app } = renderer;
+    await page.getByLabel(en.first.nick).fill('alice');
+    await page.getByLabel(en.first.room).fill('friday');
+    await page.getByLabel(en.first.password, { exact: true }).fill('warm-otter-beacon-42');
+    await page.getByLabel(en.first.nick).press('Enter');
+    await page.getByRole('radio', { name: en.server.host }).check();
+    await page.getByLabel(en.first.nick).press('Enter');
+    expect(app.sent('join').map(({ create }) => create)).toEqual([false, true]);
+  });
+
   it('is not asked for again with a saved password that was refused', async () => {
     const connection = { state: 'failed', room: ROOM, code: 'wrong-password', at: 0 } as const;
     renderer = await RendererPage.open(browser, server.url, returning({ connection }));

@@ -31,6 +31,8 @@ export function JoinForm(): ReactNode {
   const [problem, setProblem] = useState<Problem | null>(null);
   // A room whose name the dice chose is nobody's yet.
   const [rolled, setRolled] = useState(false);
+  // So is one that begins on this PC.
+  const creates = rolled || draft.server === 'host';
 
   const submit = (create: boolean) => {
     const wrong = problemOf(draft, saved);
@@ -59,7 +61,7 @@ export function JoinForm(): ReactNode {
       noValidate
       onSubmit={(event: FormEvent) => {
         event.preventDefault();
-        submit(rolled);
+        submit(creates);
       }}
       className="flex flex-col gap-4 rounded-2xl border border-line bg-surface p-4 shadow-card sm:p-6"
     >
@@ -102,10 +104,10 @@ export function JoinForm(): ReactNode {
       />
       <ServerFields draft={draft} problem={wrong('needAddress')} onChange={change} />
       <div className="mt-1 flex gap-3">
-        <Button size="large" kind={rolled ? 'primary' : 'plain'} className="flex-1" onClick={() => submit(true)}>
+        <Button size="large" kind={creates ? 'primary' : 'plain'} className="flex-1" onClick={() => submit(true)}>
           {t('first.create')}
         </Button>
-        <Button size="large" kind={rolled ? 'plain' : 'primary'} className="flex-1" onClick={() => submit(false)}>
+        <Button size="large" kind={creates ? 'plain' : 'primary'} className="flex-1" onClick={() => submit(false)}>
           {t('first.join')}
         </Button>
       </div>
