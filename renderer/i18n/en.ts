@@ -25,6 +25,7 @@ export const en = {
     joined: 'Connected',
     reconnecting: 'Reconnecting…',
     stopping: 'Leaving…',
+    unknown: 'Not known right now',
   },
   first: {
     title: 'Play together',
@@ -376,6 +377,8 @@ export const en = {
     qrHelp: 'Or let them scan it.',
     hostAway:
       'Your PC is not reachable from outside: only friends in your own LAN can use this link. Switch on port mapping, or use another meeting point.',
+    hostUnmapped:
+      'Your PC is not reachable from outside: only friends in your own LAN can use this link. Switch on UPnP in your router, or use another meeting point.',
     failed: 'The invite could not be made.',
     loading: 'Making the link…',
   },
@@ -392,6 +395,7 @@ export const en = {
     on: 'This PC is the meeting point',
     reachable: 'Friends anywhere can reach it.',
     unreachable: 'Only friends in your own LAN can reach it. Switch on port mapping, or let a friend host.',
+    unmapped: 'Only friends in your own LAN can reach it. Switch on UPnP in your router, or let a friend host.',
     unknown: 'Whether friends outside can reach it is not known yet.',
     failed: 'The meeting point on this PC did not start',
     addresses: 'Its addresses',

@@ -27,6 +27,7 @@ export const zhCN: Messages = {
     joined: '已连接',
     reconnecting: '正在重连…',
     stopping: '正在退出…',
+    unknown: '暂时不清楚',
   },
   first: {
     title: '一起开黑',
@@ -360,6 +361,7 @@ export const zhCN: Messages = {
     qr: '邀请链接的二维码',
     qrHelp: '或者让他们扫码。',
     hostAway: '外网连不到这台电脑，只有同一局域网的好友能用这个链接。打开端口映射，或换一个服务器。',
+    hostUnmapped: '外网连不到这台电脑，只有同一局域网的好友能用这个链接。在路由器里打开 UPnP，或换一个服务器。',
     failed: '邀请链接没生成出来。',
     loading: '正在生成链接…',
   },
@@ -376,6 +378,7 @@ export const zhCN: Messages = {
     on: '这台电脑就是服务器',
     reachable: '好友在哪都连得到。',
     unreachable: '只有同一局域网的好友连得到。打开端口映射，或让别人来当服务器。',
+    unmapped: '只有同一局域网的好友连得到。在路由器里打开 UPnP，或让别人来当服务器。',
     unknown: '外网能不能连到还不清楚。',
     failed: '这台电脑上的服务器没启动起来',
     addresses: '服务器地址',

@@ -49,6 +49,14 @@ describeBrowser('the room', () => {
     await chatTab().waitFor();
   });
 
+  it('is not called connected while nobody knows', async () => {
+    renderer = await RendererPage.open(browser, server.url, joined([bob]));
+    const connected = renderer.page.getByText(en.state.joined, { exact: true });
+    await connected.waitFor();
+    await renderer.app.setLink(false);
+    await connected.waitFor({ state: 'detached' });
+  });
+
   it('opens a friend by a press on the reason too', async () => {
     renderer = await RendererPage.open(browser, server.url, STATES['room-strict-friend']!.state);
     await renderer.page.getByText(en.reason['gave-up']).click({ force: true });

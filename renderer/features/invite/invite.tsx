@@ -20,6 +20,7 @@ function OpenInviteDialog(): ReactNode {
   const t = useText();
   const { command, setInviting } = useActions();
   const away = useApp(({ hosting }) => hosting.state === 'on' && hosting.reachable === false);
+  const mapped = useApp(({ snapshot }) => snapshot.settings.portMapping);
   const [asked, setAsked] = useState<LinkState>({ state: 'asked' });
   useEffect(() => {
     let gone = false;
@@ -35,7 +36,7 @@ function OpenInviteDialog(): ReactNode {
     <Dialog title={t('invite.title')} onClose={() => setInviting(false)}>
       <p className="text-soft">{t('invite.lead')}</p>
       <div className="mt-4 flex flex-col gap-4">
-        {away && <Banner kind="warning">{t('invite.hostAway')}</Banner>}
+        {away && <Banner kind="warning">{mapped ? t('invite.hostUnmapped') : t('invite.hostAway')}</Banner>}
         {asked.state === 'asked' && <p role="status">{t('invite.loading')}</p>}
         {asked.state === 'failed' && (
           <Banner kind="danger" urgent>

@@ -9,6 +9,7 @@ import { failureKey } from '../first/failure.tsx';
 export function HostingCard(): ReactNode {
   const t = useText();
   const hosting = useApp((app) => app.hosting);
+  const mapped = useApp(({ snapshot }) => snapshot.settings.portMapping);
   if (hosting.state === 'off') return null;
   if (hosting.state === 'starting') return <Banner kind="info">{t('hosting.starting')}</Banner>;
   if (hosting.state === 'failed') {
@@ -21,7 +22,7 @@ export function HostingCard(): ReactNode {
   const reach = hosting.reachable === null ? 'unknown' : hosting.reachable ? 'reachable' : 'unreachable';
   return (
     <Banner kind={reach === 'unreachable' ? 'warning' : 'info'} title={t('hosting.on')}>
-      <p>{t(`hosting.${reach}`)}</p>
+      <p>{reach === 'unreachable' && mapped ? t('hosting.unmapped') : t(`hosting.${reach}`)}</p>
       <ul aria-label={t('hosting.addresses')} className="-ms-1 flex flex-wrap gap-x-3">
         {hosting.urls.map((url) => (
           <li key={url} className="min-w-0">

@@ -55,6 +55,7 @@ const DOTS = {
 /** What the one connection does, in a word. */
 function Connection(): ReactNode {
   const t = useText();
+  const lost = useFace(({ link }) => link === 'lost');
   const state = useApp(({ connection, snapshot }) => {
     if (connection.state === 'stopping') return 'stopping';
     if (connection.state === 'starting') return 'joining';
@@ -65,9 +66,9 @@ function Connection(): ReactNode {
   );
   return (
     <p className="flex items-center gap-2.5 border-t border-line px-4 py-3 text-[13px] max-lg:justify-center max-lg:px-2 max-sm:hidden">
-      <span aria-hidden className={`settle size-2.5 shrink-0 rounded-full ${DOTS[state]}`} />
+      <span aria-hidden className={`settle size-2.5 shrink-0 rounded-full ${DOTS[lost ? 'off' : state]}`} />
       <span className="min-w-0 max-lg:sr-only">
-        <span className="block font-medium">{t(`state.${state}`)}</span>
+        <span className="block font-medium">{lost ? t('state.unknown') : t(`state.${state}`)}</span>
         {room !== null && <bdi className="block truncate text-soft">{plainLine(room)}</bdi>}
       </span>
     </p>
