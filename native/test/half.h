@@ -45,7 +45,7 @@ struct Half {
     Effects effects;
     const Path path{PathKind::udp, socket, *Endpoint::parse("127.0.0.1", other.socket->port()), 0};
     state.core.set_path(read_clocks(), *state.core.find(peer), path, {}, effects);
-    Sender(state, true).run(effects);
+    Sender(state, host_patience_ms).run(effects);
   }
   bool usable() { return state.core.find(peer)->current != nullptr; }
   uint64_t received() { return state.core.find(peer)->counters.rx_packets; }

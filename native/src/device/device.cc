@@ -54,7 +54,7 @@ Device::Device(DeviceOptions options)
       tun_(std::move(options.tun)),
       capture_(std::move(options.capture)),
       memory_out_(state_, memory_places, false),
-      sender_(state_, false) {}
+      sender_(state_, answer_patience_ms) {}
 
 std::unique_ptr<Device> Device::open(DeviceOptions options, int& error) {
   std::unique_ptr<Device> device(new Device(std::move(options)));
@@ -302,8 +302,12 @@ bool Device::send(udp::Socket& socket, const Endpoint& to, ByteView bytes, int t
     state_.core.stun().sent(bytes, now.mono_ms);
     state_.core.sends(now, socket, to);
   }
-  const int error = socket.send(to, bytes, ttl);
-  if (error != 0 && error != EAGAIN && error != ENOBUFS) report_send_error(state_, socket, error);
+  int error = socket.send(to, bytes, ttl);
+  if (udp::is_full(error)) {
+    socket.wait_for_room(answer_patience_ms);
+    error = socket.send(to, bytes, ttl);
+  }
+  if (error != 0 && !udp::is_full(error)) report_send_error(state_, socket, error);
   return error == 0;
 }
 

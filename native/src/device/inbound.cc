@@ -40,7 +40,7 @@ Inbound::Inbound(State& state, Inbox& inbox, HostWriter& host, CryptoPool* pool)
     : state_(state),
       inbox_(inbox),
       host_(host),
-      sender_(state, false),
+      sender_(state, answer_patience_ms),
       waiting_(places),
       pool_(pool),
       pooled_(pool ? pool->depth() : 0) {

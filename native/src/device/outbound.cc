@@ -25,7 +25,7 @@ Outbound::Outbound(State& state, const HostQueueOptions& places, bool waits, Cry
     : state_(state),
       waits_(waits),
       seed_(random_seed()),
-      sender_(state, waits),
+      sender_(state, waits ? host_patience_ms : no_patience),
       queue_(places),
       copy_(offload::max_frame),
       pool_(pool),

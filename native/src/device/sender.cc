@@ -13,7 +13,7 @@ void Sender::add(const Path& path, PeerId peer, ByteView bytes, std::optional<qu
 
 void Sender::flush() {
   if (batch_.empty()) return;
-  state_.tx_dropped += batch_.flush(patient_, failures_);
+  state_.tx_dropped += batch_.flush(patience_ms_, failures_);
   for (const udp::SendFailure& failure : failures_) report_send_error(state_, *failure.socket, failure.error);
 }
 

@@ -5,10 +5,13 @@
 
 namespace wg {
 
+/// Tuning: how long a full socket is waited for. What the host sends has a thread of its own for that. An answer, or what the
+/// owner says, is small and rare, and lost only where the system sends less than one frame in this time: there bulk is paced.
+constexpr int host_patience_ms = 5, answer_patience_ms = 1, no_patience = 0;
+
 class Sender {
  public:
-  /// `patient` waits a few milliseconds for a full socket instead of dropping at once.
-  Sender(State& state, bool patient) : state_(state), patient_(patient) {}
+  Sender(State& state, int patience_ms) : state_(state), patience_ms_(patience_ms) {}
 
   /// Bytes and path must stay until `flush`. `lane` of a packet of the host's: owners who carry it need to know.
   void add(const Path& path, PeerId peer, ByteView bytes, std::optional<queue::Lane> lane = {});
@@ -20,7 +23,7 @@ class Sender {
 
  private:
   State& state_;
-  const bool patient_;
+  const int patience_ms_;
   udp::SendBatch batch_;
   std::vector<udp::SendFailure> failures_;
 };

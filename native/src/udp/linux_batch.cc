@@ -1,7 +1,6 @@
 // Many datagrams a system call: sendmmsg with UDP_SEGMENT, recvmmsg with UDP_GRO.
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,8 +12,6 @@ namespace {
 
 constexpr size_t max_receive = 65'535;
 constexpr size_t few = 4, long_read = 8'192;
-
-bool is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
 
 // What the kernel says where the interface, the route or itself cannot cut a send.
 bool is_refusal(int error) { return error == EIO || error == EINVAL || error == EOPNOTSUPP || error == EMSGSIZE; }
@@ -48,7 +45,7 @@ struct SendBatch::Platform {
   Run* open_run(const Socket& socket, const Endpoint& to);
   void lay_out(size_t size);
   void describe(size_t run);
-  size_t send_singly(const Run& run, std::vector<SendFailure>& failures);
+  size_t send_singly(const Run& run, int patience_ms, std::vector<SendFailure>& failures);
 };
 
 // The last run to that destination: what was added before it must leave before it.
@@ -117,7 +114,7 @@ void SendBatch::Platform::describe(size_t index) {
 }
 
 // What the kernel would not cut. How many did not leave.
-size_t SendBatch::Platform::send_singly(const Run& run, std::vector<SendFailure>& failures) {
+size_t SendBatch::Platform::send_singly(const Run& run, int patience_ms, std::vector<SendFailure>& failures) {
   size_t dropped = 0;
   for (size_t i = 0; i < run.count; i++) {
     msghdr header{};
@@ -126,13 +123,17 @@ size_t SendBatch::Platform::send_singly(const Run& run, std::vector<SendFailure>
     header.msg_iov = &vectors[run.first_vector + i];
     header.msg_iovlen = 1;
     if (sendmsg(run.socket->fd(), &header, MSG_NOSIGNAL) >= 0) continue;
+    if (is_full(errno) && patience_ms > 0) {
+      run.socket->wait_for_room(patience_ms);
+      if (sendmsg(run.socket->fd(), &header, MSG_NOSIGNAL) >= 0) continue;
+    }
     dropped++;
     if (!is_full(errno)) failures.push_back({run.socket, errno});
   }
   return dropped;
 }
 
-size_t SendBatch::flush(bool patient, std::vector<SendFailure>& failures) {
+size_t SendBatch::flush(int patience_ms, std::vector<SendFailure>& failures) {
   Platform& batch = *platform_;
   failures.clear();
   batch.lay_out(size_);
@@ -152,9 +153,8 @@ size_t SendBatch::flush(bool patient, std::vector<SendFailure>& failures) {
     }
     const int error = errno;
     if (error == EINTR) continue;
-    if (is_full(error) && patient && !waited) {
-      pollfd waiting{run.socket->fd(), POLLOUT, 0};
-      poll(&waiting, 1, patience_ms);
+    if (is_full(error) && patience_ms > 0 && !waited) {
+      run.socket->wait_for_room(patience_ms);
       waited = true;
       continue;
     }
@@ -165,7 +165,7 @@ size_t SendBatch::flush(bool patient, std::vector<SendFailure>& failures) {
     }
     if (run.count > 1 && is_refusal(error)) {
       // Where the same datagrams leave alone it was the cutting that the kernel refused.
-      const size_t lost = batch.send_singly(run, failures);
+      const size_t lost = batch.send_singly(run, patience_ms, failures);
       if (lost == 0) run.socket->refuse_segments();
       dropped += lost;
     } else {

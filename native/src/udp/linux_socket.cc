@@ -89,6 +89,13 @@ int Socket::send(const Endpoint& to, ByteView bytes, int ttl) const {
   return sendmsg(fd_, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
+void Socket::wait_for_room(int patience_ms) const {
+  pollfd waiting{fd_, POLLOUT, 0};
+  poll(&waiting, 1, patience_ms);
+}
+
+bool is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
+
 bool Socket::may_report_error(int64_t now_ns) {
   int64_t last = error_reported_.load(std::memory_order_relaxed);
   return now_ns - last >= 1'000'000'000 && error_reported_.compare_exchange_strong(last, now_ns);

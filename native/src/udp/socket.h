@@ -32,6 +32,8 @@ class Socket {
 
   /// One datagram now; `ttl` 0 is the system's. 0, or the errno.
   int send(const Endpoint& to, ByteView bytes, int ttl = 0) const;
+  /// Waits for room in a full socket.
+  void wait_for_room(int patience_ms) const;
 
   /// Whether the kernel cuts one long send into datagrams here (UDP_SEGMENT). It may refuse only once it is asked to.
   bool segments() const { return segments_.load(std::memory_order_relaxed); }
@@ -49,6 +51,9 @@ class Socket {
   std::atomic<bool> segments_{false};
   std::atomic<int64_t> error_reported_{INT64_MIN / 2};
 };
+
+/// Whether a send failed because too much waits to leave.
+bool is_full(int error);
 
 /// Datagrams of a batch that did not leave.
 struct SendFailure {
@@ -70,11 +75,9 @@ class SendBatch {
   bool full() const { return size_ == capacity; }
   bool empty() const { return size_ == 0; }
   void add(Socket& socket, const Endpoint& to, ByteView bytes);
-  /// Sends everything; with `patient` waits up to `patience_ms` for room in a full socket. Returns how many were dropped;
-  /// `failures` gets each error that is not a full queue (cleared first).
-  size_t flush(bool patient, std::vector<SendFailure>& failures);
-
-  static constexpr int patience_ms = 5;
+  /// Sends everything; waits up to `patience_ms` for room in a full socket, as often as that lets something leave. Returns how
+  /// many were dropped; `failures` gets each error that is not a full queue (cleared first).
+  size_t flush(int patience_ms, std::vector<SendFailure>& failures);
 
  private:
   struct Platform;
