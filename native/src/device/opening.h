@@ -68,6 +68,7 @@ class Opening final : public CryptoWork {
   void clear() {
     items_.clear();
     sessions_.clear();
+    aead_.forget_key();
   }
 
  private:

@@ -109,6 +109,7 @@ void Sealing::clear() {
   flows_.clear();
   // Another session may come to lie where this one lay.
   keyed_ = nullptr;
+  aead_.forget_key();
   bytes_ = dropped_ = cut_used_ = 0;
 }
 

@@ -39,7 +39,7 @@ void exclusive_or(uint8_t* to, const uint8_t* with, size_t length) {
 }  // namespace
 
 Aead::~Aead() {
-  erase(key_.data(), sizeof key_);
+  forget_key();
   erase(stream_.data(), sizeof stream_);
   erase(authenticator_.data(), sizeof authenticator_);
 }
@@ -49,6 +49,8 @@ void Aead::set_key(ByteView key) {
   if (!fits) std::abort();
   for (size_t i = 0; i < key_.size(); i++) key_[i] = load_le32(&key[4 * i]);
 }
+
+void Aead::forget_key() { erase(key_.data(), sizeof key_); }
 
 void Aead::begin(const Bytes<12>& nonce, size_t length) {
   counter_ = {0, load_le32(&nonce[0]), load_le32(&nonce[4]), load_le32(&nonce[8])};

@@ -15,6 +15,8 @@ class Aead {
 
   /// From now on with this key.
   void set_key(ByteView key);
+  /// Erases it: one who seals and opens under many keys must not keep the last one longer than its session does.
+  void forget_key();
 
   /// Seals `text` in place and writes the tag behind it: `text.data()` has room for 16 bytes more.
   void seal(const Bytes<12>& nonce, ByteView aad, ByteSpan text);
