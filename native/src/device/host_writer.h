@@ -18,6 +18,7 @@ class HostWriter {
 
  private:
   void write(const offload::Coalescer::Frame& frame);
+  void write_singly(const offload::Coalescer::Frame& frame);
 
   State& state_;
   const tun::HostTun* const tun_;

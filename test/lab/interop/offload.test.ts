@@ -24,6 +24,7 @@ const kernels: Kernel[] = [
   { name: 'no offload on the TUN', lacks: ['tun-offload'], fromHost: false, toHost: false, sends: true },
   { name: 'no UDP_SEGMENT', lacks: ['udp-segment'], fromHost: true, toHost: true, sends: false },
   { name: 'EIO for cut sends', lacks: ['udp-segment-send'], fromHost: true, toHost: true, sends: false },
+  { name: 'EINVAL for joined frames', lacks: ['tun-frames'], fromHost: true, toHost: false, sends: true },
   { name: 'no UDP_GRO', lacks: ['udp-gro'], fromHost: true, toHost: true, sends: true },
   {
     name: 'none of all that',
@@ -62,6 +63,7 @@ describeLab('segments x wireguard-go', () => {
 
     expect(await sends(pair.ours, inner.theirs)).toBe('same');
     const out = { host: (await meanBytes('warren0')).tx, wire: (await meanBytes('wan')).tx };
+    const dropped = (await pair.report()).stats.txDropped;
     expect(await sends(pair.theirs, inner.ours)).toBe('same');
     const back = (await meanBytes('warren0')).rx;
 
@@ -74,5 +76,7 @@ describeLab('segments x wireguard-go', () => {
     const { stats, failures } = await pair.report();
     expect(failures).toEqual([]);
     expect(stats.routeMisses).toBe(0);
+    // Nor is what our host refuses at first.
+    expect(stats.txDropped).toBe(dropped);
   });
 });

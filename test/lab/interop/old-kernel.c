@@ -3,7 +3,8 @@
  *   uso           TUNSETOFFLOAD with USO, before Linux 6.2
  *   udp-segment   UDP_SEGMENT as an option, before 4.18
  *   udp-segment-send   a cut send with EIO, as an interface without checksum offload
- *   udp-gro       UDP_GRO, before 5.0 */
+ *   udp-gro       UDP_GRO, before 5.0
+ *   tun-frames    frames written to a TUN with EINVAL, although it said that it takes them */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -14,7 +15,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int lacks(const char *feature) {
@@ -63,4 +67,15 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   }
   if (plain == 0 && count > 0) return refuse(EIO);
   return (int)syscall(SYS_sendmmsg, fd, messages, plain, flags);
+}
+
+static int is_tun(int fd) {
+  struct stat file;
+  return fstat(fd, &file) == 0 && S_ISCHR(file.st_mode) && file.st_rdev == makedev(10, 200);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  // Virtio's header comes first; its second byte is the kind of frame, 0 for none.
+  if (lacks("tun-frames") && is_tun(fd) && ((const unsigned char *)parts[0].iov_base)[1] != 0) return refuse(EINVAL);
+  return syscall(SYS_writev, fd, parts, count);
 }
