@@ -150,7 +150,7 @@ export interface QueueStats {
   bulkBytes: number;
   /** How long bulk waits now, smoothed. */
   bulkWaitMs: number;
-  /** Datagrams of peers that waited in vain to be opened. */
+  /** Datagrams of external paths that found no place to wait for their opening. */
   receiveDropped: number;
 }
 

@@ -347,7 +347,7 @@ void Device::receive_external(PeerId id, ByteView bytes) {
   if (inbox_.push(id, bytes)) {
     state_.poller.wake();
   } else {
-    state_.rejected++;
+    state_.receive_dropped++;
   }
 }
 
@@ -382,7 +382,7 @@ DeviceCounters Device::counters() {
   const CoreCounters& core = state_.core.counters();
   return {events_dropped, core.rejected + state_.rejected, core.tx_dropped + state_.tx_dropped, core.route_misses,
           state_.express_dropped, state_.bulk_dropped, state_.bulk_late, state_.bulk_queued, state_.bulk_wait,
-          state_.bulk_dropped_in,
+          state_.receive_dropped,
           state_.core.load().under_load(now.boot_ns), state_.core.fanout().counters()};
 }
 

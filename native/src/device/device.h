@@ -32,7 +32,7 @@ struct DeviceCounters {
   uint64_t express_dropped, bulk_dropped, bulk_late, bulk_queued;
   /// How long bulk waits now.
   Nanos bulk_wait;
-  /// Datagrams of peers that waited in vain to be opened.
+  /// Datagrams of external paths that found no place to wait for their opening.
   uint64_t receive_dropped;
   bool under_load;
   FanoutCounters fanout;

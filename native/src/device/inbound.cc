@@ -7,8 +7,11 @@ namespace {
 
 /// The longest datagram whose packet passes bulk; of marked ones only the sender knows.
 const size_t express_datagram = Session::sealed_size(queue::small_packet - 1, queue::small_packet);
-/// Tuning: places for reads of bulk that wait, which are fewer than the batch has buffers, and for what came between.
+/// Tuning: places for reads of bulk that wait, which are fewer than the batch has buffers, and for what came between. Where they
+/// would not do for another batch the rest waits in the socket.
 constexpr size_t places = 256;
+/// Small datagrams of one read that have a place each: as many as the kernel joins (UDP_GRO_CNT_MAX). More wait like bulk.
+constexpr size_t most_joined = 64;
 /// Tuning: bulk that is opened between two looks at the sockets: enough for a frame that the host takes as one.
 constexpr size_t bulk_burst = 65'536;
 /// Tuning: reads of one socket before it is another's turn; a flood does not end.
@@ -55,39 +58,46 @@ Inbound::~Inbound() {
 }
 
 void Inbound::receive(const std::shared_ptr<udp::Socket>& socket) {
-  for (size_t round = 0; round < rounds && !batch_.full(); round++) {
+  for (size_t round = 0; round < rounds && !batch_.full() && has_places(); round++) {
+    const uint64_t begin = next_;
     for (const udp::Received& read : batch_.receive(*socket)) {
       Arrival arrival{{PathKind::udp, socket, read.from, 0}, 0};
-      if (read.segment > express_datagram) {
+      if (read.segment > express_datagram || udp::count(read) > most_joined) {
         keep(Waiting::Kind::sealed, std::move(arrival), read);
-        continue;
-      }
-      const Arrival& kept = arrivals_.emplace_back(std::move(arrival));
-      const bool alone = read.bytes.size() <= read.segment;
-      if (alone && bulk_bytes_ > 0 && next_ - first_ < waiting_.size()) {
-        keep(Waiting::Kind::gone, {}, read);
-        add(kept, read.bytes, next_ - 1);
       } else {
-        udp::split(read, [&](ByteSpan datagram) { add(kept, datagram); });
-        done_.push_back(read.buffer);
+        receive_small(std::move(arrival), read);
       }
     }
     process();
+    release_passed(begin);
     finish();
     if (batch_.drained()) return;
   }
 }
 
-// Where no buffer is free the rest waits in the socket, until some of this has been opened.
-void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read) {
-  const bool bulk = kind == Waiting::Kind::sealed;
-  if (bulk && next_ - first_ == waiting_.size()) {
-    state_.bulk_dropped_in += (read.bytes.size() + read.segment - 1) / std::max<size_t>(1, read.segment);
-    batch_.release(read.buffer);
-    return;
+// Opened at once. Behind what waits they have a place, because only then is known what they hold.
+void Inbound::receive_small(Arrival arrival, const udp::Received& read) {
+  const Arrival& kept = arrivals_.emplace_back(std::move(arrival));
+  uint64_t place = Opening::no_place;
+  if (first_ < next_) {
+    place = next_;
+    keep(Waiting::Kind::gone, {}, read);
+  } else {
+    done_.push_back(read.buffer);
   }
+  udp::split(read, [&](ByteSpan datagram) { add(kept, datagram, place); });
+}
+
+// Small datagrams that have come since `begin`, and of which nothing stays.
+void Inbound::release_passed(uint64_t begin) {
+  for (uint64_t place = begin; place < next_; place++) {
+    if (waiting(place).kind == Waiting::Kind::gone) done_.push_back(waiting(place).read.buffer);
+  }
+}
+
+void Inbound::keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read) {
   waiting(next_++) = {kind, std::move(arrival), read};
-  if (bulk) bulk_bytes_ += read.bytes.size();
+  if (kind == Waiting::Kind::sealed) bulk_bytes_ += read.bytes.size();
 }
 
 bool Inbound::receive_bulk() {
@@ -101,8 +111,7 @@ bool Inbound::receive_bulk() {
     first_++;
     if (next.kind == Waiting::Kind::gone) continue;
     if (next.kind == Waiting::Kind::opened) {
-      done_.push_back(next.read.buffer);
-      host_.add(next.read.bytes);
+      deliver_late(next);
       continue;
     }
     udp::split(next.read, [&](ByteSpan datagram) { add(next.arrival, datagram); });
@@ -134,7 +143,7 @@ void Inbound::gather(Opening& batch) {
   for (; handed_to_ < next_; handed_to_++) {
     const Waiting& next = waiting(handed_to_);
     if (next.kind == Waiting::Kind::gone || (next.kind == Waiting::Kind::opened && batch.empty())) continue;
-    const size_t count = (next.read.bytes.size() + next.read.segment - 1) / next.read.segment;
+    const size_t count = udp::count(next.read);
     const bool fits = bytes + next.read.bytes.size() <= bulk_burst && batch.items().size() + count <= Opening::max_items;
     if (next.kind == Waiting::Kind::opened || (!fits && !batch.empty())) break;
     udp::split(next.read, [&](ByteSpan datagram) { batch.add(next.arrival, datagram, Opening::no_place); });
@@ -227,14 +236,21 @@ void Inbound::settle(Opening& batch) {
 
 // What must not pass the bulk before it waits for it.
 void Inbound::deliver(const Opening::Item& item) {
-  if (item.place != Opening::no_place && queue::keeps_order(item.inner)) {
-    Waiting& place = waiting(item.place);
-    place.kind = Waiting::Kind::opened;
-    place.read.bytes = item.inner;
-    return;
-  }
-  if (!item.inner.empty()) host_.add(item.inner);
-  if (item.place != Opening::no_place) done_.push_back(waiting(item.place).read.buffer);
+  if (item.inner.empty()) return;
+  if (item.place == Opening::no_place || !queue::keeps_order(item.inner)) return host_.add(item.inner);
+  Waiting& place = waiting(item.place);
+  place.kind = Waiting::Kind::opened;
+  place.stays |= uint64_t{1} << static_cast<size_t>(item.datagram.data() - place.read.bytes.data()) / place.read.segment;
+}
+
+void Inbound::deliver_late(const Waiting& opened) {
+  done_.push_back(opened.read.buffer);
+  size_t number = 0;
+  udp::split(opened.read, [&](ByteSpan datagram) {
+    if ((opened.stays >> number++ & 1) == 0) return;
+    const ByteSpan inner = datagram.subspan(data_header_size);
+    host_.add(inner.first(InnerHeader::parse(inner)->length));
+  });
 }
 
 // In the order in which messages came, whoever opened them. False when there is none.

@@ -45,14 +45,19 @@ class Inbound {
   void run_timers();
 
  private:
-  /// What came while bulk waited, in its order. A small datagram only keeps its place, in case that its packet must not pass.
+  /// What came while something waited, in its order. Small datagrams only keep their place, for those whose packets must not pass.
   struct Waiting {
     enum class Kind : uint8_t { sealed, opened, gone } kind = Kind::gone;
     Arrival arrival;
     udp::Received read;
+    /// Of small datagrams that the kernel joined: bit by bit, whose packets wait where they were opened.
+    uint64_t stays = 0;
   };
 
+  bool has_places() const { return waiting_.size() - (next_ - first_) >= udp::ReceiveBatch::capacity; }
   void keep(Waiting::Kind kind, Arrival arrival, const udp::Received& read);
+  void receive_small(Arrival arrival, const udp::Received& read);
+  void release_passed(uint64_t begin);
   void add(const Arrival& arrival, ByteSpan datagram, uint64_t place = Opening::no_place);
   void process();
   void hand_in();
@@ -64,6 +69,7 @@ class Inbound {
   bool accept(Opening& batch);
   void check(Opening& batch);
   void deliver(const Opening::Item& item);
+  void deliver_late(const Waiting& opened);
   void finish();
   Waiting& waiting(uint64_t place) { return waiting_[place % waiting_.size()]; }
 

@@ -145,8 +145,11 @@ void Outbound::enqueue(const Now& now, Peer& peer, Index slot, const queue::Clas
 
 Nanos Outbound::send() {
   const Now now = read_clocks();
-  take_express(now);
-  if (!now_.empty()) dispatch(now_);
+  // To the last: bulk must not pass the small packets that its flow sent before.
+  while (!queue_.express().empty()) {
+    take_express(now);
+    dispatch(now_);
+  }
   Sealing& batch = next_batch();
   take_bulk(now, batch);
   const Nanos next = next_turn(now, !batch.empty());
@@ -158,7 +161,6 @@ Nanos Outbound::send() {
 }
 
 void Outbound::take_express(const Now& now) {
-  if (queue_.express().empty()) return;
   const std::lock_guard lock(state_.mutex);
   while (!now_.full()) {
     const auto burst = queue_.pop_express(now.boot_ns);
@@ -203,7 +205,7 @@ Nanos Outbound::next_turn(const Now& now, bool sends) {
   state_.bulk_late.store(queue_.bulk().late(), std::memory_order_relaxed);
   state_.bulk_queued.store(queue_.bulk().bytes(), std::memory_order_relaxed);
   state_.bulk_wait.store(queue_.bulk().wait(), std::memory_order_relaxed);
-  if (!queue_.express().empty() || (sends && !queue_.bulk().empty())) return 0;
+  if (sends && !queue_.bulk().empty()) return 0;
   if (queue_.bulk().empty()) return never;
   Nanos next = now.boot_ns + held_look;
   const std::lock_guard lock(state_.mutex);

@@ -33,8 +33,8 @@ struct State {
   std::atomic<Nanos> bulk_wait{0};
   /// When a game's packet last passed, in either direction (boot_ns; 0: never).
   std::atomic<Nanos> played_at{0};
-  /// Datagrams from peers that waited in vain to be opened.
-  std::atomic<uint64_t> bulk_dropped_in{0};
+  /// Datagrams of external paths that found no place to wait for their opening.
+  std::atomic<uint64_t> receive_dropped{0};
 
   /// With the lock held: whether the network thread sleeps past a deadline that was set meanwhile.
   bool oversleeps() const { return core.next_deadline() < armed; }

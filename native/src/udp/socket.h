@@ -95,6 +95,11 @@ struct Received {
   size_t buffer;
 };
 
+/// Datagrams in it.
+inline size_t count(const Received& received) {
+  return received.bytes.empty() ? 0 : (received.bytes.size() + received.segment - 1) / received.segment;
+}
+
 /// Calls `each` with every datagram.
 template <typename Each>
 void split(const Received& received, const Each& each) {
