@@ -138,7 +138,7 @@ export interface RendezvousConnection {
    * its length where that is unknown.
    */
   frame(frame: BinaryFrame, express?: boolean): boolean;
-  /** The host's network has changed: unless the server is heard soon, the connection is over (`lost`). */
+  /** The host's network has changed: unless the server is heard soon, and at once where its own address is gone, it is `lost`. */
   check(): void;
   close(): void;
 }

@@ -189,6 +189,9 @@ class SimConnection implements RendezvousConnection {
   readonly #thread: MainThread;
   readonly #handlers: RendezvousHandlers;
   readonly #hello: Hello | undefined;
+  readonly #host: Host;
+  /** Own address that it left by. */
+  #local = '';
   #stream: StreamEnd | null = null;
   #phase: 'connecting' | 'open' | 'welcomed' | 'closed' = 'connecting';
   #heardAt = 0;
@@ -208,6 +211,7 @@ class SimConnection implements RendezvousConnection {
     this.#thread = thread;
     this.#handlers = handlers;
     this.#hello = hello;
+    this.#host = host;
     this.#connect(host, server);
   }
 
@@ -223,6 +227,7 @@ class SimConnection implements RendezvousConnection {
 
   check(): void {
     if (this.#phase !== 'open' && this.#phase !== 'welcomed') return;
+    if (!this.#host.addresses().some(({ ip }) => ip === this.#local)) return this.#end('lost');
     const askedAt = this.#timeline.now();
     this.#stream?.send(PING);
     this.#cancelCheck();
@@ -274,6 +279,7 @@ class SimConnection implements RendezvousConnection {
     });
     serverSide = accepted.attach(stream.server);
     this.#stream = stream.client;
+    this.#local = way.local;
     this.#heardAt = this.#timeline.now();
     this.#watch();
     this.#thread.run(() => {

@@ -36,6 +36,7 @@ import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
 import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
 import type { EarlyDials } from './early-dials.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
+import { isOwnAddress } from './own-address.ts';
 import { RelayOutbox } from './outbox.ts';
 import { type Environment, proxyFor } from './proxy.ts';
 import { readRefusal } from './refusal.ts';
@@ -55,6 +56,8 @@ export interface RendezvousOptions {
   pingIntervalMs?: number;
   /** How soon the server must be heard after a change of network (default 1,500 ms). */
   checkTimeoutMs?: number;
+  /** Whether an address is this host's. Replaced by tests. */
+  isOwnAddress?: (ip: string) => boolean;
 }
 
 /** Totals over all connections of a port. */
@@ -111,6 +114,8 @@ class WebSocketRendezvous implements RendezvousConnection {
   #phase: Phase = 'connecting';
   #timer: NodeJS.Timeout;
   #heardAt = 0;
+  /** Own address that an open connection left by; null where that is not known. */
+  #localIp: string | null = null;
   /** Runs out when a `check` is not answered. */
   #doubt: NodeJS.Timeout | undefined;
   #relayPayloadBytes: number = SERVER_LIMITS.relayPayloadBytes;
@@ -207,6 +212,8 @@ class WebSocketRendezvous implements RendezvousConnection {
 
   check(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const own = this.#shared.options.isOwnAddress ?? isOwnAddress;
+    if (this.#localIp !== null && !own(this.#localIp)) return this.#end({ code: 'lost', error: 'its address is gone' });
     const askedAt = performance.now();
     this.#socket.ping();
     clearTimeout(this.#doubt);
@@ -238,6 +245,7 @@ class WebSocketRendezvous implements RendezvousConnection {
     let remoteIp: string | null = null;
     socket.on('upgrade', ({ socket: tcp, headers }) => {
       if (headers[HELLO_HEADER] !== undefined) this.#hello = null;
+      this.#localIp = tcp.localAddress ?? null;
       remoteIp = proxied ? null : (knownIp ?? tcp.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null);
     });
     socket.on('open', () => this.#opened(remoteIp));

@@ -29,6 +29,8 @@ interface Trace {
   up: Link[];
   down: Link[];
   target: Host;
+  /** The host's own address on it. */
+  local: string;
   /** The source address that the target sees. */
   observed: string;
   intact(): boolean;
@@ -54,7 +56,7 @@ export function trace(host: Host, server: string): Trace | null {
     down.push(target.up);
     if (!(target.node instanceof Nat)) {
       const intact = () => stateful.every(({ node, generation }) => node.generation === generation);
-      return { up, down, target: target.node as Host, observed, intact };
+      return { up, down, target: target.node as Host, local: start.address, observed, intact };
     }
     const nat = target.node;
     if (nat.down) return null;

@@ -262,6 +262,25 @@ describe('network change', () => {
     },
   );
 
+  scenario(
+    'a laptop that has nothing but the relay is heard again within a second of its new address',
+    5,
+    { sites: [site('udp-blocked'), site('udp-blocked'), site('full-cone', { members: [] })] },
+    async (world) => {
+      await world.joinAll(200);
+      await world.until('connected', () => world.allConnected(), 5_000);
+      await world.runFor(3_000);
+      const [a, b] = world.members as [Member, Member];
+      const stop = flows(world, a, b);
+      a.host.disconnect();
+      a.host.connect(world.sites[2]?.lan as World['internet'], '192.168.1.77', { delayMs: 1 });
+      const at = world.timeline.now();
+      await world.runFor(5_000);
+      expect(outage(world, a, b, at)).toBeLessThan(1_000);
+      await stop();
+    },
+  );
+
   scenario('a laptop that was off all networks for minutes is back at once', 3, TWO_HOMES, async (world) => {
     const [a, b] = await direct(world);
     a.host.disconnect();

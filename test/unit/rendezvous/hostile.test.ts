@@ -126,6 +126,19 @@ describe('a server that says nothing', () => {
     expect(heard.causes).toMatchObject([{ code: 'lost' }]);
   });
 
+  test('after a change of network is left at once, where the address is gone that it knew this host by', async () => {
+    const server = closing(await startFakeServer(() => undefined));
+    const asked: string[] = [];
+    const isOwnAddress = (ip: string) => asked.push(ip) < 2;
+    const { connection, heard } = dial(server.url, { checkTimeoutMs: 60_000, isOwnAddress });
+    await until(() => heard.remoteIp !== undefined);
+    connection.check();
+    expect(heard.causes).toEqual([]);
+    connection.check();
+    expect(heard.causes).toMatchObject([{ code: 'lost' }]);
+    expect(asked).toEqual(['127.0.0.1', '127.0.0.1']);
+  });
+
   test('and answers after a change of network is kept', async () => {
     let pings = 0;
     const server = closing(await startFakeServer((socket) => socket.on('ping', () => pings++)));
