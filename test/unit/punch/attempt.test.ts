@@ -180,6 +180,20 @@ describe('an attempt', () => {
     expect(run.outcome()).toBe('direct');
   });
 
+  it('as follower waits to be told where it is direct first, and tells it then', () => {
+    const run = new Run('follower', 'birthday');
+    run.pass(500);
+    const pings = run.pings().length;
+    run.handle({ type: 'direct', port: 4_242 });
+    run.pass(900);
+    expect(run.sent('punch-nominate')).toEqual([]);
+    expect(run.pings()).toHaveLength(pings);
+    run.hears({ t: 'punch-nominate', id: ID, port: 4_242 });
+    expect(run.sent('punch-nominated')).toHaveLength(1);
+    run.pass(2_100);
+    expect(run.outcome()).toBe('direct');
+  });
+
   it('opens half of its sockets short of the other router at first, and all of them after a failure', () => {
     const shares = [0, 1].map((failures) => {
       const run = new Run('leader', 'birthday', { failures });

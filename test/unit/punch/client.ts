@@ -110,7 +110,7 @@ export class Client {
   }
 
   /** A member who has told its report and its public endpoint. */
-  join(key: string, nat: NatReport): void {
+  join(key: string, nat: NatReport, proven = true): void {
     const core = createPeer({ lower: key > 'm', relayOnly: false, families: [4] });
     const candidates = [{ kind: 'reflexive' as const, ip: '198.51.100.7', port: 7_000 }];
     core.handle(0, { type: 'message', message: { t: 'candidates', revision: 1, candidates, nat } });
@@ -134,7 +134,7 @@ export class Client {
       waker: new Waker(clock, () => {}),
       early: null,
       routes: [{ server: 0, member: key }],
-      proven: true,
+      proven,
       path: { kind: 'external' },
       duplicate: null,
       sampled: { txPackets: 0, rxPackets: 0 },

@@ -55,6 +55,31 @@ describe('two members that ask for punches without end', () => {
   });
 });
 
+describe('a plan that comes while another is carried out', () => {
+  it('is refused, and the one that runs goes on undisturbed', async () => {
+    const client = new Client(EASY);
+    for (const key of ['ann', 'eve']) client.join(key, RANDOM);
+    client.punches.message('ann', plan(1, 'birthday'));
+    await client.run(500);
+    const before = client.pings.length;
+    client.punches.message('eve', plan(2, 'birthday'));
+    expect(client.sent.at(-1)).toMatchObject({ to: 'eve', message: { t: 'punch-refuse', code: 'busy' } });
+    expect(client.punches.view('eve')).toBeNull();
+    expect(client.punches.view('ann')?.phase).toBe('probing');
+    await client.run(500);
+    expect(client.pings.length).toBeGreaterThan(before);
+  });
+
+  it('is not even looked at where the member has not proved who it is', async () => {
+    const client = new Client(EASY);
+    client.join('eve', RANDOM, false);
+    client.punches.message('eve', plan(1, 'birthday'));
+    await client.run(500);
+    expect(client.sent).toEqual([]);
+    expect(client.pings).toEqual([]);
+  });
+});
+
 describe('a leader whose plans are never answered', () => {
   it('asks less and less, and at last no more', async () => {
     const client = new Client(RANDOM);
