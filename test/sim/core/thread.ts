@@ -7,6 +7,8 @@ import type { Timeline } from './timeline.ts';
 export class MainThread {
   readonly #timeline: Timeline;
   #waiting: (() => void)[] = [];
+  /** Of these the event loop runs what is due before it takes what came in meanwhile. */
+  #due: (() => void)[] = [];
   #busyUntil = 0;
   #stopped = false;
 
@@ -14,22 +16,16 @@ export class MainThread {
     this.#timeline = timeline;
   }
 
-  /** Runs `work` now, or in order after the stall. */
+  /** Runs `work`, which came in from elsewhere, now or in order after the stall. */
   run(work: () => void): void {
-    if (this.#stopped) return;
-    if (this.#timeline.now() < this.#busyUntil) {
-      this.#waiting.push(work);
-      return;
-    }
-    work();
-    this.#timeline.touch();
+    this.#runOr(this.#waiting, work);
   }
 
   /** A callback of this thread at virtual time `at` or later; the result cancels. */
   at(at: number, work: () => void): () => void {
     let cancelled = false;
     const cancel = this.#timeline.at(at, () =>
-      this.run(() => {
+      this.#runOr(this.#due, () => {
         if (!cancelled) work();
       }),
     );
@@ -53,11 +49,23 @@ export class MainThread {
   stop(): void {
     this.#stopped = true;
     this.#waiting = [];
+    this.#due = [];
+  }
+
+  #runOr(queue: (() => void)[], work: () => void): void {
+    if (this.#stopped) return;
+    if (this.busy) {
+      queue.push(work);
+      return;
+    }
+    work();
+    this.#timeline.touch();
   }
 
   #resume(): void {
-    while (this.#waiting.length > 0 && !this.busy) {
-      const work = this.#waiting.shift() as () => void;
+    while (!this.busy) {
+      const work = this.#due.shift() ?? this.#waiting.shift();
+      if (work === undefined) return;
       work();
       this.#timeline.touch();
     }
