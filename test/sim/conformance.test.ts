@@ -2,11 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { conformanceCases } from '../lab/conformance/cases.ts';
 import type { Endpoint, ExpectedNat, NatUnderTest, Outside } from '../lab/conformance/contract.ts';
-import { natTable } from '../lab/conformance/table.ts';
+import { fullyRandom, masquerade, natTable, netfilterBehaviour } from '../lab/conformance/table.ts';
 import type { Host } from './net/host.ts';
 import { HELLO, type LoggedSocket, NetLab } from './net/lab.ts';
 import type { NatOptions } from './net/nat.ts';
 import type { PortAllocation } from './net/ports.ts';
+import { NATS } from './profiles.ts';
 
 const EXTERNAL = '198.51.100.10';
 const REMOTES = { A: '203.0.113.1', B: '203.0.113.2' } as const;
@@ -106,6 +107,22 @@ describe('the simulated NAT', () => {
       });
       const cases = conformanceCases({ ...behaviour, external: [EXTERNAL] });
       expect(cases.length).toBeGreaterThan(4);
+      for (const { run } of cases) await run(nat);
+    });
+  }
+});
+
+describe('the simulated netfilter', () => {
+  for (const [profile, expected] of [
+    ['netfilter', masquerade],
+    ['netfilter-accepting', masquerade],
+    ['symmetric-random', fullyRandom],
+  ] as const) {
+    test(profile, async () => {
+      const { lifetimeMs, inboundRefresh } = netfilterBehaviour;
+      const nat = new SimulatedNat({ ...NATS[profile], mappingLifetimeMs: lifetimeMs, inboundRefresh });
+      const cases = conformanceCases({ ...netfilterBehaviour, ...expected, external: [EXTERNAL] });
+      expect(cases.length).toBeGreaterThan(6);
       for (const { run } of cases) await run(nat);
     });
   }

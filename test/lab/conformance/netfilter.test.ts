@@ -5,23 +5,20 @@ import { type Topology, startTopology } from '../topology.ts';
 import { conformanceCases } from './cases.ts';
 import type { ExpectedNat } from './contract.ts';
 import { LabNat, OutsideWorld } from './lab-nat.ts';
+import { fullyRandom, masquerade, netfilterBehaviour } from './table.ts';
 
-/**
- * Masquerading keeps the inside port for every remote, as long as no two flows would look alike from outside: an observer sees an
- * endpoint-independent mapping. With fully-random each flow draws its own. Timeouts are whole seconds, and inbound datagrams refresh.
- */
 const kinds: readonly { name: string; nat: KernelNatConfig; expected: Pick<ExpectedNat, 'mapping' | 'ports'> }[] = (
   ['accept', 'drop'] as const
 ).flatMap((input) => [
   {
     name: `masquerade-${input}`,
     nat: { kernel: 'masquerade', input, udpTimeoutS: 1, udpStreamTimeoutS: 1 },
-    expected: { mapping: 'endpoint-independent', ports: { kind: 'preserved' } },
+    expected: masquerade,
   },
   {
     name: `fully-random-${input}`,
     nat: { kernel: 'fully-random', input, udpTimeoutS: 1, udpStreamTimeoutS: 1 },
-    expected: { mapping: 'address-and-port-dependent', ports: { kind: 'random', low: 1024, high: 65535 } },
+    expected: fullyRandom,
   },
 ]);
 
@@ -37,12 +34,9 @@ describeLab('netfilter', () => {
 
   describe.for(kinds.map((kind) => [kind.name, kind.expected] as const))('%s', ([site, expected]) => {
     const cases = conformanceCases({
-      filtering: 'address-and-port-dependent',
-      hairpin: false,
-      external: kinds.map((_, index) => `203.0.113.${10 + index}`),
-      lifetimeMs: 1_000,
-      inboundRefresh: true,
+      ...netfilterBehaviour,
       ...expected,
+      external: kinds.map((_, index) => `203.0.113.${10 + index}`),
     });
     let nat: LabNat;
     beforeAll(() => {

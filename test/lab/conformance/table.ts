@@ -61,3 +61,19 @@ export const natTable: readonly TableRow[] = [
   shortFilter('address-dependent'),
   shortFilter('address-and-port-dependent'),
 ];
+
+/** What netfilter's masquerading has in common with and without random ports: timeouts here are whole seconds. */
+export const netfilterBehaviour = {
+  filtering: 'address-and-port-dependent',
+  hairpin: false,
+  lifetimeMs,
+  inboundRefresh: true,
+} as const satisfies Partial<ExpectedNat>;
+
+/** How it looks to an observer: it keeps the inside port for every remote, as long as no two flows would look alike from outside. */
+export const masquerade = { mapping: 'endpoint-independent', ports: { kind: 'preserved' } } as const;
+/** Each flow draws a port of its own. */
+export const fullyRandom = {
+  mapping: 'address-and-port-dependent',
+  ports: { kind: 'random', low: 1024, high: 65535 },
+} as const;
