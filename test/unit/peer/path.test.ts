@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { WORSE_LOSS_PCT } from '../../../engine/core/peer/choice.ts';
 import { PathRecord } from '../../../engine/core/peer/path.ts';
+import { selectPath } from '../../../engine/core/peer/selection.ts';
 import {
   DEAD_AFTER_MS,
   FIRST_DEADLINE_MS,
   LOSS_WINDOW,
   MIN_DEADLINE_MS,
   MIN_VARIANCE_TERM_MS,
+  RETURN_HOLD_MAX_MS,
+  RETURN_HOLD_MS,
 } from '../../../engine/core/peer/tuning.ts';
 
 const VIA = { socket: 0, remote: { ip: '203.0.113.1', port: 5 } };
@@ -120,5 +123,50 @@ describe('the loss that decides', () => {
     weather(path, 0, 100, (probe) => probe % 3 === 0);
     weather(path, 100, LOSS_WINDOW, (probe) => probe % 16 === 8);
     expect(path.meanLossPct).toBeGreaterThan(WORSE_LOSS_PCT);
+  });
+});
+
+describe('a path that is not in use', () => {
+  /** Which one is chosen while the relay is in use. */
+  function beside(path: PathRecord): (now: number) => string | null {
+    const relay = new PathRecord('relay', 'external', 'relay', 0);
+    const records = new Map([path, relay].map((record) => [record.key, record]));
+    return (now) => selectPath({ records, chosen: 'relay', firstDirectAt: 0 }, now).chosen;
+  }
+
+  it('and died in use takes over when its hold is over, twice as long after each death', () => {
+    const { path, now } = steady(40);
+    const chosenAt = beside(path);
+    let at = now;
+    for (let holdMs = RETURN_HOLD_MS; holdMs < 4 * RETURN_HOLD_MAX_MS; holdMs *= 2, at += 100_000) {
+      path.died(true);
+      expect(chosenAt(at)).toBe('relay');
+      path.revived(at);
+      const until = at + Math.min(holdMs, RETURN_HOLD_MAX_MS);
+      expect(chosenAt(until - 1)).toBe('relay');
+      expect(chosenAt(until)).toBe('p');
+    }
+  });
+
+  it('and died as a standby takes over at once', () => {
+    const { path, now } = steady(40);
+    path.died(false);
+    path.revived(now);
+    expect(beside(path)(now)).toBe('p');
+  });
+
+  it('takes over only when it has answered its last probe, and again after a change of network', () => {
+    const { path, now } = steady(40);
+    const chosenAt = beside(path);
+    path.sent(100, now);
+    path.expire(now + 1_000);
+    expect(chosenAt(now + 1_000)).toBe('relay');
+    path.answered(100, now, 40, now + 1_000);
+    expect(chosenAt(now + 1_000)).toBe('p');
+    path.distrust();
+    expect(chosenAt(now + 1_000)).toBe('relay');
+    path.sent(101, now + 1_000);
+    path.answered(101, now + 1_000, 40, now + 1_040);
+    expect(chosenAt(now + 1_040)).toBe('p');
   });
 });
