@@ -463,7 +463,11 @@ export const en = {
         title: 'Your network blocks UDP',
         help: 'Games go through the relay. Another network or a phone hotspot would help most.',
       },
-      unknown: { name: 'Unknown', title: 'Not measured yet', help: 'Warren is still asking around.' },
+      unknown: {
+        name: 'Unknown',
+        title: 'Not measured yet',
+        help: 'Too few answers so far. Only a server outside your own network can tell.',
+      },
     },
     grid: 'How your NAT behaves',
     gridCaption: 'Mapping across, filtering down. Green is easy; your NAT is the marked cell.',

@@ -433,7 +433,7 @@ export const zhCN: Messages = {
         title: '当前网络屏蔽了 UDP',
         help: '只能走中转。换个网络或用手机热点最有效。',
       },
-      unknown: { name: '未知', title: '还没测出来', help: '正在检测。' },
+      unknown: { name: '未知', title: '还没测出来', help: '收到的回答还不够，只有外网的服务器才测得出来。' },
     },
     grid: 'NAT 行为',
     gridCaption: '横向是映射，纵向是过滤。绿色好连，标出来的是你的 NAT。',
