@@ -274,6 +274,7 @@ export const en = {
     chance: '{odds, number, percent} chance so far',
     mappings: '{count, plural, one {# router mapping} other {# router mappings}} in use',
     noOdds: 'A few knocks usually do.',
+    doors: 'Every door that waits adds to the chance: {odds, number, percent} so far.',
     curve:
       'Chance of being through, by tries: {odds, number, percent} after {sent, number}, about {end, number, percent} after all {max, number}',
     inTheEnd: 'about {odds, number, percent} in the end',

@@ -261,6 +261,7 @@ export const zhCN: Messages = {
     chance: '目前成功率 {odds, number, percent}',
     mappings: '占用 {count, plural, other {# 条路由器映射}}',
     noOdds: '一般敲几下就通。',
+    doors: '每多一扇门在等，机会就多一分：目前 {odds, number, percent}。',
     curve:
       '打通的概率随次数变化：{sent, number} 次时 {odds, number, percent}，{max, number} 次后约 {end, number, percent}',
     inTheEnd: '最终约 {odds, number, percent}',

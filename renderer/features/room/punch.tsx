@@ -99,11 +99,7 @@ export function PunchView({ peer, punch }: PunchProps): ReactNode {
       </div>
       <div className="mt-2 grid gap-x-8 gap-y-3 md:grid-cols-2">
         <div>
-          {punch.odds === null ? (
-            punch.phase !== 'waiting' && <p className="text-[13px]">{t('punch.noOdds')}</p>
-          ) : (
-            <OddsCurve points={points} punch={punch} odds={punch.odds} />
-          )}
+          <Odds punch={punch} points={points} />
           {punch.mappings > 0 && (
             <p className="mt-1 text-[13px] text-soft">{t('punch.mappings', { count: punch.mappings })}</p>
           )}
@@ -112,6 +108,15 @@ export function PunchView({ peer, punch }: PunchProps): ReactNode {
       </div>
     </section>
   );
+}
+
+function Odds({ punch, points }: { punch: Punch; points: readonly OddsPoint[] }): ReactNode {
+  const t = useText();
+  const { odds, phase, strategy } = punch;
+  if (odds === null) return phase !== 'waiting' && <p className="text-[13px]">{t('punch.noOdds')}</p>;
+  // Its chance grows with the mappings that wait, not with the tries.
+  if (strategy === 'ambush') return <p className="text-[13px]">{t('punch.doors', { odds: uncertain(odds) })}</p>;
+  return <OddsCurve points={points} punch={punch} odds={odds} />;
 }
 
 /** Where the ports fall that somebody has to guess: those of the strict side. */
@@ -152,7 +157,8 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
   const y = (chance: number) => MARGIN.top + (1 - chance) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const here = { probes: punch.probesSent, odds };
   const line = [...points.filter(({ probes }) => probes < here.probes), here];
-  const forecast = forecastOf(here, punch.strategy === 'long-shot' ? 2 : 1);
+  const power = POWERS[punch.strategy];
+  const forecast = power === undefined ? null : forecastOf(here, power);
   const end = Math.max(odds, forecast?.(most) ?? 0);
   return (
     <svg
@@ -199,6 +205,9 @@ function OddsCurve({ points, punch, odds }: { points: readonly OddsPoint[]; punc
   );
 }
 
+/** How the odds of a strategy grow with its tries; where both sides' tries count, with the square. Of a later one nobody knows. */
+const POWERS: Readonly<Record<string, 1 | 2>> = { birthday: 1, 'long-shot': 2 };
+
 type Scale = (value: number) => number;
 
 function polyline(points: readonly OddsPoint[], x: Scale, y: Scale): string {
@@ -208,8 +217,8 @@ function polyline(points: readonly OddsPoint[], x: Scale, y: Scale): string {
 }
 
 /**
- * Chance by tries. Each misses with the same chance, so the odds go as 1 - exp(-k n); where both sides' tries count, with the
- * square. k is such that the present odds come out; null while they tell nothing.
+ * Chance by tries. Each misses with the same chance, so the odds go as 1 - exp(-k n^power). k is such that the present odds
+ * come out; null while they tell nothing.
  */
 function forecastOf(here: OddsPoint, power: 1 | 2): ((probes: number) => number) | null {
   if (here.probes === 0 || here.odds <= 0 || here.odds >= 1) return null;
