@@ -36,8 +36,8 @@ import { prefixOf, synthesise } from '../../core/candidates/nat64.ts';
 import type { Nat64Port, RendezvousConnection, RendezvousHandlers, RendezvousPort } from '../../ports.ts';
 import type { EarlyDials } from './early-dials.ts';
 import { type ClosedCause, causeOf } from './failure.ts';
-import { isOwnAddress } from './own-address.ts';
 import { RelayOutbox } from './outbox.ts';
+import { isOwnAddress } from './own-address.ts';
 import { type Environment, proxyFor } from './proxy.ts';
 import { readRefusal } from './refusal.ts';
 
