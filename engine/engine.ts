@@ -92,7 +92,6 @@ class RunningEngine implements Engine {
       hostNetworks: addresses.filter((a) => a.family === 4).map((a) => `${a.ip}/${a.prefixLength ?? 24}`),
       ipv4: options.ipv4,
       random: ports.random,
-      epoch: () => ports.clock.epoch(),
       ...(ports.primitives && { primitives: ports.primitives }),
       ...(options.scryptN ? { scryptN: options.scryptN } : {}),
     });

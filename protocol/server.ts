@@ -2,7 +2,7 @@
  * The rendezvous protocol at `/v1`: JSON control messages in text frames, and binary frames
  * `type(1) | member(8) | payload`, where member is the destination upstream and the source downstream.
  *
- * 1. The client says `hello` with its topic and a fresh session id, in the upgrade request already; the server answers
+ * 1. The client says `hello` with its topic and a random session id, in the upgrade request already; the server answers
  *    `welcome` with everyone there.
  * 2. Later comers are told by `joined`, leavers by `left`. Nobody learns another member's address here.
  * 3. Members prove the password to each other in `signal` frames (few and small until both have allowed each other).

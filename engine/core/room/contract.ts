@@ -59,8 +59,6 @@ export interface RoomOptions {
   /** An address that the user asked for, or null. */
   ipv4: string | null;
   random: (length: number) => Uint8Array;
-  /** Unix time in ms: who comes later is then the responder. Default: chance decides. */
-  epoch?: () => number;
   /** Default: in JavaScript. */
   primitives?: Primitives;
   /** Cost of scrypt; the default is the protocol's. Only the simulator changes it. */

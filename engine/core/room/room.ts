@@ -67,7 +67,7 @@ class Room implements RoomCore {
     this.#primitives = options.primitives ?? PORTABLE;
     const keys = memberKeys(this.#primitives, options.machineKey, topic);
     const publicKey = toBase64(keys.publicKey);
-    this.#shared = new Shared({ topic, keys, publicKey, random: options.random, epoch: options.epoch });
+    this.#shared = new Shared({ topic, keys, publicKey, random: options.random });
     this.#blocked = new Set(options.memory?.blocked);
     this.#peers = new Peers(this.#shared);
     this.#gossip = new Gossip(this.#shared, this.#peers, options);

@@ -21,8 +21,6 @@ const STEADY_MS = 10_000;
 const WELCOME_TIMEOUT_MS = 10_000;
 /** The same after a change of network, from which the old one's packets get no answer: a lost SYN is repeated after 1 s. */
 const CHANGED_TIMEOUT_MS = 3_000;
-/** Session ids begin with the time in these units: finer ones would tell clocks apart. */
-const SESSION_UNIT_MS = 10_000;
 
 /** Nothing that the next attempt would change: it waits for the longest pause at once. */
 const HOPELESS: ReadonlySet<ServerErrorCode> = new Set(['bad-message', 'version', 'origin', 'too-large']);
@@ -188,7 +186,7 @@ export class Servers {
   #connect(server: ServerSession): void {
     server.phase = 'connecting';
     server.deadline = this.#shared.now + WELCOME_TIMEOUT_MS;
-    server.session = this.#sessionId();
+    server.session = this.#shared.random(16);
     const hello: Hello = {
       t: 'hello',
       versions: [PROTOCOL_VERSION],
@@ -197,14 +195,6 @@ export class Servers {
       ...(server.resume === undefined ? {} : { resume: server.resume }),
     };
     this.#shared.emit({ type: 'connect', server: server.index, url: server.url, hello });
-  }
-
-  /** Lower for who was there before: it begins, and the newcomer makes its half of the work while message 1 is on its way. */
-  #sessionId(): Uint8Array {
-    const { random, epoch } = this.#shared;
-    const id = random(16);
-    if (epoch !== null) new DataView(id.buffer, id.byteOffset).setUint32(0, Math.floor(epoch() / SESSION_UNIT_MS));
-    return id;
   }
 
   #giveUp(server: ServerSession): void {

@@ -10,8 +10,6 @@ export class Shared {
   readonly keys: MemberKeys;
   readonly publicKey: PeerKey;
   readonly random: (length: number) => Uint8Array;
-  /** Unix time, ms; null where nobody tells. */
-  readonly epoch: (() => number) | null;
   readonly pacer = new Pacer();
   #actions: RoomAction[] = [];
   #jobs = new Map<number, (result: CryptoResult) => void>();
@@ -23,13 +21,11 @@ export class Shared {
     keys: MemberKeys;
     publicKey: PeerKey;
     random: (length: number) => Uint8Array;
-    epoch?: (() => number) | undefined;
   }) {
     this.topic = parts.topic;
     this.keys = parts.keys;
     this.publicKey = parts.publicKey;
     this.random = parts.random;
-    this.epoch = parts.epoch ?? null;
   }
 
   emit(action: RoomAction): void {

@@ -47,8 +47,6 @@ export interface NodeOptions {
   /** What the server says of where it connects from. */
   source?: string;
   seed?: string;
-  /** Knows what time it is. */
-  clock?: boolean;
 }
 
 type Tamper = (frame: { from: Node; to: Node; payload: Uint8Array }) => Uint8Array | null;
@@ -56,8 +54,6 @@ type Tamper = (frame: { from: Node; to: Node; payload: Uint8Array }) => Uint8Arr
 /** One-way, member to server. */
 export const HOP_MS = 15;
 const CRYPTO_MS = 2;
-/** Unix time when a world begins. */
-const EPOCH = 1_767_225_600_000;
 
 export class World {
   now = 0;
@@ -144,7 +140,6 @@ export class Node {
       ipv4: options.ipv4 ?? null,
       random: seeded(options.seed ?? `${this.name} ${options.machine ?? ''}`),
       scryptN: 16,
-      ...(options.clock && { epoch: () => EPOCH + world.now }),
     };
     this.core = createRoom(roomOptions);
     this.key = this.core.view().publicKey;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomAction } from '../../../engine/core/room/contract.ts';
-import { KIND_START } from '../../../engine/core/room/wire.ts';
 import { HOP_MS, type Node, together, World } from './harness.ts';
 
 describe('joining a room', () => {
@@ -28,17 +27,6 @@ describe('joining a room', () => {
     const welcome = world.now + HOP_MS;
     world.until(() => together(ann, bob) && ann.core.view().ipv4 !== null && bob.core.view().ipv4 !== null);
     expect(world.now - welcome).toBeLessThanOrEqual(4 * 2 * HOP_MS + 20);
-  });
-
-  it('has who was there first begin', () => {
-    for (let seed = 0; seed < 6; seed++) {
-      const world = new World();
-      const ann = world.node({ name: 'ann', seed: `ann ${seed}`, clock: true }).start();
-      world.run(20_000);
-      const bob = world.node({ name: 'bob', seed: `bob ${seed}`, clock: true }).start();
-      world.until(() => together(ann, bob), 1_000);
-      expect(world.frames.map(({ from, payload }) => [from.name, payload[0]])[0]).toEqual(['ann', KIND_START]);
-    }
   });
 
   it('installs the responder before the proof leaves, and begins the tunnel behind it', () => {
