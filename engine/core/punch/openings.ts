@@ -8,6 +8,8 @@ export class Openings {
   /** What a socket pings, by its place; asked once for each. */
   readonly #aim: (index: number) => Endpoint;
   readonly #sockets: { id: number; to: Endpoint }[] = [];
+  /** What the next one will ping, once that was asked. */
+  #nextAim: Endpoint | null = null;
   /** Sockets of the attempt before that have not sent in this one. */
   readonly #reused: number[];
   /** Those that the plan has, or that the host gives. */
@@ -74,10 +76,16 @@ export class Openings {
   }
 
   #use(now: number, id: number): void {
-    this.#sockets.push({ id, to: this.#aim(this.#sockets.length) });
+    this.#sockets.push({ id, to: this.#next() });
+    this.#nextAim = null;
     this.#openedAt = now;
     this.#ping(now, this.#sockets.length - 1);
     if (this.complete || this.#context.sparing) this.#resendAt = Math.min(this.#resendAt, now + RESEND_MS);
+  }
+
+  #next(): Endpoint {
+    this.#nextAim ??= this.#aim(this.#sockets.length);
+    return this.#nextAim;
   }
 
   /** How many may be open by now. */
@@ -90,11 +98,11 @@ export class Openings {
 
   /** Those of an attempt before, as far as they cost nothing or the budget has it. */
   #reuse(now: number, count: number): void {
-    const { budget, remote } = this.#context;
+    const { budget } = this.#context;
     // All of them leave when this is done: until then the budget does not know.
     let left = budget.mappingsLeft(now);
     for (const socket of this.#reused.splice(0, count)) {
-      const stands = budget.stands(now, socket, remote);
+      const stands = budget.stands(now, socket, this.#next());
       if (stands || left > 0) this.#use(now, socket);
       if (!stands) left -= 1;
     }

@@ -341,6 +341,17 @@ describe('an attempt that reuses sockets', () => {
     // Another port of the same address is another mapping.
     expect(sockets(begun(left - reused.length, 7_001))).toBe(2);
   });
+
+  it('counts a guess as the mapping that it makes, whatever stands towards the endpoint that is known', () => {
+    const followerRanges = [{ low: 20_480, high: 22_527, weight: 1 }];
+    const run = new Run('leader', 'birthday', { failures: 1, reused, followerRanges });
+    run.exhaustBudget(MAX_MAPPINGS - MAPPING_RESERVE - 2 - reused.length);
+    run.used(reused, 7_000);
+    run.hears({ t: 'punch-accept', id: ID });
+    run.pass(1_000);
+    const made = new Set(run.pings().map(({ socket, port }) => `${socket} ${port}`));
+    expect(made.size).toBe(2);
+  });
 });
 
 describe('an attempt that spares mappings', () => {
