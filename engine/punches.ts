@@ -175,8 +175,9 @@ export class Punches {
     this.#judge();
   }
 
-  /** A new network: what failed before may work now. */
+  /** A new network: what was begun in the old one leads nowhere, and what failed there may work now. */
   networkChanged(): void {
+    for (const running of [this.#active, this.#shot]) if (running !== null) this.#stop(running, 'stopped');
     this.#schedule.clear();
     this.#sockets.leftovers.clear();
   }

@@ -290,6 +290,28 @@ describe('network change', () => {
     },
   );
 
+  for (const who of ['leads', 'follows'] as const) {
+    scenario(
+      `a laptop that moves while a punch is under way that it ${who} does not wait for its end`,
+      3,
+      {
+        sites: [
+          site(who === 'leads' ? 'symmetric-block' : 'port-restricted'),
+          site(who === 'leads' ? 'port-restricted' : 'symmetric-block'),
+          site(who === 'leads' ? 'symmetric-block' : 'port-restricted', { members: [] }),
+        ],
+      },
+      async (world) => {
+        await world.joinAll(200);
+        const [a, b] = world.members as [Member, Member];
+        await world.until('a punch', () => isPunching(a, b) && isPunching(b, a), 5_000);
+        a.host.disconnect();
+        a.host.connect(world.sites[2]?.lan as World['internet'], '192.168.1.77', { delayMs: 1 });
+        await world.until('direct from the new place', () => fromNewPlace(a, b), 5_000);
+      },
+    );
+  }
+
   scenario('a laptop that was off all networks for minutes is back at once', 3, TWO_HOMES, async (world) => {
     const [a, b] = await direct(world);
     a.host.disconnect();
@@ -314,6 +336,11 @@ describe('network change', () => {
     await world.until('direct again', () => a.directTo(b) && b.directTo(a), 60_000);
   });
 });
+
+function isPunching(a: Member, b: Member): boolean {
+  const punch = a.peer(b)?.punch;
+  return punch?.strategy === 'birthday' && punch.phase === 'probing';
+}
 
 function fromNewPlace(a: Member, b: Member): boolean {
   return a.directTo(b) && b.directTo(a) && b.peer(a)?.path?.remote.startsWith('198.51.100.30:') === true;
