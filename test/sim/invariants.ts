@@ -30,10 +30,10 @@ export function violationsOf(world: World): string[] {
 }
 
 /** Pings to proven addresses leave in any case: in a room of eight under traffic four a second for each. */
-function probeViolations({ nick, probes, starts }: Member): string[] {
+function probeViolations({ nick, datagramProbes, starts }: Member): string[] {
   return PROBE_WINDOWS_MS.flatMap((windowMs) => {
     const perRun = PROBE_BURST + (PROBES_PER_SECOND * windowMs) / 1_000;
-    const sent = excess(probes, windowMs, (from, to) => perRun * runsIn(starts, from, to));
+    const sent = excess(datagramProbes, windowMs, (from, to) => perRun * runsIn(starts, from, to));
     return sent === null ? [] : [`${nick} sent ${sent} pings in ${windowMs} ms`];
   });
 }

@@ -40,6 +40,8 @@ export class Member {
   readonly log: string[] = [];
   /** Times of all pings that left, in every run of this member. */
   readonly probes: number[] = [];
+  /** Of these, those that left as datagrams: a relay's are bytes of a stream that stands. */
+  readonly datagramProbes: number[] = [];
   /** Changes of the path to a peer (by key in hex). */
   readonly pathChanges: { at: number; peer: string; path: Path | null }[] = [];
   /** When this member's user said yes to a long shot. */
@@ -175,7 +177,10 @@ export class Member {
   #createDevice(privateKey: Uint8Array, thread: MainThread, random: Random): SimDevice {
     const { timeline, deliveries } = this.#context;
     const device = new SimDevice({ timeline, random, host: this.host, thread, privateKey });
-    device.onProbe = () => this.probes.push(timeline.now());
+    device.onProbe = (via) => {
+      this.probes.push(timeline.now());
+      if (via !== 'external') this.datagramProbes.push(timeline.now());
+    };
     device.onPath = (peer, path) => this.pathChanges.push({ at: timeline.now(), peer, path });
     const reassembly = new Reassembly();
     device.onPacket = (bytes) => {
