@@ -4,7 +4,6 @@
  * processes stay from the first second to the last: what they hold must not grow. Ends with 1 when somebody is lost or something
  * leaks.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,7 @@ import type { SiteSpec } from '../lab/topology.ts';
 import { startTopology, type Topology } from '../lab/topology.ts';
 import { createRandom } from '../sim/core/random.ts';
 import { digits, table } from './figures.ts';
+import { type Footprint, footprint } from './footprint.ts';
 
 const SITES = [
   { name: 'ann', nat: 'port-restricted' },
@@ -43,12 +43,6 @@ const ARRIVES_MS = 30_000;
 const LEAK_MIB = 40;
 /** A path's own socket for each of the others, and those that measure. */
 const LEAK_DESCRIPTORS = 12;
-
-interface Footprint {
-  rssMib: number;
-  descriptors: number;
-  threads: number;
-}
 
 /** Pings from the main sockets go on for ever where no direct path is found. */
 const opensNothing = ({ punch }: PeerSnapshot) => punch === null || punch.strategy === 'simultaneous-open';
@@ -188,16 +182,6 @@ ip -n ${namespace.name} -4 address flush dev eth0
 ip -n ${namespace.name} address add ${network}.${this.#random.int(20, 200)}/24 dev eth0
 ip -n ${namespace.name} route replace default via ${network}.1`);
   }
-}
-
-function footprint(pid: number): Footprint {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
-  return {
-    rssMib: field('VmRSS') / 1_024,
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    threads: field('Threads'),
-  };
 }
 
 function leaks(before: ReadonlyMap<Nick, Footprint>, after: ReadonlyMap<Nick, Footprint>): string[] {

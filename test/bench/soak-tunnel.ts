@@ -3,7 +3,6 @@
  * expire every three seconds. Says what was lost and who counted it, whether anything leaked and whether anything stood still;
  * ends with 1 when something is wrong.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { JsonLines } from '../lab/interop/json-lines.ts';
 import { agingEnvironment, freshKeys, script } from '../lab/interop/pair.ts';
@@ -11,6 +10,7 @@ import type { Command, Report } from '../lab/interop/peer.ts';
 import { Lab, type Namespace } from '../lab/netns.ts';
 import { until } from '../until.ts';
 import { digits, table } from './figures.ts';
+import { type Footprint, footprint } from './footprint.ts';
 
 /** Keys of 120 s live 3 s; rooms lose theirs after 4.5 s without a new one. */
 const AGE_FACTOR = 40;
@@ -31,12 +31,6 @@ const [inner, outer] = [
 ] as const;
 
 type End = JsonLines<Command, Report>;
-
-interface Footprint {
-  rssMib: number;
-  descriptors: number;
-  threads: number;
-}
 
 interface Sample {
   /** Data packets that each end has opened. */
@@ -64,20 +58,10 @@ async function start(lab: Lab, namespaces: readonly Namespace[]): Promise<End[]>
   return ends;
 }
 
-function footprint({ pid }: End): Footprint {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
-  return {
-    rssMib: field('VmRSS') / 1_024,
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    threads: field('Threads'),
-  };
-}
-
 async function sample(ends: readonly End[]): Promise<Sample> {
   const reports = await Promise.all(ends.map((end) => end.ask({ do: 'report' })));
   const received = reports.map(({ stats }) => stats.peers[0]?.rxPackets ?? 0);
-  return { received, footprints: ends.map(footprint) };
+  return { received, footprints: ends.map(({ pid }) => footprint(pid)) };
 }
 
 /** Datagrams that the kernel dropped before the socket of `port`. */
