@@ -6,6 +6,11 @@ import type { Members } from './members.ts';
 import type { ClockPort, DeviceEvent, DevicePort, Endpoint, RandomPort, SocketId } from './ports.ts';
 
 const TRANSACTION_ID_BYTES = 12;
+/**
+ * A socket that has pinged within this time serves another attempt: its mapping still stands. Later one of a chain of routers may
+ * have dropped it and make a second one, while the others keep the first: a new socket is counted as what it is.
+ */
+const REUSABLE_MS = 30_000;
 
 interface PunchSocket {
   /** The member that it was opened for. */
@@ -14,6 +19,8 @@ interface PunchSocket {
   asked: string | null;
   /** External port as the member saw it last. */
   observed: number | null;
+  /** When it pinged last, or was opened. */
+  usedAt: number;
 }
 
 export interface PunchSocketsOptions {
@@ -50,11 +57,23 @@ export class PunchSockets {
     return ids;
   }
 
+  /** Those whose mappings stand. */
+  reusable(key: PeerKey): SocketId[] {
+    const since = this.#options.clock.now() - REUSABLE_MS;
+    return this.of(key).filter((id) => (this.#sockets.get(id)?.usedAt ?? 0) >= since);
+  }
+
+  pinged(id: SocketId): void {
+    const socket = this.#sockets.get(id);
+    if (socket !== undefined) socket.usedAt = this.#options.clock.now();
+  }
+
   /** Fewer, or none, where the host is out of sockets. A long shot's are of its own account. */
   open(key: PeerKey, count: number, longShot: boolean): { id: SocketId; port: number }[] {
     try {
       const opened = this.#options.device.openSockets(count, 4);
-      for (const { id } of opened) this.#sockets.set(id, { key, asked: null, observed: null });
+      const usedAt = this.#options.clock.now();
+      for (const { id } of opened) this.#sockets.set(id, { key, asked: null, observed: null, usedAt });
       if (longShot) this.#options.budget.lend(opened.map(({ id }) => id));
       return opened;
     } catch {

@@ -264,7 +264,7 @@ export class Punches {
     const { mappings, sparing } = allot(strategy, nat, left, waiting, { answers: !both, standing });
     // Those have met every probe that stands: to ping them again would only keep their mappings.
     const reusable = strategy === 'birthday' && standing === 0 && this.#sockets.waits(member.key);
-    const reused = reusable ? this.#sockets.of(member.key) : [];
+    const reused = reusable ? this.#sockets.reusable(member.key) : [];
     const used = budget.mappingsUsed(now);
     const dependent = both && choice.doubted !== true;
     const { hardNat } = settings();
@@ -363,7 +363,9 @@ export class Punches {
       case 'close':
         return this.#sockets.closeLost(action.sockets);
       case 'ping':
-        if (action.socket === 0 || this.#sockets.has(action.socket)) members.punch(key, action, action.ttl);
+        if (action.socket !== 0 && !this.#sockets.has(action.socket)) return;
+        this.#sockets.pinged(action.socket);
+        members.punch(key, action, action.ttl);
         return;
       case 'stun':
         return this.#sockets.ask(action.socket, action.turn, this.#options.dependentMappings());

@@ -51,6 +51,8 @@ export class Bindings {
   /** Both again, by inside address: what each client cost since the table was empty; and before that. */
   #clients = new Map<string, ClientCost>();
   readonly #former: ClientCost[] = [];
+  /** When it forgot everything. */
+  readonly cleared: number[] = [];
 
   constructor(options: BindingOptions) {
     this.options = options;
@@ -135,7 +137,8 @@ export class Bindings {
     else this.#byOutside.delete(key);
   }
 
-  clear(): void {
+  clear(now: number): void {
+    this.cleared.push(now);
     this.#byKey.clear();
     this.#byOutside.clear();
     this.#former.push(...this.#clients.values());

@@ -145,7 +145,7 @@ export class Nat implements Node {
 
   flush(): void {
     this.generation++;
-    this.bindings.clear();
+    this.bindings.clear(this.#timeline.now());
     this.#claims.clear();
     this.#firewall.clear();
   }

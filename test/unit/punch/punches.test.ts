@@ -187,3 +187,31 @@ describe('a member that has come to another network', () => {
     expect(plans(client)).toHaveLength(2);
   });
 });
+
+describe('sockets of an attempt that has failed', () => {
+  /** The first attempt that is accepted so long after the end of the one before: which of that one's sockets ping in it. */
+  async function reused(pauseMs: number): Promise<{ before: number; again: number }> {
+    const client = new Client(RANDOM);
+    // Most of the budget is others': few enough are left that a retry would use them again.
+    for (let port = 1; port <= 180; port++) client.budget.sent(0, 1, { ip: '192.0.2.1', port }, true);
+    client.join('ann', EASY);
+    await client.run(500);
+    await accepted(client);
+    while (client.punches.view('ann') !== null) await client.run(100);
+    const before = new Set(client.pings.map(({ socket }) => socket));
+    await client.run(pauseMs);
+    const over = client.pings.length;
+    for (let count = plans(client).length; plans(client).length === count; ) await client.run(100);
+    await accepted(client);
+    await client.run(1_500);
+    const again = new Set(client.pings.slice(over).map(({ socket }) => socket));
+    return { before: before.size, again: [...again].filter((socket) => before.has(socket)).length };
+  }
+
+  it('ping again soon, and are left alone when a router may have dropped their mappings', async () => {
+    const soon = await reused(4_000);
+    expect(soon.before).toBeGreaterThan(60);
+    expect(soon.again).toBe(soon.before);
+    expect((await reused(45_000)).again).toBe(0);
+  });
+});
