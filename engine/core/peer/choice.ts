@@ -47,36 +47,43 @@ export function isDirect(kind: PathKind): boolean {
 
 /**
  * Null when nothing is alive. `current` is the key in use. While `settling`, paths of one kind are ordered by RTT and
- * tie-break alone, so that both sides agree; later the one in use has the advantage.
+ * tie-break alone, so that both sides agree; later the one in use has the advantage. One that is left for being clearly worse
+ * gives way to another of its kind before all of them do.
  */
 export function choosePath(paths: readonly PathFacts[], current: string | null, settling: boolean): Choice | null {
-  const alive = paths.filter((path) => path.alive);
-  const bests = bestOfEachKind(alive, current, settling);
+  const kinds = byKind(paths.filter((path) => path.alive));
+  const bests = kinds.map((same) => bestOf(same, current, settling));
   const avoided: string[] = [];
-  for (const path of bests) {
-    const worse = bests.some((other) => RANKS[other.kind] > RANKS[path.kind] && clearlyWorse(path, other));
-    if (!worse) return { key: path.key, avoided };
-    avoided.push(path.key);
+  for (const [rank, same] of kinds.entries()) {
+    const lesser = bests.slice(rank + 1);
+    for (let left = same, path = bests[rank]; path !== undefined; path = bestOf(left, current, settling)) {
+      const { key } = path;
+      if (!isWorse(path, lesser)) return { key, avoided };
+      avoided.push(key);
+      left = left.filter((other) => other.key !== key);
+    }
   }
   return null;
 }
 
-/** One path a kind, better kinds first. */
-function bestOfEachKind(alive: readonly PathFacts[], current: string | null, settling: boolean): PathFacts[] {
-  if (alive.length < 2) return [...alive];
-  const byKind = new Map<PathKind, PathFacts[]>();
+function isWorse(path: PathFacts, lesser: readonly (PathFacts | undefined)[]): boolean {
+  return lesser.some((other) => other !== undefined && clearlyWorse(path, other));
+}
+
+/** Paths of one kind together, better kinds first. */
+function byKind(alive: readonly PathFacts[]): PathFacts[][] {
+  const kinds = new Map<PathKind, PathFacts[]>();
   for (const path of alive) {
-    const same = byKind.get(path.kind);
-    if (same === undefined) byKind.set(path.kind, [path]);
+    const same = kinds.get(path.kind);
+    if (same === undefined) kinds.set(path.kind, [path]);
     else same.push(path);
   }
-  const bests = [...byKind.values()].flatMap((same) => bestOf(same, current, settling) ?? []);
-  return bests.sort((a, b) => RANKS[a.kind] - RANKS[b.kind]);
+  return [...kinds].sort(([a], [b]) => RANKS[a] - RANKS[b]).map(([, same]) => same);
 }
 
 /** Of one kind. */
 function bestOf(same: PathFacts[], current: string | null, settling: boolean): PathFacts | undefined {
-  if (same.length === 1) return same[0];
+  if (same.length < 2) return same[0];
   const sorted = same.sort((a, b) => compareText(a.tieBreak, b.tieBreak));
   const inUse = settling ? undefined : sorted.find((path) => path.key === current);
   let best = inUse ?? sorted[0];

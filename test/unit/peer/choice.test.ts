@@ -95,6 +95,16 @@ describe('paths of one kind', () => {
     expect(chosen([{ ...slow, rttMs: 10 }, path('fast', 'direct', { rttMs: 6 })], 'slow')).toBe('slow');
   });
 
+  it('come before a relay when the one in use is left, unless they are clearly worse too', () => {
+    const relay = path('relay', 'relay', { rttMs: 50 });
+    const lossy = path('lossy', 'direct', { lossPct: 3.1 });
+    expect(choosePath([lossy, path('other', 'direct', { lossPct: 0.2 }), relay], 'lossy', false)).toEqual({
+      key: 'other',
+      avoided: ['lossy'],
+    });
+    expect(chosen([lossy, path('other', 'direct', { lossPct: 3.2 }), relay], 'lossy')).toBe('relay');
+  });
+
   it('are ordered by their tie-break while settling, so that both sides agree', () => {
     const first = path('mine', 'direct', { tieBreak: 'a' });
     const second = path('other', 'direct', { tieBreak: 'b' });
