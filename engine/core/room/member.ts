@@ -49,6 +49,8 @@ export interface Member {
   initiator: boolean;
   /** Whose session it is, once proven. */
   peer: PeerKey | null;
+  /** Whose session it was when that member was dropped. */
+  former: PeerKey | null;
   run: Run | null;
   /** Our half of the first run as responder, until it is used. */
   half: 'none' | 'making' | MadeShare | 'over';
@@ -85,6 +87,7 @@ export function newMember(
     since: now,
     initiator,
     peer: null,
+    former: null,
     run: null,
     half: 'none',
     pending: null,

@@ -145,6 +145,7 @@ export class Peers {
     for (const [server, { member }] of peer.links) {
       this.#shared.emit({ type: 'server-send', server, message: { t: 'deny', member: member.id } });
       member.refused = true;
+      member.former = key;
       this.#unlink(peer, server);
     }
     this.#peers.delete(key);

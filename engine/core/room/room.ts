@@ -336,6 +336,8 @@ class Room implements RoomCore {
     if (!on) this.#blocked.delete(key);
     if (on) this.#drop(key, 'blocked');
     else for (const member of this.#servers.members()) this.#handshakes.reconsider(member);
+    // It never knew that it was blocked, and goes on speaking to us: among a stranger's few frames its handshake would be lost.
+    for (const member of this.#servers.members()) if (member.former === key) this.#sayTo(member, on ? 'deny' : 'allow');
     this.#shared.changed();
     this.#handshakes.pump();
   }

@@ -36,6 +36,22 @@ describe('a room of 8', () => {
   );
 });
 
+scenario(
+  'one who was blocked and is taken back is direct again, whoever begins',
+  6,
+  { sites: [site('public'), site('full-cone')] },
+  async (world) => {
+    await world.joinAll(200);
+    const [ann, bob] = world.members as [Member, Member];
+    await world.until('direct', () => world.allDirect(), 5_000);
+    await ann.engine?.command({ type: 'block', peer: bob.nick, on: true });
+    await world.runFor(world.random.int(15_000, 40_000));
+    expect(ann.connectedTo(bob)).toBe(false);
+    await ann.engine?.command({ type: 'block', peer: bob.nick, on: false });
+    await world.until('direct again', () => ann.directTo(bob) && bob.directTo(ann), 20_000);
+  },
+);
+
 describe('bad lines', () => {
   for (const [name, link] of [
     ['10 % loss', { delayMs: 15, loss: 0.1 }],

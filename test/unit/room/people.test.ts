@@ -111,7 +111,13 @@ describe('blocking', () => {
     world.until(() => together(ann, bob));
     ann.event({ type: 'block', peer: bob.key, on: true });
     world.run(15_000);
+    const said = ann.actions.length;
     ann.event({ type: 'block', peer: bob.key, on: false });
+    // Bob has gone on speaking: his handshake must not be counted among a stranger's frames.
+    const message = { t: 'allow', member: expect.any(String) };
+    expect(ann.actions.slice(said).map(({ action }) => action)).toContainEqual(
+      expect.objectContaining({ type: 'server-send', message }),
+    );
     world.until(() => together(ann, bob), 60_000, 50);
     expect(ann.core.view().members[0]?.blocked).toBe(false);
   });
