@@ -61,7 +61,7 @@ export interface Verified {
 export type Step =
   | { type: 'job'; request: CryptoRequest }
   | { type: 'send'; payload: Uint8Array }
-  /** Initiator, message 2: install it, its own key is not proved yet. */
+  /** Initiator, message 2: install it, its own key is not proved yet. Responder, a hint: it is known, nothing is new. */
   | { type: 'verified'; verified: Verified; initiate: boolean }
   /**
    * Both password and key are proved. `keep`: both sides still hold the same older generation. `initiate`: a tunnel that is
@@ -130,7 +130,7 @@ export class Handshake {
     return this.#state.at === 'awaiting-proof';
   }
 
-  /** Initiator: whom message 2 named, while its proof is awaited. */
+  /** Whom message 2 named (initiator) or a hint (responder), while its proof is awaited. */
   get verifiedKey(): PeerKey | null {
     return this.#verifiedKey;
   }
@@ -305,7 +305,11 @@ export class Handshake {
     const verified = this.#resumedPeer(found.known, start.ad, random);
     const { sealed } = verified.session.sealer.seal(new Uint8Array(), this.#aad(wire.KIND_RESUME));
     this.#state = { at: 'awaiting-resumed', verified };
-    return [{ type: 'send', payload: wire.encodeResume({ hint: found.hint, random, sealed }) }];
+    this.#verifiedKey = verified.key;
+    return [
+      { type: 'verified', verified, initiate: false },
+      { type: 'send', payload: wire.encodeResume({ hint: found.hint, random, sealed }) },
+    ];
   }
 
   #find(start: wire.Start) {

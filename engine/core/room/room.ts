@@ -231,14 +231,18 @@ class Room implements RoomCore {
     this.#gossip.found();
   }
 
-  /** The relay opens to whoever knows the password; an initiator has done that at message 2. */
+  /**
+   * The relay opens to whoever knows the password; an initiator has done that at message 2. A responder has at message 5:
+   * what follows is then not counted among the frames of strangers, or the last message could be lost to one side alone.
+   */
   #outcome(member: Member, { handshake: { role }, startedAt }: Run, step: Outcome): boolean {
     if (this.#isGone(step.verified)) return false;
     if (step.type === 'verified') this.#peers.expect(member, step.verified, step.initiate);
     else if (this.#peers.prove(member, step.verified, { ...step, role, began: startedAt })) {
       this.#gossip.gone(step.verified.key);
     }
-    const allowed = step.type === 'proven' && role === 'initiator' && step.verified.generation !== null;
+    const resumed = step.verified.generation === null;
+    const allowed = step.type === 'proven' && role === (resumed ? 'responder' : 'initiator');
     if (!allowed) this.#sayTo(member, 'allow');
     return true;
   }
@@ -315,7 +319,7 @@ class Room implements RoomCore {
     else this.#mismatch = true;
   }
 
-  /** Installed and allowed before message 3, and message 4 never came. */
+  /** Installed and allowed before message 3, and message 4 never came; or allowed before message 5, and 6 never came. */
   #dropUnproven(member: Member, run: Run): void {
     const key = run.handshake.verifiedKey;
     if (key === null) return;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RoomAction } from '../../../engine/core/room/contract.ts';
-import { KIND_REPLY, KIND_RESUME } from '../../../engine/core/room/wire.ts';
+import { KIND_REPLY, KIND_RESUME, KIND_RESUMED, KIND_SIGNAL, KIND_START } from '../../../engine/core/room/wire.ts';
 import { type Node, together, World, withTunnels } from './harness.ts';
 
 function pair(world: World): [Node, Node] {
@@ -83,6 +83,44 @@ describe('when the server dies and returns', () => {
     ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 1 } });
     world.run(200);
     expect(bob.messages()).toHaveLength(1);
+  });
+
+  /** Behind message 1 there is one frame left of those that strangers may send. */
+  function exhausted(world: World): void {
+    world.tamper = ({ from, to, payload }) => {
+      const [connection, id = ''] = [from.connections.get(0), to.connections.get(0)?.id];
+      for (let i = 0; i < 2 && connection && payload[0] === KIND_START; i++) {
+        world.servers[0]?.frame(connection, id, Uint8Array.of(KIND_SIGNAL));
+      }
+      return payload;
+    };
+  }
+
+  it('knows each other on both sides, also where a pair has used up what strangers may send', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    exhausted(world);
+    outage(world, 2_000);
+    const since = world.now;
+    const routed = () => [ann.routes.get(bob.key), bob.routes.get(ann.key)].every((routes) => routes?.length === 1);
+    world.until(routed, 5_000);
+    expect(kinds(world, since)).not.toContain(KIND_REPLY);
+    expect(world.servers[0]?.limited).toBe(0);
+  });
+
+  it('takes back the leave to relay where the last message of a reconnect does not come', () => {
+    const world = new World();
+    const nodes = pair(world);
+    world.tamper = ({ payload }) => (payload[0] === KIND_RESUMED ? null : payload);
+    outage(world, 2_000);
+    const since = world.now;
+    world.run(14_000);
+    const sent = nodes.map((node) =>
+      node.actions.flatMap(({ at, action }) =>
+        at >= since && action.type === 'server-send' ? [action.message.t] : [],
+      ),
+    );
+    expect(sent).toContainEqual(['allow', 'deny']);
   });
 
   it('comes back with rising pauses and jitter, thirty seconds at most', () => {
