@@ -105,7 +105,9 @@ export class PunchSockets {
   closeLost(ids: SocketId[]): void {
     const { members, device, budget } = this.#options;
     const all = [...members.all().values()];
-    const carrying = new Set(all.flatMap(({ path }) => (path?.kind === 'udp' ? [path.socket] : [])));
+    const carrying = new Set(
+      all.flatMap(({ path, core }) => [path?.kind === 'udp' ? path.socket : null, core.directSocket()]),
+    );
     const lost = ids.filter((id) => !carrying.has(id));
     if (lost.length === 0) return;
     for (const member of all) members.event(member.key, { type: 'sockets-closed', sockets: lost });

@@ -333,8 +333,8 @@ export class Punches {
       const member = this.#options.members.get(running.key);
       if (member === undefined) this.#drop(running.key);
       else if (!this.#closing.includes(running) && member.core.direct()) {
-        const { path } = member;
-        const port = path?.kind === 'udp' ? this.#sockets.portOf(path.socket) : null;
+        const socket = member.core.directSocket();
+        const port = socket === null ? null : this.#sockets.portOf(socket);
         this.#handle(running, { type: 'direct', port });
       }
     }
@@ -413,7 +413,7 @@ export class Punches {
     const guessable = plan.strategy === 'bracket' && view?.nat?.mapping === 'address-dependent';
     if (ending === 'exhausted' && heard && core?.bothDependent() === true && !guessable) return 'one-way';
     // Refused because the other side has a path that this one does not: it will notice, or this one will.
-    const alone = ending === 'direct' && view?.direct === false;
+    const alone = ending === 'direct' && core?.direct() === false;
     return alone ? 'later' : ending;
   }
 

@@ -78,8 +78,10 @@ export interface PeerView {
 export interface PeerCore {
   handle(now: number, event: PeerEvent): PeerAction[];
   view(now: number): PeerView;
-  /** A path that needs no relay is in use. */
+  /** A path that needs no relay works, in use or not. */
   direct(): boolean;
+  /** Socket of that path; null where there is none. */
+  directSocket(): number | null;
   /** The peer's report; null until it came. */
   nat(): NatReport | null;
   /** Sockets by which a proven path leaves. */

@@ -3,7 +3,8 @@
  * are IP packets, outer headers included. A ping is answered by a short pong, so it proves our direction alone.
  *
  * 1. A new path carries 1,280. A few common sizes leave at once; what is answered is the MTU so far.
- * 2. Unless the largest was answered, every known size above that follows, in rounds, because probes get lost too.
+ * 2. Unless the largest was answered, every known size above that follows, in rounds, because probes get lost too; twice more
+ *    seconds later, because a Wi-Fi that roams and a process that waits for its turn lose a whole search.
  * 3. While data flows, a probe of the full size leaves now and then. When several in a row stay unanswered on a path that
  *    answers small ones, it has become a black hole for big packets: back to 1,280, and searched again.
  */
@@ -12,6 +13,7 @@ import {
   BLACK_HOLE_AFTER,
   COMMON_MTUS,
   KNOWN_MTUS,
+  MTU_AGAIN_MS,
   MTU_CONFIRM_MS,
   MTU_RAISE_MS,
   MTU_ROUNDS,
@@ -23,6 +25,8 @@ export class PathMtu {
   #mtu = BASE_MTU;
   /** Rounds that have left; as many as there are: nothing is sought. */
   #rounds = 0;
+  /** Second opinions that have been asked for. */
+  #again = 0;
   /** Next round, or the next search. */
   #roundAt = Number.NEGATIVE_INFINITY;
   /** The probe of the full size that is not answered yet. */
@@ -39,6 +43,7 @@ export class PathMtu {
   restart(): void {
     this.#mtu = BASE_MTU;
     this.#rounds = 0;
+    this.#again = 0;
     this.#roundAt = Number.NEGATIVE_INFINITY;
     this.#confirming = null;
     this.#unanswered = 0;
@@ -70,15 +75,21 @@ export class PathMtu {
 
   #search(now: number, timeoutMs: number): number[] {
     if (this.#mtu >= LARGEST || this.#rounds >= MTU_ROUNDS) {
-      // Until a detour around a narrow link may have gone (RFC 8899, PMTU_RAISE_TIMER).
-      this.#rounds = 0;
-      this.#roundAt = now + MTU_RAISE_MS;
+      this.#roundAt = now + this.#pauseMs();
       return [];
     }
     this.#rounds += 1;
     this.#roundAt = now + timeoutMs;
     const sizes = this.#rounds === 1 ? COMMON_MTUS : KNOWN_MTUS;
     return sizes.filter((size) => size > this.#mtu);
+  }
+
+  /** To the next opinion, then until a detour around a narrow link may have gone (RFC 8899, PMTU_RAISE_TIMER). */
+  #pauseMs(): number {
+    const soon = this.#mtu < LARGEST ? MTU_AGAIN_MS[this.#again] : undefined;
+    this.#again = soon === undefined ? 0 : this.#again + 1;
+    this.#rounds = soon === undefined ? 0 : MTU_ROUNDS - 1;
+    return soon ?? MTU_RAISE_MS;
   }
 
   #confirm(now: number, path: { timeoutMs: number; answers: boolean }): number[] {

@@ -45,7 +45,7 @@ export function nextProbeAt(record: PathRecord, pace: Pace, now: number): number
 
 function directPaceMs(record: PathRecord, pace: Pace, now: number): number {
   const doubted = record.mustProve || record.overdue > 0 || pace.alertSince !== null;
-  if (doubted || !record.eligible(now)) return ACTIVE_PROBE_MS;
+  if (doubted || now < record.heldUntil) return ACTIVE_PROBE_MS;
   if (record.probes < WARM_UP_PROBES) return WARM_UP_PROBE_MS;
   if (record.key === pace.chosen) return pace.active ? ACTIVE_PROBE_MS : pace.keepaliveMs;
   if (pace.relayed) return PASSED_OVER_PROBE_MS;

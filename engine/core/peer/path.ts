@@ -4,7 +4,6 @@ import type { Via } from './contract.ts';
 import { PathMtu } from './mtu.ts';
 import {
   DEAD_AFTER_MS,
-  DEATHS_FORGIVEN_AFTER_MS,
   DUPLICATE_AFTER_OVERDUE,
   FIRST_DEADLINE_MS,
   LOSS_AFTER_CALM,
@@ -13,8 +12,6 @@ import {
   LOSS_WINDOW,
   MIN_DEADLINE_MS,
   MIN_VARIANCE_TERM_MS,
-  RETURN_HOLD_MAX_MS,
-  RETURN_HOLD_MS,
   WARM_UP_PROBE_MS,
 } from './tuning.ts';
 
@@ -49,9 +46,10 @@ export class PathRecord {
   mustProve = false;
   /** Until then it is one that was left for being clearly worse than another; see choice.ts. */
   avoidedUntil = Number.NEGATIVE_INFINITY;
+  /** Until then it does not take over from a path that works; see hold.ts. */
+  heldUntil = Number.NEGATIVE_INFINITY;
   #meanLoss = 0;
-  #deaths = 0;
-  #eligibleAt = Number.NEGATIVE_INFINITY;
+  #diedInUse = false;
   readonly #probes: Probe[] = [];
 
   constructor(key: string, via: Via, kind: PathKind, now: number) {
@@ -87,13 +85,8 @@ export class PathRecord {
     return 100 * (1 - Math.sqrt(1 - this.#meanLoss));
   }
 
-  /** Whether it may take over from a path that works: not within the hold that follows a death in use. */
-  eligible(now: number): boolean {
-    return now >= this.#eligibleAt;
-  }
-
-  get eligibleAt(): number {
-    return this.#eligibleAt;
+  get diedInUse(): boolean {
+    return this.#diedInUse;
   }
 
   sent(seq: number, now: number): void {
@@ -126,7 +119,6 @@ export class PathRecord {
     this.overdue = this.#probes.filter((other) => other.state === 'overdue' && other.sentAt > sentAt).length;
     if (this.overdue === 0) this.silentSince = null;
     this.mustProve = false;
-    if (at - this.aliveSince > DEATHS_FORGIVEN_AFTER_MS) this.#deaths = 0;
   }
 
   /** Nothing of a whole window was lost. */
@@ -196,7 +188,7 @@ export class PathRecord {
   died(inUse: boolean): void {
     this.alive = false;
     if (!inUse) return;
-    this.#deaths += 1;
+    this.#diedInUse = true;
     this.#meanLoss = Math.min(this.#meanLoss, LOSS_AFTER_DEATH);
   }
 
@@ -212,10 +204,8 @@ export class PathRecord {
     this.overdue = 0;
     this.silentSince = null;
     this.mustProve = false;
-    // Its hold stands for what it did; a line that loses a little was good enough before.
+    // Its hold stands for what it did (hold.ts); a line that loses a little was good enough before.
     this.avoidedUntil = Number.NEGATIVE_INFINITY;
     this.#probes.length = 0;
-    const hold = this.#deaths === 0 ? 0 : RETURN_HOLD_MS * 2 ** (this.#deaths - 1);
-    this.#eligibleAt = at + Math.min(hold, RETURN_HOLD_MAX_MS);
   }
 }

@@ -17,12 +17,13 @@ import { simultaneousOpen } from './attempt.ts';
 import { isDirect } from './choice.ts';
 import type { CorePath, Endpoint, PeerAction, PeerCore, PeerEvent, PeerOptions, PeerView, Via } from './contract.ts';
 import { CandidateExchange } from './exchange.ts';
+import { ReturnHold } from './hold.ts';
 import { keepaliveMs, type Pace } from './pace.ts';
 import { mayTrigger, nextCheckAt, type Pair, PairList, pairKey, publicEndpoints } from './pairs.ts';
 import { PathRecord } from './path.ts';
 import { Pings } from './pings.ts';
 import { relayReason } from './reason.ts';
-import { type PathState, selectDuplicate, selectPath } from './selection.ts';
+import { directPath, type PathState, selectDuplicate, selectPath } from './selection.ts';
 import {
   ACTIVE_HOLD_MS,
   AVOIDED_MS,
@@ -46,6 +47,7 @@ class Peer implements PeerCore {
   readonly #pairs: PairList;
   readonly #exchange = new CandidateExchange();
   readonly #paths: PathState = { records: new Map(), chosen: null, firstDirectAt: null };
+  readonly #hold = new ReturnHold();
   readonly #pings = new Pings();
   #actions: PeerAction[] = [];
   #own: { candidates: Candidate[]; nat: NatReport } = { candidates: [], nat: UNKNOWN_NAT };
@@ -73,7 +75,12 @@ class Peer implements PeerCore {
   }
 
   direct(): boolean {
-    return this.#isDirect();
+    return this.directSocket() !== null;
+  }
+
+  directSocket(): number | null {
+    const via = directPath(this.#paths)?.via;
+    return via === undefined || via === 'external' ? null : via.socket;
   }
 
   nat(): NatReport | null {
@@ -206,8 +213,9 @@ class Peer implements PeerCore {
     const record = this.#recordOf(ping.key, event.at);
     if (record === null) return;
     if (ping.packetSize !== null) return record.mtu.answered(ping.packetSize, event.at);
-    if (!record.alive) record.revived(event.at);
+    if (!record.alive) this.#revive(record, event.at);
     record.answered(event.seq, ping.sentAt, event.rttMs, event.at);
+    if (record.key === this.#paths.chosen && isDirect(record.kind)) this.#hold.lived(event.at - record.aliveSince);
     if (event.observed !== null && from !== 'external') record.tieBreak = this.#tieBreak(event.observed, from.remote);
     if (isDirect(record.kind)) this.#paths.firstDirectAt ??= now;
   }
@@ -222,8 +230,14 @@ class Peer implements PeerCore {
     const pair = this.#pairs.get(key);
     if (pair === undefined) return null;
     const record = new PathRecord(key, pair.via, pair.kind, at);
+    record.heldUntil = at + this.#hold.ms(false);
     this.#paths.records.set(key, record);
     return record;
+  }
+
+  #revive(record: PathRecord, at: number): void {
+    record.revived(at);
+    record.heldUntil = at + this.#hold.ms(record.diedInUse);
   }
 
   /** The lower key's end first: both sides spell the same text for one path. */
@@ -276,6 +290,7 @@ class Peer implements PeerCore {
       if (now < record.deadAt()) continue;
       const inUse = record.key === this.#paths.chosen;
       record.died(inUse);
+      if (inUse) this.#hold.died();
       for (const pair of this.#pairs.all()) if (inUse || pair.key === record.key) this.#pairs.restart(pair, now);
     }
   }

@@ -63,7 +63,18 @@ function isSound(record: PathRecord, chosen: string | null, now: number): boolea
   if (!record.alive) return false;
   if (!isDirect(record.kind)) return record.overdue < DUPLICATE_AFTER_OVERDUE;
   if (record.key === chosen) return true;
-  return record.overdue === 0 && !record.mustProve && record.eligible(now);
+  return answers(record) && now >= record.heldUntil;
+}
+
+function answers(record: PathRecord): boolean {
+  return record.alive && record.overdue === 0 && !record.mustProve;
+}
+
+/** The direct path in use while it lives, else one that answers and waits: held after a death, or passed over for a relay. */
+export function directPath({ records, chosen }: PathState): PathRecord | null {
+  const direct = [...records.values()].filter((record) => isDirect(record.kind));
+  const inUse = direct.find((record) => record.key === chosen && record.alive);
+  return inUse ?? direct.find(answers) ?? null;
 }
 
 function leastBad(state: PathState): string | null {

@@ -86,10 +86,14 @@ export const AVOIDED_MS = 60_000;
 /** What a death in use leaves of the mean: the death itself must not keep the path out when it lives again. */
 export const LOSS_AFTER_DEATH = 0.04;
 
-/** A path that died in use must prove itself this long before it is used again, doubled for each death in a row. */
+/**
+ * A path that died in use must prove itself this long before it is used again, and so many times longer after each further
+ * death: whatever dies within two seconds of its return, the path changes at most twelve times in a minute.
+ */
 export const RETURN_HOLD_MS = 500;
+export const RETURN_HOLD_FACTOR = 4;
 export const RETURN_HOLD_MAX_MS = 30_000;
-/** Deaths are forgotten once a path has lived this long. */
+/** Deaths are forgotten once the path in use has lived this long. */
 export const DEATHS_FORGIVEN_AFTER_MS = 60_000;
 /** The first moments after the first direct path: equal paths are ordered alike on both sides, without hysteresis. */
 export const SETTLING_MS = 2_000;
@@ -113,6 +117,8 @@ export const COMMON_MTUS = [1_500, 1_452, 1_400] as const;
 export const KNOWN_MTUS = [1_500, 1_492, 1_480, 1_472, 1_460, 1_452, 1_440, 1_428, 1_420, 1_400, 1_372, 1_340, 1_310];
 /** Of a search: one with the common sizes, then all, with the repeats that 5 % loss each way asks for. */
 export const MTU_ROUNDS = 4;
+/** After a search that did not end with the largest size: one more round, so long after the one before. */
+export const MTU_AGAIN_MS = [3_000, 12_000] as const;
 /** A search begins anew after this (RFC 8899, 5.1.1). */
 export const MTU_RAISE_MS = 600_000;
 /** The full size is confirmed this often while data flows: 6 kbit/s, and a black hole is found within three seconds. */

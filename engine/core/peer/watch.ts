@@ -28,7 +28,7 @@ export function nextWatchAt(records: Iterable<PathRecord>, pace: Pace, now: numb
   for (const record of records) {
     if (!record.alive) continue;
     next = Math.min(next, nextProbeAt(record, pace, now), record.nextDeadline());
-    if (record.eligibleAt > now) next = Math.min(next, record.eligibleAt);
+    if (record.heldUntil > now) next = Math.min(next, record.heldUntil);
     if (isSized(record)) next = Math.min(next, record.mtu.nextAt(sizing(record, pace)));
   }
   return next;

@@ -8,8 +8,6 @@ import {
   LOSS_WINDOW,
   MIN_DEADLINE_MS,
   MIN_VARIANCE_TERM_MS,
-  RETURN_HOLD_MAX_MS,
-  RETURN_HOLD_MS,
 } from '../../../engine/core/peer/tuning.ts';
 
 const VIA = { socket: 0, remote: { ip: '203.0.113.1', port: 5 } };
@@ -134,18 +132,11 @@ describe('a path that is not in use', () => {
     return (now) => selectPath({ records, chosen: 'relay', firstDirectAt: 0 }, now).chosen;
   }
 
-  it('and died in use takes over when its hold is over, twice as long after each death', () => {
+  it('is held back until its time, and takes over then', () => {
     const { path, now } = steady(40);
     const chosenAt = beside(path);
-    let at = now;
-    for (let holdMs = RETURN_HOLD_MS; holdMs < 4 * RETURN_HOLD_MAX_MS; holdMs *= 2, at += 100_000) {
-      path.died(true);
-      expect(chosenAt(at)).toBe('relay');
-      path.revived(at);
-      const until = at + Math.min(holdMs, RETURN_HOLD_MAX_MS);
-      expect(chosenAt(until - 1)).toBe('relay');
-      expect(chosenAt(until)).toBe('p');
-    }
+    path.heldUntil = now + 500;
+    expect([now, now + 499, now + 500].map(chosenAt)).toEqual(['relay', 'relay', 'p']);
   });
 
   it('and died as a standby takes over at once', () => {

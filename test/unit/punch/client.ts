@@ -38,6 +38,8 @@ export class Client {
   settings = { hardNat: true, relayOnly: false };
   /** Members to whom a direct path stands. */
   readonly direct = new Set<string>();
+  /** Sockets of those paths; 0 where none is named. They need not be in use. */
+  readonly directBy = new Map<string, number>();
   readonly #members = new Map<string, Member>();
   readonly #nat: NatReport;
   #nextSocket = 2;
@@ -125,6 +127,7 @@ export class Client {
         view,
         sockets: () => [],
         direct,
+        directSocket: () => (direct() ? (this.directBy.get(key) ?? 0) : null),
         nat: () => core.nat(),
         endpoints: () => core.endpoints(),
         bothDependent: () => false,

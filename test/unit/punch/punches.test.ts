@@ -53,6 +53,22 @@ describe('a path that is lost just after it was nominated', () => {
   });
 });
 
+describe('a path that is found and waits for its turn', () => {
+  it('keeps its socket, and no other', async () => {
+    const client = await probing();
+    const [, winner = 0] = client.open;
+    client.directBy.set('ann', winner);
+    client.direct.add('ann');
+    await client.run(100);
+    client.hears('ann', { t: 'punch-nominated', id: plans(client)[0]?.id ?? '' });
+    await client.run(10_000);
+    expect(client.punches.view('ann')).toBeNull();
+    expect([...client.open]).toEqual([winner]);
+    client.hears('ann', planOf(1));
+    expect(client.sent.at(-1)?.message).toMatchObject({ t: 'punch-refuse', code: 'direct' });
+  });
+});
+
 describe('labels that promise a path where there is none', () => {
   it('are doubted for a while, and then it is said that nothing is left', async () => {
     const client = new Client(EASY);
