@@ -51,7 +51,7 @@ void Core::flush_staged(const Now& now, Peer& peer, Effects& effects) {
   for (std::vector<uint8_t>& inner : peer.staged) {
     clamp_mss(inner, peer.inner_limit);
     if (inner.size() <= peer.inner_limit) {
-      std::ranges::copy(inner, body.begin());
+      copy_bytes(inner, body.data());
       send_sealed(now, peer, buffer, inner.size(), effects);
       continue;
     }

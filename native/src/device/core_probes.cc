@@ -23,7 +23,7 @@ void write_observed(const Arrival& arrival, size_t size, ByteSpan body) {
     const Endpoint& from = arrival.via.to;
     body[0] = from.is_v4() ? 4 : 6;
     store_be16(&body[2], from.port());
-    std::ranges::copy(from.address(), body.begin() + 4);
+    copy_bytes(from.address(), &body[4]);
   }
   store_be16(&body[20], static_cast<uint16_t>(size));
 }
@@ -79,11 +79,11 @@ std::vector<uint8_t> Core::seal_probe(Peer& peer, ProbeKind kind, uint64_t seq, 
   std::vector<uint8_t> out(header_size + body.size() + mac_size);
   out[0] = probe_mark;
   out[1] = static_cast<uint8_t>(kind);
-  std::ranges::copy(peer.probe->send_tag, out.begin() + 4);
+  copy_bytes(peer.probe->send_tag, &out[4]);
   store_le64(&out[12], seq);
-  std::ranges::copy(body, out.begin() + header_size);
+  copy_bytes(body, &out[header_size]);
   const Mac mac = keyed_mac(peer.probe->keys.send, ByteView(out).first(out.size() - mac_size));
-  std::ranges::copy(mac, out.end() - mac_size);
+  copy_bytes(mac, &out[out.size() - mac_size]);
   return out;
 }
 

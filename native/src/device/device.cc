@@ -200,7 +200,7 @@ void Device::drain_capture(Outbound& outbound) {
     if (!subnet || !packet) continue;
     space.resize(mtu());
     readdress(*packet, subnet->own, subnet->broadcast, space, [&](ByteView copy) {
-      std::ranges::copy(copy, outbound.room().begin());
+      copy_bytes(copy, outbound.room().data());
       outbound.arrived(copy.size(), {});
     });
   }
@@ -352,7 +352,7 @@ void Device::receive_external(PeerId id, ByteView bytes) {
 }
 
 void Device::write_tun(ByteView packet) {
-  std::ranges::copy(packet, memory_out_.room().begin());
+  copy_bytes(packet, memory_out_.room().data());
   memory_out_.arrived(packet.size(), {});
   memory_out_.admit();
   deliver_answers(memory_out_);

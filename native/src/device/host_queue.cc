@@ -65,7 +65,7 @@ std::optional<Index> HostQueue::copy(Index slot) {
 
 Index HostQueue::fill(Index slot, ByteView bytes, const offload::Offload& offload) {
   const ByteSpan place = memory_of(slot).first(bytes.size());
-  std::ranges::copy(bytes, place.begin());
+  copy_bytes(bytes, place.data());
   frames_[slot] = {place, offload, {}};
   return slot;
 }

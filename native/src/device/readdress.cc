@@ -48,8 +48,8 @@ void readdress(const Ipv4Packet& packet, uint32_t source, uint32_t destination, 
     const size_t left = packet.body.size() - done;
     const size_t take = std::min(left, each);
     uint8_t* out = space.data();
-    std::ranges::copy(packet.header, out);
-    std::ranges::copy(packet.body.subspan(done, take), out + header);
+    copy_bytes(packet.header, out);
+    copy_bytes(packet.body.subspan(done, take), out + header);
     if (done == 0 && has_udp_header) store_be16(out + header + udp_checksum_at, readdressed_checksum(packet, source, destination));
     store_be16(out + at::total_length, static_cast<uint16_t>(header + take));
     const bool more = packet.more_fragments || take < left;

@@ -33,7 +33,7 @@ const char* name_of(Answer answer) {
 
 Napi::Value bytes_value(Napi::Env env, const Event& event) {
   auto array = Napi::Uint8Array::New(env, event.bytes.size());
-  std::ranges::copy(event.bytes, array.Data());
+  copy_bytes(event.bytes, array.Data());
   return array;
 }
 

@@ -191,7 +191,7 @@ Path DeviceObject::via_of(Napi::Env env, const Napi::Value& value) {
 
 Napi::Value DeviceObject::public_key(const Info& info) {
   auto out = Napi::Uint8Array::New(info.Env(), public_key_.size());
-  std::ranges::copy(public_key_, out.Data());
+  copy_bytes(public_key_, out.Data());
   return out;
 }
 

@@ -99,7 +99,7 @@ void Aead::seal(const Bytes<12>& nonce, ByteView aad, ByteSpan text) {
   begin(nonce, text.size());
   apply(text);
   const Bytes<tag_size> made = tag(aad, text);
-  std::ranges::copy(made, text.data() + text.size());
+  copy_bytes(made, text.data() + text.size());
 }
 
 bool Aead::open(const Bytes<12>& nonce, ByteView aad, ByteSpan sealed) {

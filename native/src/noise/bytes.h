@@ -19,6 +19,12 @@ using ByteSpan = std::span<uint8_t>;
 template <size_t N>
 using Bytes = std::array<uint8_t, N>;
 
+/// Not std::ranges::copy: libstdc++ 12 copies from constant bytes one by one, which cost a packet more than all else on its way
+/// from the host.
+inline void copy_bytes(ByteView from, uint8_t* to) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+}
+
 /// Erases memory in a way the compiler may not remove.
 void erase(void* data, size_t length);
 

@@ -68,7 +68,7 @@ ByteView Endpoint::address() const {
 
 Bytes<18> Endpoint::identity() const {
   Bytes<18> out{};
-  std::ranges::copy(address(), out.begin());
+  copy_bytes(address(), out.data());
   store_be16(out.data() + 16, port());
   return out;
 }
