@@ -4,6 +4,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "host_reader.h"
 #include "readdress.h"
 #include "turn.h"
 
@@ -13,8 +14,6 @@ namespace {
 /// One packet of write_tun, and a copy for each peer.
 constexpr HostQueueOptions memory_places{2, 256};
 
-/// Tuning: what is read from the TUN before something is sent, more than a host sends in a millisecond.
-constexpr size_t drained_bytes = 2 << 20, drained_frames = 512;
 /// Tuning: captured broadcasts in one go. More than the limits let through in 100 ms.
 constexpr size_t drained_captures = 32;
 
@@ -149,7 +148,8 @@ void Device::host_loop() {
   Turn turn;
   bool slept = false;
   while (!stopping_) {
-    const int last = drain_host(outbound, slept);
+    const int last = read_host(*tun_, outbound, state_.played_at, slept);
+    deliver_answers(outbound);
     if (last < 0) {
       Event event;
       event.type = EventType::failed;
@@ -164,22 +164,6 @@ void Device::host_loop() {
     if (slept) turn.end();
     if (heard) drain_capture(outbound);
   }
-}
-
-// What waits in the TUN; the last read's result. Who woke this thread does not wait for the others (`slept`).
-int Device::drain_host(Outbound& outbound, bool slept) {
-  size_t bytes = 0;
-  int length = 1;
-  for (size_t frames = 0; bytes < drained_bytes && frames < drained_frames && length > 0; frames++) {
-    offload::Offload offload;
-    length = tun_->read(outbound.room(), offload);
-    const bool alone = slept && frames == 0 && length > 0 && outbound.send_alone(static_cast<size_t>(length), offload);
-    if (length > 0 && !alone) outbound.arrived(static_cast<size_t>(length), offload);
-    bytes += static_cast<size_t>(std::max(0, length));
-  }
-  outbound.admit();
-  deliver_answers(outbound);
-  return length;
 }
 
 // What games said to another interface's network, as if they had said it to the tunnel's. Read even while it is not wanted:

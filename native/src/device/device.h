@@ -92,7 +92,6 @@ class Device {
   void start();
   void network_loop();
   void host_loop();
-  int drain_host(Outbound& outbound, bool slept);
   void drain_capture(Outbound& outbound);
   bool send_probe(const Path& via, PeerId id, ByteView bytes, int ttl);
   void deliver_answers(Outbound& outbound);

@@ -5,8 +5,7 @@
 namespace wg {
 
 void Turn::next(Nanos now, Nanos played_at) {
-  const bool plays = played_at != 0 && now - played_at < play_pause;
-  if (!plays) {
+  if (!plays(now, played_at)) {
     if (usual_slice_ != 0) set_time_slice(std::exchange(usual_slice_, 0));
     return;
   }

@@ -14,6 +14,9 @@ constexpr Nanos bulk_slice = 200'000;
 /// Tuning: somebody plays who was heard within this time.
 constexpr Nanos play_pause = 1'000'000'000;
 
+/// By when a game's packet last passed (0: never).
+constexpr bool plays(Nanos now, Nanos played_at) { return played_at != 0 && now - played_at < play_pause; }
+
 /// One for each thread that carries bulk; all methods on that thread.
 class Turn {
  public:
