@@ -2,6 +2,7 @@
 import type { PunchOutcome } from './contract.ts';
 import { isElsewhere, type Networks } from './networks.ts';
 import {
+  ADDRESS_RETRY_MS,
   ASK_AGAIN_MS,
   BACKOFF_FIRST_MS,
   BACKOFF_MAX_MS,
@@ -121,17 +122,23 @@ export class Schedule {
         history.silences += 1;
         return this.#backOffMs(history.failures + history.silences - 1);
       case 'exhausted':
-      case 'no-address':
       case 'declined':
       case 'stopped':
         return this.#backOff(history);
       case 'one-way':
         return Number.POSITIVE_INFINITY;
+      case 'no-address':
+        return this.#refused(history, ADDRESS_RETRY_MS);
       case 'busy':
       case 'later':
-        history.refusals += 1;
-        return history.refusals % MAX_REFUSALS === 0 ? this.#backOff(history) : this.#jittered(REFUSED_RETRY_MS);
+        return this.#refused(history, this.#jittered(REFUSED_RETRY_MS));
     }
+  }
+
+  /** Nothing was tried, so nothing failed; but not without end. */
+  #refused(history: History, waitMs: number): number {
+    history.refusals += 1;
+    return history.refusals % MAX_REFUSALS === 0 ? this.#backOff(history) : waitMs;
   }
 
   /** Doubles, and in the end says that it will not work: infinity. */

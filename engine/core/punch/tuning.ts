@@ -137,6 +137,8 @@ export const BACKOFF_MAX_MS = 600_000;
 export const ASK_AGAIN_MS = 1_000;
 /** After `busy` or `later`, with jitter up to twice this. */
 export const REFUSED_RETRY_MS = 800;
+/** After `no-address`: behind a router that has rebooted a host measures its address anew. */
+export const ADDRESS_RETRY_MS = 3_000;
 /** This many refusals in a row count as a failure. */
 export const MAX_REFUSALS = 16;
 /** The other side's toggle, or its budget, may change. */

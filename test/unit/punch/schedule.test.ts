@@ -39,12 +39,21 @@ describe('whose turn it is', () => {
     expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, null, null]);
   });
 
-  it('comes soon after a refusal, but not without end', () => {
+  it('comes in three seconds where this side’s address had not arrived, and nothing has failed', () => {
+    const schedule = fresh();
+    for (let now = 0; now < 30_000; now += 3_000) {
+      schedule.ended(now, 'ann', 'no-address');
+      expect(turn(schedule, now)).toBe(now + 3_000);
+    }
+    expect(schedule.failures('ann')).toBe(0);
+  });
+
+  it.each(['busy', 'later', 'no-address'] as const)('comes soon after %s, but not without end', (refusal) => {
     const schedule = fresh();
     let now = 0;
     let asked = 0;
     for (; asked < 1_000; asked++) {
-      schedule.ended(now, 'ann', 'busy');
+      schedule.ended(now, 'ann', refusal);
       const next = turn(schedule, now);
       if (next === null) break;
       now = next;
