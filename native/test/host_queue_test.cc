@@ -1,7 +1,5 @@
 #include "../src/device/host_queue.h"
 
-#include <chrono>
-
 #include "check.h"
 #include "queue_packets.h"
 
@@ -23,18 +21,6 @@ Index arrive(HostQueue& queue, const InnerPacket& what, bool behind = false) {
   const queue::Class kind = queue::classify(queue[*slot].packet, false, seed);
   queue.push(0, *slot, kind, {.peer = friend_id, .flow = kind.flow, .bytes = static_cast<uint32_t>(packet.size())}, behind);
   return *slot;
-}
-
-/// Nanoseconds of the quickest of some rounds: what else the machine does is not in it.
-template <typename Work>
-Nanos quickest(const Work& work) {
-  Nanos least = INT64_MAX;
-  for (int round = 0; round < 50; round++) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    least = std::min(least, Nanos{std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count()});
-  }
-  return least;
 }
 
 }  // namespace
@@ -107,19 +93,4 @@ TEST("host queue: a packet stays as it was read, and has room around it") {
     queue.free(slot);
     queue.free(copy);
   }
-}
-
-TEST("host queue: a packet is kept in a fraction of the time that its bytes would take one by one") {
-  HostQueue queue({4, 8});
-  constexpr size_t size = 1'900, packets = 100;
-  const Nanos kept = quickest([&] {
-    for (size_t i = 0; i < packets; i++) queue.free(*queue.keep(size, {}));
-  });
-  std::vector<uint8_t> from(size), to(size);
-  const Nanos one_by_one = quickest([&] {
-    for (size_t i = 0; i < packets; i++) {
-      for (size_t byte = 0; byte < size; byte++) static_cast<volatile uint8_t&>(to[byte]) = from[byte];
-    }
-  });
-  EXPECT(3 * kept < one_by_one);
 }
