@@ -183,9 +183,10 @@ export class Members {
     for (const key of this.#byKey.keys()) this.event(key, event);
   }
 
-  /** Whether some proven member has no direct path. */
+  /** Whether some proven member has no direct path in use. */
   someRelayed(): boolean {
-    return [...this.#byKey.values()].some((member) => member.proven && !member.core.direct());
+    const all = [...this.#byKey.values()];
+    return all.some(({ proven, path, core }) => proven && (path?.kind !== 'udp' || !core.direct()));
   }
 
   #act(member: Member, action: PeerAction): void {

@@ -11,7 +11,7 @@ export class ReturnHold {
     this.#deaths += 1;
   }
 
-  /** The path in use answers, and has lived for so long. */
+  /** The path in use answers, and has lived and been used for so long. */
   lived(ms: number): void {
     if (ms > DEATHS_FORGIVEN_AFTER_MS) this.#deaths = 0;
   }

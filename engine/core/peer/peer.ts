@@ -215,7 +215,9 @@ class Peer implements PeerCore {
     if (ping.packetSize !== null) return record.mtu.answered(ping.packetSize, event.at);
     if (!record.alive) this.#revive(record, event.at);
     record.answered(event.seq, ping.sentAt, event.rttMs, event.at);
-    if (record.key === this.#paths.chosen && isDirect(record.kind)) this.#hold.lived(event.at - record.aliveSince);
+    if (record.key === this.#paths.chosen && isDirect(record.kind)) {
+      this.#hold.lived(event.at - Math.max(record.aliveSince, this.#since));
+    }
     if (event.observed !== null && from !== 'external') record.tieBreak = this.#tieBreak(event.observed, from.remote);
     if (isDirect(record.kind)) this.#paths.firstDirectAt ??= now;
   }

@@ -26,7 +26,10 @@ export function selectPath(state: PathState, now: number): Selection {
     const leftAsWorse = state.chosen !== null && choice.avoided.includes(state.chosen);
     return { chosen: choice.key, leftAsWorse };
   }
-  return { chosen: leastBad(state), leftAsWorse: false };
+  const current = state.chosen === null ? undefined : state.records.get(state.chosen);
+  // Copies help a direct path that fell silent; beside a relay that did so none leave, and no hold is worth that.
+  const waiting = current !== undefined && isDirect(current.kind) ? null : directPath(state);
+  return { chosen: waiting?.key ?? leastBad(state), leftAsWorse: false };
 }
 
 /** Where copies go while the path in use does not answer. Relay first: it fails for other reasons than a UDP path. */
@@ -63,18 +66,17 @@ function isSound(record: PathRecord, chosen: string | null, now: number): boolea
   if (!record.alive) return false;
   if (!isDirect(record.kind)) return record.overdue < DUPLICATE_AFTER_OVERDUE;
   if (record.key === chosen) return true;
-  return answers(record) && now >= record.heldUntil;
+  return record.overdue === 0 && !record.mustProve && now >= record.heldUntil;
 }
 
-function answers(record: PathRecord): boolean {
-  return record.alive && record.overdue === 0 && !record.mustProve;
-}
-
-/** The direct path in use while it lives, else one that answers and waits: held after a death, or passed over for a relay. */
+/**
+ * The direct path in use while it lives, else one that answers and waits: held after a death, or passed over for a relay. Of
+ * several the one that both sides name first.
+ */
 export function directPath({ records, chosen }: PathState): PathRecord | null {
-  const direct = [...records.values()].filter((record) => isDirect(record.kind));
-  const inUse = direct.find((record) => record.key === chosen && record.alive);
-  return inUse ?? direct.find(answers) ?? null;
+  const direct = [...records.values()].filter((record) => isDirect(record.kind) && record.alive);
+  const waiting = direct.filter((record) => !record.suspect).sort((a, b) => (a.tieBreak < b.tieBreak ? -1 : 1));
+  return direct.find((record) => record.key === chosen) ?? waiting[0] ?? null;
 }
 
 function leastBad(state: PathState): string | null {

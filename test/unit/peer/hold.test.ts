@@ -66,13 +66,67 @@ describe('behind a NAT that forgets again and again', () => {
     expect(most(moves)).toBeLessThanOrEqual(12);
   });
 
+  /** Until a direct path waits beside the relay, for half a minute from now. */
+  function waiting() {
+    const flap = flapping(500);
+    const { net, run } = flap;
+    run(90_000, true);
+    net.until(() => net.a.path?.kind === 'udp', 40_000);
+    net.b.nat?.reboot();
+    net.gather(net.b);
+    net.until(() => net.a.path?.kind === 'external', 2_000);
+    net.until(() => net.a.core.direct(), 2_000);
+    return flap;
+  }
+
   it('a path that waits for its turn is one: nobody guesses for another, and its socket stays', () => {
-    const { net, run } = flapping(500);
-    run(40_000, true);
-    net.until(() => net.a.path?.kind === 'external' && net.a.core.direct(), 40_000);
+    const { net, run } = waiting();
     expect(net.a.core.view(net.now).direct).toBe(false);
     expect(net.a.core.directSocket()).toBe(0);
     run(35_000, false);
     expect(net.kinds()).toEqual(['direct', 'direct']);
+  });
+
+  it('a path that waits is one although a probe of it is lost', () => {
+    const { net } = waiting();
+    net.loses = () => true;
+    net.run(200);
+    net.loses = () => false;
+    for (const end = net.now + 1_000; net.now < end; net.run(10)) expect(net.a.core.direct()).toBe(true);
+  });
+
+  it('a path that waits takes over from a relay that falls silent', () => {
+    const { net } = waiting();
+    net.relayUp = false;
+    net.run(3_000);
+    const sent = net.a.dataSent;
+    net.run(1_000);
+    expect(net.b.received.has(sent)).toBe(true);
+    expect(net.a.path?.kind).toBe('udp');
+  });
+
+  it('the path does not swing, though another one has stood beside it for long', () => {
+    const filter = 'address-and-port-dependent';
+    const v6 = (n: number) => ({ ip: `2001:db8::${n}`, port: 51_820 });
+    const a = { ...home(1, 'endpoint-independent', filter), v6: v6(1) };
+    const net = new Network(a, { ...home(2, 'endpoint-independent', filter), v6: v6(2) });
+    const moves: number[] = [];
+    net.meet();
+    net.startTraffic(net.a);
+    net.run(90_000);
+    net.a.changes.length = 0;
+    let since = net.now;
+    let address = 3;
+    for (const end = net.now + 180_000; net.now < end; net.run(20)) {
+      const changes = net.a.changes.splice(0);
+      moves.push(...changes.map(() => net.now));
+      if (changes.length > 0) since = net.now;
+      if (net.a.path?.kind !== 'udp' || net.a.path.socket !== 1 || net.now - since < 500) continue;
+      since = Number.POSITIVE_INFINITY;
+      net.b.v6 = v6(address++);
+      net.gather(net.b);
+    }
+    expect(moves.length).toBeGreaterThan(8);
+    expect(most(moves)).toBeLessThanOrEqual(12);
   });
 });
