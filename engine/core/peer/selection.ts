@@ -26,10 +26,7 @@ export function selectPath(state: PathState, now: number): Selection {
     const leftAsWorse = state.chosen !== null && choice.avoided.includes(state.chosen);
     return { chosen: choice.key, leftAsWorse };
   }
-  const current = state.chosen === null ? undefined : state.records.get(state.chosen);
-  // Copies help a direct path that fell silent; beside a relay that did so none leave, and no hold is worth that.
-  const waiting = current !== undefined && isDirect(current.kind) ? null : directPath(state);
-  return { chosen: waiting?.key ?? leastBad(state), leftAsWorse: false };
+  return { chosen: insteadOfRelay(state) ?? leastBad(state), leftAsWorse: false };
 }
 
 /** Where copies go while the path in use does not answer. Relay first: it fails for other reasons than a UDP path. */
@@ -66,7 +63,11 @@ function isSound(record: PathRecord, chosen: string | null, now: number): boolea
   if (!record.alive) return false;
   if (!isDirect(record.kind)) return record.overdue < DUPLICATE_AFTER_OVERDUE;
   if (record.key === chosen) return true;
-  return record.overdue === 0 && !record.mustProve && now >= record.heldUntil;
+  return answers(record) && now >= record.heldUntil;
+}
+
+function answers(record: PathRecord): boolean {
+  return record.alive && record.overdue === 0 && !record.mustProve;
 }
 
 /**
@@ -77,6 +78,16 @@ export function directPath({ records, chosen }: PathState): PathRecord | null {
   const direct = [...records.values()].filter((record) => isDirect(record.kind) && record.alive);
   const waiting = direct.filter((record) => !record.suspect).sort((a, b) => (a.tieBreak < b.tieBreak ? -1 : 1));
   return direct.find((record) => record.key === chosen) ?? waiting[0] ?? null;
+}
+
+/**
+ * Copies help a direct path that fell silent; beside a relay that did so none leave, and no hold is worth that. What answers
+ * meanwhile, without a probe lost, shows that it is the relay, and not the line of both.
+ */
+function insteadOfRelay({ records, chosen }: PathState): string | null {
+  const current = chosen === null ? undefined : records.get(chosen);
+  if (current !== undefined && isDirect(current.kind)) return null;
+  return [...records.values()].find((record) => isDirect(record.kind) && answers(record))?.key ?? null;
 }
 
 function leastBad(state: PathState): string | null {
