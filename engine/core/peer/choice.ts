@@ -109,6 +109,7 @@ export function clearlyWorse(path: PathFacts, other: PathFacts): boolean {
   return path.rttMs > other.rttMs * ratio && path.rttMs > other.rttMs + RTT_NOISE_MS;
 }
 
-function compareText(a: string, b: string): number {
+/** By code units, alike on both sides. */
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 /** From path records to what the device is told: the path in use and the standby that receives copies. */
-import { choosePath, isDirect, type PathFacts } from './choice.ts';
+import { choosePath, compareText, isDirect, type PathFacts } from './choice.ts';
 import type { PathRecord } from './path.ts';
 import { DUPLICATE_AFTER_OVERDUE, SETTLING_MS } from './tuning.ts';
 
@@ -26,7 +26,10 @@ export function selectPath(state: PathState, now: number): Selection {
     const leftAsWorse = state.chosen !== null && choice.avoided.includes(state.chosen);
     return { chosen: choice.key, leftAsWorse };
   }
-  return { chosen: insteadOfRelay(state) ?? leastBad(state), leftAsWorse: false };
+  const current = state.chosen === null ? undefined : state.records.get(state.chosen);
+  // Copies help a direct path that fell silent; beside a relay that did so none leave, and no hold is worth that.
+  const waiting = current !== undefined && isDirect(current.kind) ? null : directPath(state);
+  return { chosen: waiting?.key ?? leastBad(state), leftAsWorse: false };
 }
 
 /** Where copies go while the path in use does not answer. Relay first: it fails for other reasons than a UDP path. */
@@ -63,11 +66,7 @@ function isSound(record: PathRecord, chosen: string | null, now: number): boolea
   if (!record.alive) return false;
   if (!isDirect(record.kind)) return record.overdue < DUPLICATE_AFTER_OVERDUE;
   if (record.key === chosen) return true;
-  return answers(record) && now >= record.heldUntil;
-}
-
-function answers(record: PathRecord): boolean {
-  return record.alive && record.overdue === 0 && !record.mustProve;
+  return record.overdue === 0 && !record.mustProve && now >= record.heldUntil;
 }
 
 /**
@@ -76,18 +75,8 @@ function answers(record: PathRecord): boolean {
  */
 export function directPath({ records, chosen }: PathState): PathRecord | null {
   const direct = [...records.values()].filter((record) => isDirect(record.kind) && record.alive);
-  const waiting = direct.filter((record) => !record.suspect).sort((a, b) => (a.tieBreak < b.tieBreak ? -1 : 1));
+  const waiting = direct.filter((record) => !record.suspect).sort((a, b) => compareText(a.tieBreak, b.tieBreak));
   return direct.find((record) => record.key === chosen) ?? waiting[0] ?? null;
-}
-
-/**
- * Copies help a direct path that fell silent; beside a relay that did so none leave, and no hold is worth that. What answers
- * meanwhile, without a probe lost, shows that it is the relay, and not the line of both.
- */
-function insteadOfRelay({ records, chosen }: PathState): string | null {
-  const current = chosen === null ? undefined : records.get(chosen);
-  if (current !== undefined && isDirect(current.kind)) return null;
-  return [...records.values()].find((record) => isDirect(record.kind) && answers(record))?.key ?? null;
 }
 
 function leastBad(state: PathState): string | null {

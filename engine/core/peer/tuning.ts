@@ -88,7 +88,7 @@ export const LOSS_AFTER_DEATH = 0.04;
 
 /**
  * A path that died in use must prove itself this long before it is used again, and so many times longer after each further
- * death: whatever dies within two seconds of its return, the path changes at most twelve times in a minute.
+ * death: where each dies within two seconds of its return, deaths alone change the path at most twelve times in a minute.
  */
 export const RETURN_HOLD_MS = 500;
 export const RETURN_HOLD_FACTOR = 4;

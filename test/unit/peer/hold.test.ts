@@ -105,15 +105,6 @@ describe('behind a NAT that forgets again and again', () => {
     expect(net.a.path?.kind).toBe('udp');
   });
 
-  it('a path that waits stays where it is when the line of both falls silent', () => {
-    const { net } = waiting();
-    net.a.changes.length = 0;
-    net.relayUp = false;
-    net.loses = () => true;
-    net.run(2_500);
-    expect(net.a.changes).toEqual([]);
-  });
-
   it('the path does not swing, though another one has stood beside it for long', () => {
     const filter = 'address-and-port-dependent';
     const v6 = (n: number) => ({ ip: `2001:db8::${n}`, port: 51_820 });
