@@ -453,6 +453,6 @@ function viaKey(via: Via): string {
   return via === 'external' ? via : `${via.socket} ${via.remote.ip} ${via.remote.port}`;
 }
 
-function pathKey(path: Path | null): string {
+export function pathKey(path: Path | null): string {
   return path?.kind === 'udp' ? `${path.socket} ${path.to.ip} ${path.to.port}` : String(path?.kind);
 }

@@ -2,7 +2,8 @@
  * What holds in every run, whatever happened (9-testing, "Rules"), counted where a router or a listener on the wire would
  * count it: nothing here asks the engine what it has spent.
  */
-import type { Member } from './member.ts';
+import { pathKey } from './device.ts';
+import type { Member, PathChange } from './member.ts';
 import type { Site, World } from './world.ts';
 
 /** Design, "Budgets": sustained, and the burst that comes before. */
@@ -43,10 +44,16 @@ function flaps({ nick, pathChanges }: Member, members: readonly Member[]): strin
   const allowed = (from: number, to: number) =>
     PATH_CHANGES_PER_MINUTE * Math.max(...members.map(({ starts }) => runsIn(starts, from, to)));
   return [...new Set(pathChanges.map(({ peer }) => peer))].flatMap((peer) => {
-    const times = pathChanges.filter((change) => change.peer === peer).map(({ at }) => at);
+    const times = moves(pathChanges.filter((change) => change.peer === peer));
     const count = excess(times, 60_000, allowed);
     return count === null ? [] : [`${nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`];
   });
+}
+
+/** Packets that wait for a path to come back have not moved. */
+function moves(changes: readonly PathChange[]): number[] {
+  const taken = changes.flatMap(({ at, path }) => (path === null ? [] : [{ at, key: pathKey(path) }]));
+  return taken.filter(({ key }, i) => key !== taken[i - 1]?.key).map(({ at }) => at);
 }
 
 /**

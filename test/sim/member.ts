@@ -32,6 +32,12 @@ export interface MemberContext {
   options: Partial<EngineOptions>;
 }
 
+export interface PathChange {
+  at: number;
+  peer: string;
+  path: Path | null;
+}
+
 export class Member {
   readonly nick: string;
   readonly host: Host;
@@ -43,7 +49,7 @@ export class Member {
   /** Of these, those that left as datagrams: a relay's are bytes of a stream that stands. */
   readonly datagramProbes: number[] = [];
   /** Changes of the path to a peer (by key in hex). */
-  readonly pathChanges: { at: number; peer: string; path: Path | null }[] = [];
+  readonly pathChanges: PathChange[] = [];
   /** When this member's user said yes to a long shot. */
   readonly longShots: number[] = [];
   engine: Engine | null = null;

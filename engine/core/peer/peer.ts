@@ -307,7 +307,7 @@ class Peer implements PeerCore {
     if (chosen !== paths.chosen) {
       if (from !== undefined) from.avoidedUntil = leftAsWorse ? now + AVOIDED_MS : Number.NEGATIVE_INFINITY;
       if (to !== undefined) to.avoidedUntil = Number.NEGATIVE_INFINITY;
-      const why = fromKind === null ? 'first' : fromDead ? 'dead' : leftAsWorse ? 'clearly-better' : 'better';
+      const why = this.#told === null ? 'first' : fromDead ? 'dead' : leftAsWorse ? 'clearly-better' : 'better';
       this.#actions.push({ type: 'path-changed', from: fromKind, to: to?.kind ?? null, why });
       paths.chosen = chosen;
       this.#since = now;
@@ -389,8 +389,10 @@ class Peer implements PeerCore {
     return this.#paths.records.get(key)?.alive === true;
   }
 
+  /** With nothing that carries, whatever once answered is worth asking. */
   #livesOrCarries(key: string): boolean {
-    return key === this.#paths.chosen || this.#lives(key);
+    const { chosen, records } = this.#paths;
+    return key === chosen || this.#lives(key) || (chosen === null && records.has(key));
   }
 
   #isDirect(): boolean {

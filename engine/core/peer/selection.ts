@@ -16,7 +16,7 @@ export interface Selection {
   leftAsWorse: boolean;
 }
 
-/** The best sound path; with none, the least bad one, because silence helps nobody. */
+/** The best sound path; with none the one in use, or the relay: no other is better for being silent too. */
 export function selectPath(state: PathState, now: number): Selection {
   const settling = state.firstDirectAt !== null && now - state.firstDirectAt < SETTLING_MS;
   const facts: PathFacts[] = [];
@@ -79,12 +79,8 @@ export function directPath({ records, chosen }: PathState): PathRecord | null {
   return direct.find((record) => record.key === chosen) ?? waiting[0] ?? null;
 }
 
-function leastBad(state: PathState): string | null {
-  if (state.chosen !== null && state.records.has(state.chosen)) return state.chosen;
-  let best: PathRecord | null = null;
-  for (const record of state.records.values()) {
-    if (!isDirect(record.kind)) return record.key;
-    if (best === null || (record.lastProofAt ?? 0) > (best.lastProofAt ?? 0)) best = record;
-  }
-  return best?.key ?? null;
+/** With none left packets wait: a path that died would swallow them, and it is taken again as soon as it answers. */
+function leastBad({ records, chosen }: PathState): string | null {
+  if (chosen !== null && records.has(chosen)) return chosen;
+  return relayOf([...records.values()])?.key ?? null;
 }

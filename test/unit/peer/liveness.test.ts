@@ -273,6 +273,57 @@ describe('the relay', () => {
     net.run(1_000);
     expect(net.a.core.view(net.now).state).toBe('connected');
   });
+
+  it('that goes for a moment while nothing else lives: packets wait, the path that died does not get them', () => {
+    const net = connected();
+    net.startTraffic(net.a);
+    net.loses = () => true;
+    net.until(() => net.a.path?.kind === 'external', 2_000);
+    net.setRelay(false);
+    expect([net.a.path, net.a.duplicate]).toEqual([null, null]);
+    net.run(180);
+    expect(net.a.path).toBeNull();
+    net.setRelay(true);
+    expect(net.a.path).toEqual({ kind: 'external' });
+    expect(net.a.changes.map(({ to, why }) => [to, why])).toEqual([
+      ['relay', 'dead'],
+      [null, 'dead'],
+      ['relay', 'dead'],
+    ]);
+  });
+
+  it('that goes while nothing else lives: the direct path carries from its first answer, hold or not', () => {
+    const net = connected();
+    net.startTraffic(net.a);
+    net.loses = () => true;
+    net.until(() => net.a.path?.kind === 'external', 2_000);
+    net.setRelay(false);
+    net.run(5_000);
+    net.loses = () => false;
+    net.until(() => net.a.core.direct(), 2_000);
+    expect(net.a.path?.kind).toBe('udp');
+    net.run(100);
+    net.setRelay(true);
+    net.run(2_000);
+    expect(net.kinds()).toEqual(['direct', 'direct']);
+  });
+
+  it('that goes while nothing else lives: an address learned from a ping is asked for as long as that lasts', () => {
+    const filter = 'address-and-port-dependent';
+    const net = new Network(home(1, 'endpoint-independent', 'endpoint-independent'), home(2, filter, filter));
+    net.meet();
+    net.until(() => net.bothDirect(), 1_000);
+    const learned = net.a.path?.kind === 'udp' ? net.a.path.to : null;
+    net.loses = () => true;
+    net.startTraffic(net.a);
+    net.until(() => net.a.path?.kind === 'external', 2_000);
+    net.setRelay(false);
+    net.run(120_000);
+    net.a.sentPings.length = 0;
+    net.run(20_000);
+    const asked = net.a.sentPings.map(({ via }) => (via === 'external' ? null : via.remote));
+    expect(asked).toContainEqual(learned);
+  });
 });
 
 describe('a lossy direct path', () => {
