@@ -20,7 +20,7 @@ void Poly1305_Final(poly1305_context* context, unsigned char mac[16]);
 namespace wg {
 namespace {
 
-alignas(64) constexpr Bytes<2'048> zeros{};
+alignas(64) constexpr Bytes<1'024> zeros{};
 
 // Two words at a time, which the compiler makes one.
 void exclusive_or(uint8_t* to, const uint8_t* with, size_t length) {
@@ -54,27 +54,17 @@ void Aead::forget_key() { erase(key_.data(), sizeof key_); }
 
 void Aead::begin(const Bytes<12>& nonce, size_t length) {
   counter_ = {0, load_le32(&nonce[0]), load_le32(&nonce[4]), load_le32(&nonce[8])};
-  refill(block + length);
+  const size_t blocks = std::min(stream_size / block, 1 + (length + block - 1) / block);
+  ChaCha20_ctr32(stream_.data(), zeros.data(), blocks * block, key_.data(), counter_.data());
   Poly1305_Init(reinterpret_cast<poly1305_context*>(authenticator_.data()), stream_.data());
 }
 
-// Whole blocks, as many as fit.
-void Aead::refill(size_t length) {
-  const size_t blocks = std::min(stream_size / block, (length + block - 1) / block);
-  ChaCha20_ctr32(stream_.data(), zeros.data(), blocks * block, key_.data(), counter_.data());
-  counter_[0] += static_cast<uint32_t>(blocks);
-}
-
 void Aead::apply(ByteSpan text) {
-  size_t used = block;
-  while (true) {
-    const size_t size = std::min(text.size(), stream_size - used);
-    exclusive_or(text.data(), &stream_[used], size);
-    text = text.subspan(size);
-    if (text.empty()) return;
-    refill(text.size());
-    used = 0;
-  }
+  const size_t made = std::min(text.size(), stream_size - block);
+  exclusive_or(text.data(), &stream_[block], made);
+  const ByteSpan rest = text.subspan(made);
+  counter_[0] = stream_size / block;
+  if (!rest.empty()) ChaCha20_ctr32(rest.data(), rest.data(), rest.size(), key_.data(), counter_.data());
 }
 
 Bytes<Aead::tag_size> Aead::tag(ByteView aad, ByteView sealed) {

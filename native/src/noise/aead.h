@@ -31,11 +31,11 @@ class Aead {
   }
 
  private:
-  /// Key stream made at a time: its first block is the key of the tag, and a packet of any Ethernet fits behind it.
-  static constexpr size_t block = 64, stream_size = 32 * block;
+  /// Key stream made ahead, as much as the widest assembler makes at once: its first block is the key of the tag. What lies
+  /// beyond it is enciphered in place.
+  static constexpr size_t block = 64, stream_size = 16 * block;
 
   void begin(const Bytes<12>& nonce, size_t length);
-  void refill(size_t length);
   void apply(ByteSpan text);
   Bytes<tag_size> tag(ByteView aad, ByteView sealed);
 
