@@ -45,14 +45,14 @@ function peerChange(before: PeerSnapshot | undefined, peer: PeerSnapshot): strin
 /** Without figures, so that a mere ping is no change. */
 function situation(peer: PeerSnapshot): string {
   if (peer.blocked) return 'blocked';
-  if (peer.state !== 'connected' || peer.path === null) return peer.state;
+  if (peer.state !== 'connected') return peer.state;
   const reason =
     peer.longShot?.state === 'asked'
       ? ', asks for a long shot (warren punch)'
       : peer.reason === null
         ? ''
         : `, ${REASON_WORDS[peer.reason]}`;
-  return `${PATH_WORDS[peer.path.kind]}${reason}`;
+  return `${peer.path === null ? 'connecting' : PATH_WORDS[peer.path.kind]}${reason}`;
 }
 
 function figures(peer: PeerSnapshot): string {

@@ -39,18 +39,20 @@ function probeViolations({ nick, datagramProbes, starts }: Member): string[] {
   });
 }
 
-/** Whoever restarts begins anew, and so do the others' paths to it. */
+/** Whoever restarts begins anew, and so do the others' paths to it. Packets that wait for a path to come back have not moved. */
 function flaps({ nick, pathChanges }: Member, members: readonly Member[]): string[] {
   const allowed = (from: number, to: number) =>
     PATH_CHANGES_PER_MINUTE * Math.max(...members.map(({ starts }) => runsIn(starts, from, to)));
   return [...new Set(pathChanges.map(({ peer }) => peer))].flatMap((peer) => {
-    const times = moves(pathChanges.filter((change) => change.peer === peer));
-    const count = excess(times, 60_000, allowed);
-    return count === null ? [] : [`${nick} moved its path to ${peer.slice(0, 8)} ${count} times in a minute`];
+    const changes = pathChanges.filter((change) => change.peer === peer);
+    const times = { moved: moves(changes), held: changes.filter(({ path }) => path === null).map(({ at }) => at) };
+    return Object.entries(times).flatMap(([what, at]) => {
+      const count = excess(at, 60_000, allowed);
+      return count === null ? [] : [`${nick} ${what} its path to ${peer.slice(0, 8)} ${count} times in a minute`];
+    });
   });
 }
 
-/** Packets that wait for a path to come back have not moved. */
 function moves(changes: readonly PathChange[]): number[] {
   const taken = changes.flatMap(({ at, path }) => (path === null ? [] : [{ at, key: pathKey(path) }]));
   return taken.filter(({ key }, i) => key !== taken[i - 1]?.key).map(({ at }) => at);

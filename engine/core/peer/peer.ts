@@ -28,6 +28,7 @@ import {
   ACTIVE_HOLD_MS,
   AVOIDED_MS,
   BURST_OFFSETS_MS,
+  HELD_CHECK_MS,
   LOST_AFTER_MS,
   PEER_REFLEXIVE_LIFETIME_MS,
   STALL_GRACE_MS,
@@ -328,10 +329,15 @@ class Peer implements PeerCore {
   }
 
   #sendChecks(now: number): void {
-    const direct = this.#isDirect();
     for (const pair of this.#pairs.all()) {
-      if (!this.#lives(pair.key) && nextCheckAt(pair, direct) <= now) this.#check(pair, now);
+      if (!this.#lives(pair.key) && this.#nextCheckAt(pair) <= now) this.#check(pair, now);
     }
+  }
+
+  #nextCheckAt(pair: Pair): number {
+    const at = nextCheckAt(pair, this.#isDirect());
+    const { chosen, records } = this.#paths;
+    return chosen === null && records.has(pair.key) ? Math.min(at, pair.lastSentAt + HELD_CHECK_MS) : at;
   }
 
   #check(pair: Pair, now: number): void {
@@ -377,10 +383,9 @@ class Peer implements PeerCore {
   }
 
   #nextWake(pace: Pace, now: number): number {
-    const direct = this.#isDirect();
     let next = Math.min(this.#exchange.nextAt(), nextWatchAt(this.#paths.records.values(), pace, now));
     for (const pair of this.#pairs.all()) {
-      if (!this.#lives(pair.key)) next = Math.min(next, nextCheckAt(pair, direct));
+      if (!this.#lives(pair.key)) next = Math.min(next, this.#nextCheckAt(pair));
     }
     return next;
   }

@@ -79,7 +79,7 @@ export function directPath({ records, chosen }: PathState): PathRecord | null {
   return direct.find((record) => record.key === chosen) ?? waiting[0] ?? null;
 }
 
-/** With none left packets wait: a path that died would swallow them, and it is taken again as soon as it answers. */
+/** With none left packets wait: a path that died would swallow them, and its first answer lets them go. */
 function leastBad({ records, chosen }: PathState): string | null {
   if (chosen !== null && records.has(chosen)) return chosen;
   return relayOf([...records.values()])?.key ?? null;

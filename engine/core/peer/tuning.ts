@@ -14,6 +14,8 @@ export const CHECK_PACES = [
 ] as const;
 /** Pace of unanswered pairs once some direct path works: they can only improve on it. */
 export const CHECK_PACE_WHEN_DIRECT_MS = 60_000;
+/** A path that has answered before is asked this often while packets wait for any: the first answer lets them go. */
+export const HELD_CHECK_MS = 500;
 /** A ping that arrives on an unproven pair is answered by our own check, no more often than this. */
 export const TRIGGERED_CHECK_GAP_MS = 20;
 /** A pair may begin a new round of checks (new candidates, a path that died) no more often than this. */

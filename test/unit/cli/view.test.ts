@@ -171,6 +171,13 @@ describe('changes as plain lines', () => {
     expect(describeChanges(snapshot({ peers: [peer()] }), snapshot())).toEqual(['bob left']);
   });
 
+  it('says that there is no way, with the reason, while packets wait for one', () => {
+    const held = snapshot({ peers: [peer({ path: null, reason: 'path-lost' })] });
+    expect(describeChanges(snapshot({ peers: [peer()] }), held)).toEqual([
+      'bob (10.64.0.2): connecting, the direct path died; looking for another',
+    ]);
+  });
+
   it('tells a notice once', () => {
     const noted = snapshot({ notices: [{ code: 'server-unreachable', at: 5 }] });
     expect(describeChanges(snapshot(), noted)).toEqual(['! the rendezvous server does not answer']);

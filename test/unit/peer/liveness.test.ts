@@ -308,6 +308,21 @@ describe('the relay', () => {
     expect(net.kinds()).toEqual(['direct', 'direct']);
   });
 
+  it('that goes while nothing else lives: after long, too, packets wait little longer than the outage', () => {
+    const gaps: number[] = [];
+    for (let phase = 0; phase < 10_000; phase += 470) {
+      const net = connected();
+      net.startTraffic(net.a);
+      net.loses = () => true;
+      net.until(() => net.a.path?.kind === 'external', 2_000);
+      net.setRelay(false);
+      net.run(80_000 + phase);
+      net.loses = () => false;
+      gaps.push(net.until(() => net.a.path?.kind === 'udp', 11_000));
+    }
+    expect(Math.max(...gaps)).toBeLessThan(600);
+  });
+
   it('that goes while nothing else lives: an address learned from a ping is asked for as long as that lasts', () => {
     const filter = 'address-and-port-dependent';
     const net = new Network(home(1, 'endpoint-independent', 'endpoint-independent'), home(2, filter, filter));
