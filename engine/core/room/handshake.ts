@@ -34,8 +34,8 @@ export interface HandshakeContext {
   primitives: Primitives;
   random: (length: number) => Uint8Array;
   roomTag: () => Uint8Array | null;
-  /** Roots shared with members that have no session on this server yet (null: with all), newest first. */
-  knownRoots: (server: ServerIndex | null) => KnownRoot[];
+  /** Roots shared with members that have no session on this server, or this one (null: with all), newest first. */
+  knownRoots: (pair: Pair | null) => KnownRoot[];
   /** 16 hex digits, or null. */
   generationOf: (key: PeerKey) => string | null;
   /** The profile that rides in message 3; at most 400 bytes. */
@@ -111,7 +111,7 @@ const CONFIRM_KEEP = 1;
 export class Handshake {
   readonly role: Role;
   readonly #context: HandshakeContext;
-  readonly #server: ServerIndex;
+  readonly #pair: Pair;
   readonly #sid: Uint8Array;
   #state: State = { at: 'start' };
   #verifiedKey: PeerKey | null = null;
@@ -119,7 +119,7 @@ export class Handshake {
   constructor(context: HandshakeContext, role: Role, pair: Pair) {
     this.role = role;
     this.#context = context;
-    this.#server = pair.server;
+    this.#pair = pair;
     const { ownSession, session } = pair;
     const [initiator, responder] = role === 'initiator' ? [ownSession, session] : [session, ownSession];
     this.#sid = pairId(context.topic, initiator, responder);
@@ -201,7 +201,7 @@ export class Handshake {
     // A share that was seen before must never come back as somebody's: this registers the own one.
     this.#context.freshShare(own.share);
     if (state.peer !== null) return this.#finish(made.scalar, own, state.peer, null);
-    const hints = this.#context.knownRoots(this.#server).slice(0, MAX_HINTS);
+    const hints = this.#context.knownRoots(this.#pair).slice(0, MAX_HINTS);
     this.#state = { at: 'awaiting-reply', scalar: made.scalar, own, hints };
     const { primitives } = this.#context;
     const tag = this.#context.roomTag();

@@ -136,7 +136,7 @@ export class Handshakes {
       if (places <= 0) return;
       const waits = member.half === 'none' && !member.initiator && member.run === null && member.pending === null;
       if (!waits || member.peer !== null || member.refused) continue;
-      member.half = context.knownRoots(member.server).length > 0 ? 'over' : 'making';
+      member.half = context.knownRoots(member).length > 0 ? 'over' : 'making';
       if (member.half === 'over') continue;
       places -= 1;
       this.#shared.job(new Handshake(context, 'responder', member).prepare(), (result) => {

@@ -2,10 +2,11 @@
  * The members that proved themselves: their keys, their sessions on each server, and how to send to them. A peer outlives
  * its servers; it goes when it says so, is blocked, or has been seen nowhere for the linger time.
  */
+import { ROOM_LIMITS } from '../../../protocol/limits.ts';
 import type { PeerMessage } from '../../../protocol/peer.ts';
 import { compareBytes } from '../crypto/bytes.ts';
 import type { PeerKey, RoomAction, ServerIndex } from './contract.ts';
-import type { Verified } from './handshake.ts';
+import type { Pair, Verified } from './handshake.ts';
 import type { Member } from './member.ts';
 import type { KnownRoot } from './reconnect.ts';
 import type { Generation, Role, Session } from './session.ts';
@@ -44,6 +45,8 @@ export interface Peer {
   /** Newest first. */
   sessions: HeldSession[];
   links: Map<ServerIndex, Link>;
+  /** From then on it has given up what is not confirmed, unless it says anything before: our last message was lost or late. */
+  doubtfulAt: number;
   routes: string;
   /** Last time that it was certainly there. */
   aliveAt: number;
@@ -73,10 +76,14 @@ export class Peers {
     return this.#peers.get(key)?.generation?.id ?? null;
   }
 
-  /** Roots of members that have no session on this server yet, newest first; `server` null: of all members. */
-  roots(server: ServerIndex | null): KnownRoot[] {
+  /**
+   * Roots of members that have no session on this server yet, newest first, or that have this one, which the other side may
+   * not hold; `pair` null: of all members.
+   */
+  roots(pair: Pair | null): KnownRoot[] {
+    const mayHave = ({ links }: Peer) => pair === null || (links.get(pair.server)?.member ?? pair) === pair;
     return [...this.#peers.values()]
-      .filter((peer) => peer.proven && (server === null || !peer.links.has(server)))
+      .filter((peer) => peer.proven && mayHave(peer))
       .flatMap(({ key, publicKey, roots }) => roots.map((root) => ({ key, publicKey, root })));
   }
 
@@ -107,7 +114,7 @@ export class Peers {
     if (replaced) this.#forget(peer, crossed);
     if (renew) this.#install(peer, generation, run.initiate);
     if (renew || !peer.proven) peer.generationAt = this.#shared.now;
-    this.#hold(peer, member, verified, run.role);
+    this.#hold(peer, member, verified, run);
     // A reconnect keeps the generation: only this one's roots may lead to one.
     if (!crossed || renew) peer.roots = [verified.root, ...peer.roots].slice(0, MAX_ROOTS);
     peer.aliveAt = this.#shared.now;
@@ -167,10 +174,13 @@ export class Peers {
     return at;
   }
 
-  /** By the first server that both are on, else through the tunnel. False when there is no way at all. */
+  /**
+   * By the first server that both are on, else through the tunnel. False when there is no way at all. What the other side
+   * cannot open would use up the frames that the next handshake needs.
+   */
   send(peer: Peer, message: PeerMessage): boolean {
     const plaintext = encodeMessage(message);
-    const [link] = linksOf(peer);
+    const [link] = linksOf(peer).filter(({ held }) => held.confirmed || this.#shared.now < peer.doubtfulAt);
     if (link !== undefined) {
       const payload = sealSignal(link.held.session, this.#shared.topic, plaintext);
       this.#shared.signal(link.member.server, link.member.id, payload);
@@ -191,6 +201,7 @@ export class Peers {
     if (peer === undefined || held === undefined) return null;
     const plaintext = openSignal(held.session, this.#shared.topic, payload);
     if (plaintext === null) return null;
+    peer.doubtfulAt = Number.POSITIVE_INFINITY;
     this.#confirmed(peer, held);
     return { peer, plaintext };
   }
@@ -221,6 +232,7 @@ export class Peers {
       roots: [],
       sessions: [],
       links: new Map(),
+      doubtfulAt: Number.POSITIVE_INFINITY,
       routes: '[]',
       aliveAt: this.#shared.now,
     };
@@ -251,7 +263,7 @@ export class Peers {
     this.#shared.emit({ type: 'peer-down', peer: peer.key, reason: 'restarted' });
   }
 
-  #hold(peer: Peer, member: Member, verified: Verified, role: Role): void {
+  #hold(peer: Peer, member: Member, verified: Verified, { role, began }: { role: Role; began: number }): void {
     const held = { session: verified.session, parts: new Parts(), parentRoot: verified.parentRoot, confirmed: false };
     // The last message of each kind of handshake was the other side's in these two.
     const last = role === 'initiator' ? verified.parentRoot === null : verified.parentRoot !== null;
@@ -265,6 +277,7 @@ export class Peers {
     peer.links.set(member.server, { member, held });
     member.peer = peer.key;
     if (last) this.#confirmed(peer, held);
+    else peer.doubtfulAt = began + ROOM_LIMITS.proofTimeoutMs;
   }
 
   /** The other side has the session, and its root: the one before it is forgotten (forward secrecy). */

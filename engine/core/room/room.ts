@@ -192,7 +192,7 @@ class Room implements RoomCore {
       primitives: this.#primitives,
       random,
       roomTag: () => this.#gossip.roomTag,
-      knownRoots: (server) => this.#peers.roots(server),
+      knownRoots: (pair) => this.#peers.roots(pair),
       generationOf: (key) => this.#peers.generationOf(key),
       greeting: () => this.#gossip.greeting(),
       refuses: (key) => key === publicKey || this.#blocked.has(key),

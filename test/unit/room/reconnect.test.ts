@@ -10,6 +10,10 @@ function pair(world: World): [Node, Node] {
   return [ann, bob];
 }
 
+function routed(ann: Node, bob: Node): boolean {
+  return [ann.routes.get(bob.key), bob.routes.get(ann.key)].every((routes) => routes?.length === 1);
+}
+
 /** Handshake messages of a kind since then. */
 function kinds(world: World, since: number): number[] {
   return world.frames.filter((frame) => frame.at >= since).map((frame) => frame.payload[0] ?? 0);
@@ -102,9 +106,30 @@ describe('when the server dies and returns', () => {
     exhausted(world);
     outage(world, 2_000);
     const since = world.now;
-    const routed = () => [ann.routes.get(bob.key), bob.routes.get(ann.key)].every((routes) => routes?.length === 1);
-    world.until(routed, 5_000);
+    world.until(() => routed(ann, bob), 5_000);
     expect(kinds(world, since)).not.toContain(KIND_REPLY);
+    expect(world.servers[0]?.limited).toBe(0);
+  });
+
+  it('knows each other on both sides at the next try, where the last message came late and one side goes on talking', () => {
+    const world = new World();
+    const [ann, bob] = pair(world);
+    world.run(1_000);
+    exhausted(world);
+    const { tamper } = world;
+    let late = false;
+    world.tamper = (frame) => {
+      const { from, to, payload } = frame;
+      if (late || payload[0] !== KIND_RESUMED) return tamper(frame);
+      late = true;
+      world.after(11_000, () => world.servers[0]?.forge(from, to, payload));
+      const message = { t: 'candidates-ack', revision: 1 } as const;
+      for (let s = 1; s < 20; s++) world.after(s * 1_000, () => from.event({ type: 'send', peer: to.key, message }));
+      return null;
+    };
+    outage(world, 2_000);
+    world.until(() => late && routed(ann, bob), 20_000);
+    expect([...ann.notices(), ...bob.notices()]).not.toContain('failed-guess');
     expect(world.servers[0]?.limited).toBe(0);
   });
 
@@ -340,6 +365,21 @@ describe('with two servers', () => {
     ann.event({ type: 'send', peer: bob.key, message: { t: 'candidates-ack', revision: 1 } });
     world.run(100);
     expect(bob.messages()).toHaveLength(1);
+  });
+
+  it('speaks by the second when the first dies, also where nothing has come by it yet', () => {
+    const world = new World(2);
+    const nodes = [world.node({ name: 'ann' }).start(), world.node({ name: 'bob' }).start()] as const;
+    const [ann, bob] = nodes;
+    world.until(() => ann.routes.get(bob.key)?.length === 2 && bob.routes.get(ann.key)?.length === 2);
+    world.run(15_000);
+    world.servers[0]?.die();
+    world.run(100);
+    const message = { t: 'candidates-ack', revision: 1 } as const;
+    ann.event({ type: 'send', peer: bob.key, message });
+    bob.event({ type: 'send', peer: ann.key, message });
+    world.run(100);
+    expect(nodes.map((node) => node.messages().length)).toEqual([1, 1]);
   });
 
   it('brings together members who share only one of their servers', () => {
