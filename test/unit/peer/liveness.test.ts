@@ -18,6 +18,15 @@ function connected(options: NetworkOptions = {}): Network {
   return net;
 }
 
+/** The direct path has died, the relay that took over is gone, and somebody sends. */
+function held(net: Network): Network {
+  net.startTraffic(net.a);
+  net.loses = () => true;
+  net.until(() => net.a.path?.kind === 'external', 2_000);
+  net.setRelay(false);
+  return net;
+}
+
 /** Longest time without a new data packet at the receiver, from `since` on. */
 function longestGap(receiver: Host, since: number): number {
   const arrivals = [...receiver.received.values()].filter((at) => at >= since).sort((x, y) => x - y);
@@ -275,11 +284,7 @@ describe('the relay', () => {
   });
 
   it('that goes for a moment while nothing else lives: packets wait, the path that died does not get them', () => {
-    const net = connected();
-    net.startTraffic(net.a);
-    net.loses = () => true;
-    net.until(() => net.a.path?.kind === 'external', 2_000);
-    net.setRelay(false);
+    const net = held(connected());
     expect([net.a.path, net.a.duplicate]).toEqual([null, null]);
     net.run(180);
     expect(net.a.path).toBeNull();
@@ -293,11 +298,7 @@ describe('the relay', () => {
   });
 
   it('that goes while nothing else lives: the direct path carries from its first answer, hold or not', () => {
-    const net = connected();
-    net.startTraffic(net.a);
-    net.loses = () => true;
-    net.until(() => net.a.path?.kind === 'external', 2_000);
-    net.setRelay(false);
+    const net = held(connected());
     net.run(5_000);
     net.loses = () => false;
     net.until(() => net.a.core.direct(), 2_000);
@@ -311,11 +312,7 @@ describe('the relay', () => {
   it('that goes while nothing else lives: after long, too, packets wait little longer than the outage', () => {
     const gaps: number[] = [];
     for (let phase = 0; phase < 10_000; phase += 470) {
-      const net = connected();
-      net.startTraffic(net.a);
-      net.loses = () => true;
-      net.until(() => net.a.path?.kind === 'external', 2_000);
-      net.setRelay(false);
+      const net = held(connected());
       net.run(80_000 + phase);
       net.loses = () => false;
       gaps.push(net.until(() => net.a.path?.kind === 'udp', 11_000));
@@ -329,11 +326,7 @@ describe('the relay', () => {
     net.meet();
     net.until(() => net.bothDirect(), 1_000);
     const learned = net.a.path?.kind === 'udp' ? net.a.path.to : null;
-    net.loses = () => true;
-    net.startTraffic(net.a);
-    net.until(() => net.a.path?.kind === 'external', 2_000);
-    net.setRelay(false);
-    net.run(120_000);
+    held(net).run(120_000);
     net.a.sentPings.length = 0;
     net.run(20_000);
     const asked = net.a.sentPings.map(({ via }) => (via === 'external' ? null : via.remote));
