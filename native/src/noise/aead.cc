@@ -54,6 +54,7 @@ void Aead::forget_key() { erase(key_.data(), sizeof key_); }
 
 void Aead::begin(const Bytes<12>& nonce, size_t length) {
   counter_ = {0, load_le32(&nonce[0]), load_le32(&nonce[4]), load_le32(&nonce[8])};
+  static_assert(zeros.size() == stream_size);
   const size_t blocks = std::min(stream_size / block, 1 + (length + block - 1) / block);
   ChaCha20_ctr32(stream_.data(), zeros.data(), blocks * block, key_.data(), counter_.data());
   Poly1305_Init(reinterpret_cast<poly1305_context*>(authenticator_.data()), stream_.data());
