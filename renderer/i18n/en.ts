@@ -251,6 +251,7 @@ export const en = {
     blocked: 'You blocked them.',
     lost: 'They do not answer. Waiting for them to come back.',
     opening: 'Exchanging keys…',
+    broken: 'The connection broke. Looking for a new one.',
   },
   punch: {
     title: 'Getting through',

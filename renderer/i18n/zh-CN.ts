@@ -238,6 +238,7 @@ export const zhCN: Messages = {
     blocked: '你屏蔽了对方。',
     lost: '对方没有回应，正在等对方回来。',
     opening: '正在交换密钥…',
+    broken: '连接断了，正在找新的线路。',
   },
   punch: {
     title: '正在打洞',

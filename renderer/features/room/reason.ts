@@ -12,7 +12,7 @@ export function reasonText(t: Text, peer: PeerSnapshot, strict: StrictSide | nul
     case 'lost':
       return t('reason.lost');
     case 'connecting':
-      return t('reason.opening');
+      return t(peer.state === 'connected' ? 'reason.broken' : 'reason.opening');
     case 'relayed':
       if (peer.reason === null) return null;
       if (peer.reason === 'hard-nat-pair' && strict !== null && strict !== 'both')
