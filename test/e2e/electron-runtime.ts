@@ -51,5 +51,5 @@ function whyNot(): string | null {
   const missing = ['build/app/main.cjs', 'build/renderer/index.html'].find(
     (path) => !existsSync(join(repositoryRoot, path)),
   );
-  return missing === undefined ? null : `${missing} is not built: npm run build`;
+  return missing === undefined ? null : `${missing} is not built: npm run build:app`;
 }

@@ -20,6 +20,8 @@ const MAX_EPOCH = 1_000_000;
 /** Claims a profile: about 5 KB of JSON, below the 8 KiB of a signal. */
 const CLAIMS_A_MESSAGE = 50;
 const GREETING_BYTES = 380;
+/** A profile that is lost is not sent again soon, and one that is held back must hide nobody. */
+const INTRODUCTION_MS = 2_000;
 
 export class Gossip {
   readonly nick: string;
@@ -122,6 +124,19 @@ export class Gossip {
     if (claim !== null) this.#accepted.set(peer.key, claim);
     this.#showPeer(peer.key);
     this.#tell(peer);
+  }
+
+  /** From when it is shown: once its name is known, or after a while; its profile may be lost, or never sent. */
+  introducedAt(key: PeerKey): number {
+    const provenAt = this.#peers.get(key)?.generationAt ?? Number.NEGATIVE_INFINITY;
+    return this.nicks.knows(key) ? Number.NEGATIVE_INFINITY : provenAt + INTRODUCTION_MS;
+  }
+
+  /** When the next member is shown without a name. */
+  deadline(): number {
+    const { now } = this.#shared;
+    const waiting = this.#peers.proven().map(({ key }) => this.introducedAt(key));
+    return Math.min(...waiting.filter((at) => at > now), Number.POSITIVE_INFINITY);
   }
 
   gone(key: PeerKey): void {

@@ -59,6 +59,11 @@ export class Nicks {
     return this.#shown.get(key) ?? pinned ?? withKey('player', key, 4);
   }
 
+  /** Whether it told its name, now or in an earlier session. */
+  knows(key: PeerKey): boolean {
+    return this.#shown.has(key) || this.#pins.some((pin) => pin.key === key);
+  }
+
   /** A proven member tells its name. `present`: other members that are here now. */
   meet(key: PeerKey, nick: string, present: PeerKey[]): { pinned: boolean; notice: NickNotice | null } {
     const clean = cleanNick(nick);

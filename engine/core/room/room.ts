@@ -100,7 +100,7 @@ class Room implements RoomCore {
   }
 
   view(): RoomView {
-    const { topic, keys, publicKey } = this.#shared;
+    const { topic, keys, publicKey, now } = this.#shared;
     const proven = this.#peers.proven().map((peer) => peer.key);
     const blocked = [...this.#blocked].filter((key) => !proven.includes(key));
     const [inUse = this.#servers.all[0]] = this.#servers.joined;
@@ -120,6 +120,7 @@ class Room implements RoomCore {
         ipv4: this.#gossip.ipv4Of(key),
         ipv6: this.#gossip.ipv6Of(key),
         proven: this.#peers.isProven(key),
+        introduced: this.#gossip.introducedAt(key) <= now,
         blocked: this.#blocked.has(key),
       })),
     };
@@ -394,6 +395,7 @@ class Room implements RoomCore {
       this.#servers.deadline(),
       this.#handshakes.deadline(),
       this.#peers.deadline(),
+      this.#gossip.deadline(),
       this.#shared.pacer.deadline(this.#shared.now),
       this.#startDeadline(),
     );

@@ -24,6 +24,27 @@ describe('watching', () => {
   );
 
   scenario(
+    'whoever comes is shown by the name that it gave, from the first',
+    6,
+    () => ({
+      sites: Array.from({ length: 8 }, () => ({ ...site('port-restricted'), link: { delayMs: 15, jitterMs: 60 } })),
+    }),
+    async (world) => {
+      const shown = new Set<string>();
+      for (const member of world.members) {
+        member.start({ create: true });
+        member.engine?.subscribe(({ peers }) => {
+          for (const { nick } of peers) shown.add(nick);
+        });
+        await world.runFor(200);
+      }
+      await world.until('everyone connected', () => world.pairs().length === 56 && world.allConnected(), 20_000);
+      const given = new Set(world.members.map(({ nick }) => nick));
+      expect(shown).toEqual(given);
+    },
+  );
+
+  scenario(
     'somebody who comes and is connected is seen before the next refresh',
     2,
     () => ({ sites: [site('port-restricted'), site('port-restricted')] }),

@@ -26,6 +26,7 @@ const member = (nick: string) => ({
   ipv4: '10.64.0.9',
   ipv6: 'fd00::9',
   proven: true,
+  introduced: true,
   blocked: false,
 });
 const room = (...nicks: string[]): RoomView => ({

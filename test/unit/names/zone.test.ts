@@ -11,6 +11,7 @@ const member = (nick: string, number: number): RoomMemberView => ({
   ipv4: `10.64.0.${number}`,
   ipv6: `fd00::${number}`,
   proven: true,
+  introduced: true,
   blocked: false,
 });
 const room = (...members: RoomMemberView[]): RoomView => ({
@@ -25,7 +26,17 @@ const room = (...members: RoomMemberView[]): RoomView => ({
   server: '',
   members,
 });
-const hosts = namesOf(room(member('Bob the Builder', 2), member('小明', 3), { ...member('eve', 4), blocked: true }));
+const hosts = namesOf(
+  room(
+    member('Bob the Builder', 2),
+    member('小明', 3),
+    { ...member('eve', 4), blocked: true },
+    {
+      ...member('player-0505', 5),
+      introduced: false,
+    },
+  ),
+);
 
 function ask(name: string, type: RecordType | 'ANY', flavour: Flavour = 'dns'): Packet | null {
   const query = encode({ type: 'query', id: 77, flags: 0x0100, questions: [{ type: type as RecordType, name }] });

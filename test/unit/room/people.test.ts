@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { toBase64 } from '../../../engine/core/crypto/bytes.ts';
 import { skeleton } from '../../../engine/core/crypto/skeleton.ts';
 import { cleanNick, Nicks } from '../../../engine/core/room/nicks.ts';
+import { KIND_SIGNAL } from '../../../engine/core/room/wire.ts';
 import { type Node, together, World } from './harness.ts';
 
 const nickOf = (viewer: Node, of: Node) => viewer.core.view().members.find((member) => member.key === of.key)?.nick;
+const introduced = (viewer: Node) => viewer.core.view().members[0]?.introduced;
 
 describe('nicknames', () => {
   it('belong to whom had them first: the second is shown with its key', () => {
@@ -18,6 +20,33 @@ describe('nicknames', () => {
     expect(nickOf(ann, second)).toMatch(/^bob-[0-9a-f]{4}$/);
     expect(nickOf(bob, second)).toMatch(/^bob-[0-9a-f]{4}$/);
     expect(ann.notices()).toContain('nick-taken');
+  });
+
+  it('come before their holder is shown, unless they are held back', () => {
+    const world = new World();
+    world.tamper = ({ payload }) => (payload[0] === KIND_SIGNAL ? null : payload);
+    const nodes = [world.node({ name: 'ann' }), world.node({ name: 'bob' })].map((node) => node.start());
+    const [ann, bob] = nodes as [Node, Node];
+    world.until(() => ann.proved(bob) && bob.proved(ann));
+    // The responder has it out of message 3.
+    expect(nodes.map(introduced).toSorted()).toEqual([false, true]);
+    world.run(2_000);
+    expect(nodes.map(introduced)).toEqual([true, true]);
+  });
+
+  it('that are remembered are shown at once', () => {
+    const world = new World();
+    const ann = world.node({ name: 'ann' }).start();
+    const bob = world.node({ name: 'bob' }).start();
+    world.until(() => together(ann, bob));
+    const memories = [ann.memory, bob.memory];
+    for (const node of [ann, bob]) node.kill();
+    world.tamper = ({ payload }) => (payload[0] === KIND_SIGNAL ? null : payload);
+    const again = ['ann', 'bob'].map((name, i) =>
+      world.node({ name, seed: `${name} again`, memory: memories[i] ?? null }).start(),
+    );
+    world.until(() => again.every((node) => node.core.view().members.some(({ proven }) => proven)));
+    expect(again.map(introduced)).toEqual([true, true]);
   });
 
   it('that look alike clash too', () => {
