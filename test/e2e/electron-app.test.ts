@@ -129,12 +129,17 @@ describeElectron('an evening with the app', () => {
     const arrived = performance.now();
     await until('the quiet after an arrival is over', () => performance.now() - arrived > ARRIVAL_MS);
     const bo = await friend('bo', 'bo');
-    await bo.joined();
-    await until('bo is announced', async () => (await app.notifications()).includes(`bo joined ${ROOM}`));
-    await bo.stop();
-    await until('bo is said to have left', async () => (await app.notifications()).includes(`bo left ${ROOM}`));
-    await app.chooseInTray('Show Warren');
-    await app.page();
+    try {
+      await bo.joined();
+      await until('bo is announced', async () => (await app.notifications()).includes(`bo joined ${ROOM}`));
+      await bo.stop();
+      await until('bo is said to have left', async () => (await app.notifications()).includes(`bo left ${ROOM}`));
+    } finally {
+      // What comes next finds the room as it was.
+      await bo.stop();
+      await app.chooseInTray('Show Warren');
+      await app.page();
+    }
   });
 
   it('goes on while the server is away, and finds it again', async () => {
