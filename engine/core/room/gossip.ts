@@ -20,7 +20,7 @@ const MAX_EPOCH = 1_000_000;
 /** Claims a profile: about 5 KB of JSON, below the 8 KiB of a signal. */
 const CLAIMS_A_MESSAGE = 50;
 const GREETING_BYTES = 380;
-/** A profile that is lost is not sent again soon, and one that is held back must hide nobody. */
+/** From a member's proof to when it is shown without a name: its profile may be lost, or held back to hide it. */
 const INTRODUCTION_MS = 2_000;
 
 export class Gossip {
@@ -126,7 +126,7 @@ export class Gossip {
     this.#tell(peer);
   }
 
-  /** From when it is shown: once its name is known, or after a while; its profile may be lost, or never sent. */
+  /** From when a member is shown: at once where its name is known. */
   introducedAt(key: PeerKey): number {
     const provenAt = this.#peers.get(key)?.generationAt ?? Number.NEGATIVE_INFINITY;
     return this.nicks.knows(key) ? Number.NEGATIVE_INFINITY : provenAt + INTRODUCTION_MS;

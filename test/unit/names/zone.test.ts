@@ -31,10 +31,7 @@ const hosts = namesOf(
     member('Bob the Builder', 2),
     member('小明', 3),
     { ...member('eve', 4), blocked: true },
-    {
-      ...member('player-0505', 5),
-      introduced: false,
-    },
+    { ...member('player-0505', 5), introduced: false },
   ),
 );
 
@@ -94,6 +91,7 @@ describe('the resolver', () => {
   it('says what is not there, and refuses what is not its own', () => {
     expect(code(ask('nobody.warren', 'A'))).toBe('NXDOMAIN');
     expect(code(ask('eve.warren', 'A'))).toBe('NXDOMAIN');
+    expect(code(ask('player-0505.warren', 'A'))).toBe('NXDOMAIN');
     expect(code(ask('9.0.64.10.in-addr.arpa', 'PTR'))).toBe('NXDOMAIN');
     expect(code(ask('example.org', 'A'))).toBe('REFUSED');
     expect(ask('ann.warren', 'MX')).toMatchObject({
