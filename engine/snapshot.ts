@@ -44,7 +44,7 @@ export function buildSnapshot(clock: ClockPort, inputs: SnapshotInputs): Snapsho
   const unix = (at: number) => Math.round(clock.epoch() - (clock.now() - at));
   const names = new Map(namesOf(room).map(({ key, name }) => [key, name]));
   const peers = room.members
-    .filter((view) => (view.proven && view.introduced) || view.blocked)
+    .filter((view) => view.introduced || view.blocked)
     .map((view) => peerSnapshot(view, inputs, clock, unix, names.get(view.key)));
   return {
     version: 1,

@@ -40,7 +40,7 @@ export function labelOf(nick: string): string {
 export function namesOf(room: RoomView): NamedHost[] {
   const own = { key: room.publicKey, nick: room.nick, ipv4: room.ipv4, ipv6: room.ipv6 };
   const others = room.members
-    .filter(({ proven, introduced, blocked }) => proven && introduced && !blocked)
+    .filter(({ introduced, blocked }) => introduced && !blocked)
     .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const taken = new Set<string>();
   return [own, ...others].map(({ key, nick, ipv4, ipv6 }) => {

@@ -146,7 +146,7 @@ export interface RoomMemberView {
   ipv4: string | null;
   ipv6: string;
   proven: boolean;
-  /** It has told its name, or had the time to: its profile may come a moment behind its proof. */
+  /** Proven, and has told its name or had the time to: its profile may come a moment behind its proof. */
   introduced: boolean;
   blocked: boolean;
 }

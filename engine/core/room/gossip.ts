@@ -126,10 +126,11 @@ export class Gossip {
     this.#tell(peer);
   }
 
-  /** From when a member is shown: at once where its name is known. */
+  /** From when a member is shown: from its proof on where its name is known. */
   introducedAt(key: PeerKey): number {
-    const provenAt = this.#peers.get(key)?.generationAt ?? Number.NEGATIVE_INFINITY;
-    return this.nicks.knows(key) ? Number.NEGATIVE_INFINITY : provenAt + INTRODUCTION_MS;
+    const peer = this.#peers.get(key);
+    if (peer?.proven !== true) return Number.POSITIVE_INFINITY;
+    return this.nicks.knows(key) ? peer.generationAt : peer.generationAt + INTRODUCTION_MS;
   }
 
   /** When the next member is shown without a name. */

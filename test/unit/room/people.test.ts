@@ -6,6 +6,7 @@ import { KIND_SIGNAL } from '../../../engine/core/room/wire.ts';
 import { type Node, together, World } from './harness.ts';
 
 const nickOf = (viewer: Node, of: Node) => viewer.core.view().members.find((member) => member.key === of.key)?.nick;
+const noProfiles: World['tamper'] = ({ payload }) => (payload[0] === KIND_SIGNAL ? null : payload);
 const introduced = (viewer: Node) => viewer.core.view().members[0]?.introduced;
 
 describe('nicknames', () => {
@@ -24,7 +25,7 @@ describe('nicknames', () => {
 
   it('come before their holder is shown, unless they are held back', () => {
     const world = new World();
-    world.tamper = ({ payload }) => (payload[0] === KIND_SIGNAL ? null : payload);
+    world.tamper = noProfiles;
     const nodes = [world.node({ name: 'ann' }), world.node({ name: 'bob' })].map((node) => node.start());
     const [ann, bob] = nodes as [Node, Node];
     world.until(() => ann.proved(bob) && bob.proved(ann));
@@ -41,7 +42,7 @@ describe('nicknames', () => {
     world.until(() => together(ann, bob));
     const memories = [ann.memory, bob.memory];
     for (const node of [ann, bob]) node.kill();
-    world.tamper = ({ payload }) => (payload[0] === KIND_SIGNAL ? null : payload);
+    world.tamper = noProfiles;
     const again = ['ann', 'bob'].map((name, i) =>
       world.node({ name, seed: `${name} again`, memory: memories[i] ?? null }).start(),
     );
