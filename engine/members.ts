@@ -176,7 +176,13 @@ export class Members {
   event(key: PeerKey, event: PeerEvent): void {
     const member = this.#byKey.get(key);
     if (!member) return;
-    for (const action of member.core.handle(this.#options.clock.now(), event)) this.#act(member, action);
+    const withheld: number[] = [];
+    for (const action of member.core.handle(this.#options.clock.now(), event)) {
+      if (action.type === 'ping') {
+        if (!this.#ping(member, action) && action.size !== undefined) withheld.push(action.seq);
+      } else this.#act(member, action);
+    }
+    if (withheld.length > 0) this.event(key, { type: 'withheld', seqs: withheld });
   }
 
   everyone(event: PeerEvent): void {
@@ -189,23 +195,25 @@ export class Members {
     return all.some(({ proven, path, core }) => proven && (path?.kind !== 'udp' || !core.direct()));
   }
 
-  #act(member: Member, action: PeerAction): void {
-    const { clock, device, log } = this.#options;
+  /** False when the budget holds it back. */
+  #ping(member: Member, { seq, via, purpose, ttl, size, doubly }: Extract<PeerAction, { type: 'ping' }>): boolean {
+    const { budget, clock, device } = this.#options;
+    if (purpose === 'probe') budget.spend(clock.now());
+    else if (!this.#admits(via) || !budget.take(clock.now())) return false;
+    this.#count(via);
+    device.ping(member.id, seq, via, {
+      ...(ttl ? { ttl } : {}),
+      ...(size ? { size } : {}),
+      ...(doubly ? { doubly } : {}),
+    });
+    return true;
+  }
+
+  #act(member: Member, action: Exclude<PeerAction, { type: 'ping' }>): void {
+    const { device, log } = this.#options;
     switch (action.type) {
-      case 'ping': {
-        const { seq, via, purpose, ttl, size, doubly } = action;
-        // A size may be asked for later; whether a path lives may not.
-        if (purpose === 'probe' && size === undefined) this.#options.budget.spend(clock.now());
-        else if (!this.#admits(via) || !this.#options.budget.take(clock.now())) return;
-        this.#count(via);
-        device.ping(member.id, seq, via, {
-          ...(ttl ? { ttl } : {}),
-          ...(size ? { size } : {}),
-          ...(doubly ? { doubly } : {}),
-        });
-        return;
-      }
       case 'path':
+        if (action.path?.kind === 'udp') log('debug', `path to ${member.key} carries packets of ${action.path.mtu}`);
         member.path = action.path;
         member.duplicate = action.duplicate;
         return device.setPath(member.id, action.path, action.duplicate ?? firstDuplicate(member));

@@ -119,16 +119,18 @@ describeLab('a link that swallows big packets', () => {
     }
   }
 
-  it('lets a transfer go on that began when the link was wide', async () => {
-    const { a, b, narrow } = pairOf('cat', 'bob');
+  it('lets a transfer go on that began when the link was wide', async ({ task }) => {
+    // A path that has become wider is not noticed for ten minutes: a second try needs one that was not narrow before.
+    const { a, b, narrow } = pairOf('cat', (task.result?.retryCount ?? 0) === 0 ? 'bob' : 'ann');
+    await topology.router.setLink(narrow, { mtu: 65_535 });
     await bothOver(a, b, ['direct'], 60_000);
     await a.waitFor('an MTU of 1,500', () => mtuOf(a, b) === 1_500);
     const whole = transfer(a, b, '-t', '10', '-b', '8M');
-    await until('the transfer runs', () => (a.peer('bob')?.txBytes ?? 0) > 500_000, 10_000);
+    await until('the transfer runs', () => (a.peer(b.nick)?.txBytes ?? 0) > 500_000, 10_000);
     await topology.router.setLink(narrow, { mtu: 1_400, mtuIcmp: false });
     // All that 8 Mbit/s make in ten seconds: what was held up is sent later.
     expect(await whole).toBeGreaterThan(8_000_000);
-    expect(mtuOf(a, b)).toBe(1_400);
+    await a.waitFor('an MTU of 1,400', () => mtuOf(a, b) === 1_400);
   });
 
   describe.each([

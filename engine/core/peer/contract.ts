@@ -38,6 +38,8 @@ export type PeerEvent =
   | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
   /** A punch pinged a guessed address: between two NATs that map by destination its answer may come from elsewhere. */
   | { type: 'punched'; seq: number; via: { socket: number; remote: Endpoint } }
+  /** Pings of a search for the MTU that the budget held back. */
+  | { type: 'withheld'; seqs: readonly number[] }
   /** Extra sockets of a punch that lost: nothing may leave by them any more. */
   | { type: 'sockets-closed'; sockets: readonly number[] }
   /** Interface, address or sleep: every path must prove itself again, candidates are gathered anew. */
@@ -46,8 +48,8 @@ export type PeerEvent =
 
 export type PeerAction =
   /**
-   * `check` is a ping to an unproven address, which a budget may hold back; `probe` watches a proven path. `size` pads the
-   * datagram; `doubly` asks for the answer over the relay too.
+   * `check` is a ping to an unproven address or of an unproven size, which a budget may hold back; `probe` watches what is proven.
+   * `size` pads the datagram; `doubly` asks for the answer over the relay too.
    */
   | { type: 'ping'; seq: number; via: Via; purpose: 'check' | 'probe'; ttl?: number; size?: number; doubly?: boolean }
   | { type: 'path'; path: CorePath | null; duplicate: CorePath | null }

@@ -27,6 +27,8 @@ export class PathMtu {
   #rounds = 0;
   /** Second opinions that have been asked for. */
   #again = 0;
+  /** Of the last round, what the budget held back: silence about these says nothing. */
+  #withheld: number[] = [];
   /** Next round, or the next search. */
   #roundAt = Number.NEGATIVE_INFINITY;
   /** The probe of the full size that is not answered yet. */
@@ -44,6 +46,7 @@ export class PathMtu {
     this.#mtu = BASE_MTU;
     this.#rounds = 0;
     this.#again = 0;
+    this.#withheld = [];
     this.#roundAt = Number.NEGATIVE_INFINITY;
     this.#confirming = null;
     this.#unanswered = 0;
@@ -73,7 +76,17 @@ export class PathMtu {
     this.#unanswered = 0;
   }
 
+  /** A probe of this size did not leave: it is due again before the next round. */
+  withheld(size: number): void {
+    this.#withheld.push(size);
+  }
+
   #search(now: number, timeoutMs: number): number[] {
+    const withheld = this.#withheld.splice(0).filter((size) => size > this.#mtu);
+    if (withheld.length > 0) {
+      this.#roundAt = now + timeoutMs;
+      return withheld;
+    }
     if (this.#mtu >= LARGEST || this.#rounds >= MTU_ROUNDS) {
       this.#roundAt = now + this.#pauseMs();
       return [];

@@ -130,6 +130,8 @@ class Peer implements PeerCore {
         return;
       case 'punched':
         return this.#punched(now, event.seq, event.via);
+      case 'withheld':
+        return this.#withheld(event.seqs);
       case 'sockets-closed':
         return this.#socketsClosed(event.sockets);
       case 'network-changed':
@@ -225,6 +227,14 @@ class Peer implements PeerCore {
 
   #punched(now: number, seq: number, via: Pair['via']): void {
     if (this.bothDependent()) this.#pings.guessed(seq, pairKey(via.socket, via.remote), via, now);
+  }
+
+  #withheld(seqs: readonly number[]): void {
+    for (const seq of seqs) {
+      const ping = this.#pings.take(seq);
+      if (ping !== undefined && ping.packetSize !== null)
+        this.#paths.records.get(ping.key)?.mtu.withheld(ping.packetSize);
+    }
   }
 
   #recordOf(key: string, at: number): PathRecord | null {

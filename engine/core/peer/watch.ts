@@ -16,7 +16,8 @@ export function probesDue(records: Iterable<PathRecord>, pings: Pings, pace: Pac
       actions.push(ping);
     }
     for (const packetSize of sizesDue(record, pace, now)) {
-      actions.push(pings.send({ key, via, purpose: 'probe', packetSize }, now));
+      const purpose = packetSize > record.mtu.mtu ? 'check' : 'probe';
+      actions.push(pings.send({ key, via, purpose, packetSize }, now));
     }
   }
   return actions;

@@ -123,6 +123,27 @@ describe('a link that swallows big packets', () => {
     },
   );
 
+  const hardSites = Array.from({ length: 3 }, () => site('symmetric-random'));
+  scenario(
+    'is noticed and measured while guesses take the whole pace of probes',
+    5,
+    { sites: [narrow(1_500), site('port-restricted'), ...hardSites] },
+    async (world) => {
+      const [home, , ...hard] = world.sites.map(({ nats }) => nats[0]?.addresses[0]);
+      // No guess is right: they go on.
+      world.internet.lose = ({ kind, src, dst }) =>
+        kind === 'udp' && [src, dst].some(({ ip }) => ip === home) && [src, dst].some(({ ip }) => hard.includes(ip));
+      await world.joinAll(200);
+      const [a, b] = [world.members[0] as Member, world.members[1] as Member];
+      await world.until('the MTU', () => mtuOf(a, b) === 1_500, 10_000);
+      const flow = world.flow(a, b, FLOW_MS);
+      const { up, down } = outermost(world).outside;
+      for (const link of [up, down]) link.options = { ...link.options, mtu: 1_372 };
+      await world.until('the new MTU', () => mtuOf(a, b) === 1_372, 6_000);
+      flow.stop();
+    },
+  );
+
   scenario('begins anew with the network', 2, twoHomesAndANarrowOne(), async (world) => {
     const [a, b] = await direct(world);
     await world.until('the MTU', () => mtuOf(a, b) === 1_500, 5_000);

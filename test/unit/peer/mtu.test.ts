@@ -15,6 +15,8 @@ class Wire {
   mtu: number;
   loses: () => boolean = () => false;
   active = false;
+  /** Of the sizes that are due at once, so many leave. */
+  room = Number.POSITIVE_INFINITY;
   /** Whether small probes are answered. */
   answers = true;
 
@@ -31,7 +33,11 @@ class Wire {
         else answers.push(answer);
       }
       const path = { timeoutMs: TIMEOUT_MS, active: this.active, answers: this.answers };
-      for (const size of this.search.due(this.now, path)) {
+      for (const [i, size] of this.search.due(this.now, path).entries()) {
+        if (i >= this.room) {
+          this.search.withheld(size);
+          continue;
+        }
         this.sent.push({ at: this.now, size });
         if (size <= this.mtu && !this.loses()) answers.push({ at: this.now + RTT_MS, size });
       }
@@ -81,6 +87,22 @@ describe('the search for a path MTU', () => {
     wire.loses = () => wire.now < ms;
     wire.run(20_000);
     expect(wire.search.mtu).toBe(1_400);
+  });
+
+  it.each([1, 3])('goes on where a budget lets only %i at once leave', (room) => {
+    const wire = new Wire(1_372);
+    wire.room = room;
+    wire.run(5_000);
+    expect(wire.search.mtu).toBe(1_372);
+  });
+
+  it('has not looked while nothing may leave', () => {
+    const wire = new Wire(1_500);
+    wire.room = 0;
+    wire.run(60_000);
+    wire.room = 1;
+    wire.run(500);
+    expect(wire.search.mtu).toBe(1_500);
   });
 
   it('ends, and looks again after ten minutes', () => {
