@@ -57,15 +57,16 @@ describeLab('a path', () => {
     expect(ten.peer('twenty')?.path?.kind).toBe('direct');
   }, 240_000);
 
-  it('is found anew when the address of the interface changes under traffic', async () => {
+  it('is found anew when the address of the interface changes under traffic', async ({ task }) => {
+    const address = `192.168.3.${50 + (task.result?.retryCount ?? 0)}/24`;
     const [mover, twenty] = [member('mover'), member('twenty')];
     await bothOver(mover, twenty, ['direct'], 60_000);
     const flow = new PingFlow(topology.lab, twenty, mover);
     await flow.hasReplies(50);
     const { name } = topology.site('mover').hosts[0]!.namespace;
     await topology.lab.script(`
-ip -n ${name} address delete 192.168.3.10/24 dev eth0
-ip -n ${name} address add 192.168.3.50/24 dev eth0
+ip -n ${name} -4 address flush dev eth0
+ip -n ${name} address add ${address} dev eth0
 ip -n ${name} route replace default via 192.168.3.1`);
     // Through the server's link first, which is found dead at once and not by its own time-out.
     await flow.hasReplies(flow.replies.length + 100);
