@@ -179,7 +179,7 @@ export class Members {
     const withheld: number[] = [];
     for (const action of member.core.handle(this.#options.clock.now(), event)) {
       if (action.type === 'ping') {
-        if (!this.#ping(member, action) && action.size !== undefined) withheld.push(action.seq);
+        if (!this.#ping(member, action)) withheld.push(action.seq);
       } else this.#act(member, action);
     }
     if (withheld.length > 0) this.event(key, { type: 'withheld', seqs: withheld });

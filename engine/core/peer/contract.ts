@@ -38,7 +38,7 @@ export type PeerEvent =
   | { type: 'traffic'; txPackets: number; rxPackets: number; at: number }
   /** A punch pinged a guessed address: between two NATs that map by destination its answer may come from elsewhere. */
   | { type: 'punched'; seq: number; via: { socket: number; remote: Endpoint } }
-  /** Pings of a search for the MTU that the budget held back. */
+  /** Checks that the budget held back. */
   | { type: 'withheld'; seqs: readonly number[] }
   /** Extra sockets of a punch that lost: nothing may leave by them any more. */
   | { type: 'sockets-closed'; sockets: readonly number[] }

@@ -113,6 +113,12 @@ export class PairList {
     pair.checks = 0;
   }
 
+  /** A check of the pair did not leave: its turn is over all the same. */
+  withheld(key: string): void {
+    const pair = this.#pairs.get(key);
+    if (pair !== undefined && pair.checks > 0) pair.checks -= 1;
+  }
+
   /** Forgets addresses that were learned from pings and went silent. */
   forget(now: number, keep: (key: string) => boolean): void {
     for (const pair of this.#pairs.values()) {

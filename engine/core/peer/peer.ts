@@ -232,8 +232,9 @@ class Peer implements PeerCore {
   #withheld(seqs: readonly number[]): void {
     for (const seq of seqs) {
       const ping = this.#pings.take(seq);
-      if (ping !== undefined && ping.packetSize !== null)
-        this.#paths.records.get(ping.key)?.mtu.withheld(ping.packetSize);
+      if (ping === undefined) continue;
+      if (ping.packetSize === null) this.#pairs.withheld(ping.key);
+      else this.#paths.records.get(ping.key)?.mtu.withheld(ping.packetSize);
     }
   }
 

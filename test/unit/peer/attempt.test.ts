@@ -13,6 +13,16 @@ describe('what is said of a punch', () => {
     expect(net.a.core.view(net.now).punch).toBeNull();
   });
 
+  it('does not count checks that the budget held back', () => {
+    const net = new Network(home(1, ...HARD), home(2, ...HARD));
+    net.meet();
+    net.run(3_000);
+    const before = net.a.core.view(net.now).punch?.probesSent ?? 0;
+    const checks = net.a.sentPings.filter(({ via }) => via !== 'external');
+    net.feed(net.a, { type: 'withheld', seqs: checks.slice(-3).map(({ seq }) => seq) });
+    expect(net.a.core.view(net.now).punch?.probesSent).toBe(before - 3);
+  });
+
   it('counts the checks that left, up to what the schedule allows, and then waits', () => {
     const net = new Network(home(1, ...HARD), home(2, ...HARD));
     net.meet();

@@ -82,7 +82,7 @@ export interface Host extends HostOptions {
   path: CorePath | null;
   duplicate: CorePath | null;
   changes: Extract<PeerAction, { type: 'path-changed' }>[];
-  sentPings: { at: number; via: Via; purpose: 'check' | 'probe' }[];
+  sentPings: { at: number; via: Via; seq: number; purpose: 'check' | 'probe' }[];
   sending: boolean;
   /** Data packets sent so far, and the first arrival of each by its number. */
   dataSent: number;
@@ -252,7 +252,7 @@ export class Network {
   #act(host: Host, action: PeerAction): void {
     switch (action.type) {
       case 'ping':
-        host.sentPings.push({ at: this.now, via: action.via, purpose: action.purpose });
+        host.sentPings.push({ at: this.now, via: action.via, seq: action.seq, purpose: action.purpose });
         return this.#ping(host, action.seq, action.via, action.size ?? PING_BYTES);
       case 'path':
         host.path = action.path;
